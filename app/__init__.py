@@ -1,0 +1,79 @@
+"""AgentPress: a self-hosted console for the people who run an organisation's AI agents."""
+
+from pathlib import Path
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app import commands, models, routes
+from app.auth import access as sessions
+from app.config import Settings, load_settings
+from app.db import engine, sealed
+from app.db.base import db
+from app.db.embedded.places import database_url
+from app.db.session import ANALYTICS
+from app.extensions import mail, migrate
+from app.orgs import access as gate
+from app.web import assets, errors, filters, render, security, tracing
+
+ROOT = Path(__file__).parent.parent
+MAX_BODY_BYTES = 4 * 1024 * 1024
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Build the application without touching the database.
+
+    Raises ConfigError if `settings` are left out and those in the environment are wrong.
+    """
+    settings = settings or load_settings(database_url)
+    app = Flask(__name__, static_folder=None, template_folder=str(ROOT / "templates"))
+    _configure(app, settings)
+    _bind_extensions(app, settings)
+    for part in (tracing, filters, assets, render, security, errors, sessions):
+        part.register(app)
+    sealed.register(app, [settings.secret_key, *settings.secret_key_fallbacks])
+    routes.register(app)
+    gate.register(app)
+    commands.register(app)
+    return app
+
+
+def _configure(app: Flask, settings: Settings) -> None:
+    app.extensions["settings"] = settings
+    app.debug, app.testing = settings.debug, settings.testing
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        SECRET_KEY_FALLBACKS=list(settings.secret_key_fallbacks),
+        SESSION_COOKIE_NAME="__Host-visit" if settings.secure else "visit",
+        SESSION_COOKIE_SECURE=settings.secure,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        TRUSTED_HOSTS=list(settings.allowed_hosts),
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
+        WTF_CSRF_ENABLED=False,
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=engine.main_options(),
+        SQLALCHEMY_BINDS={ANALYTICS: {"url": settings.analytics_database_url, **engine.analytics_options()}},
+    )
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+
+
+def _bind_extensions(app: Flask, settings: Settings) -> None:
+    if settings.mail:
+        app.config.update(
+            MAIL_SERVER=settings.mail.server,
+            MAIL_PORT=settings.mail.port,
+            MAIL_USERNAME=settings.mail.username,
+            MAIL_PASSWORD=settings.mail.password,
+            MAIL_USE_TLS=settings.mail.use_tls,
+            MAIL_USE_SSL=settings.mail.use_ssl,
+            MAIL_DEFAULT_SENDER=settings.mail.default_sender,
+            MAIL_TIMEOUT=20,
+        )
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(ROOT / "migrations"))
+    mail.init_app(app)
+    assert models.__all__

@@ -1,0 +1,1 @@
+"""Who did what: rows written in the transaction of the change."""

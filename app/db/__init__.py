@@ -1,0 +1,1 @@
+"""The database: one PostgreSQL, one commit, one scope."""

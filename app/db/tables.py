@@ -1,0 +1,50 @@
+"""Tables that any domain writes: mail to send and answered requests."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.base import Base
+from app.db.columns import Created, Identified
+from app.db.sealed import Sealed
+
+
+class EmailOutbox(Identified, Created, Base):
+    """A message to send, written in the transaction that causes it; the sealed context is wiped once it is sent."""
+
+    __tablename__ = "email_outbox"
+    __table_args__ = (
+        Index(
+            "email_outbox_next_attempt_at_idx",
+            "next_attempt_at",
+            postgresql_where=text("sent_at IS NULL AND failed_at IS NULL"),
+        ),
+        Index("email_outbox_org_id_created_at_idx", "org_id", "created_at"),
+    )
+
+    org_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
+    recipient: Mapped[str]
+    template: Mapped[str]
+    subject: Mapped[str]
+    context: Mapped[str | None] = mapped_column(Sealed)
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    next_attempt_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    sent_at: Mapped[datetime | None]
+    failed_at: Mapped[datetime | None]
+    error: Mapped[str | None]
+
+
+class IdempotencyKey(Identified, Created, Base):
+    """An answered creating request: the same key again gets the same answer for 24 hours."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (UniqueConstraint("user_id", "key"), Index(None, "expires_at"))
+
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    key: Mapped[str]
+    fingerprint: Mapped[bytes]
+    status: Mapped[int]
+    location: Mapped[str | None]
+    expires_at: Mapped[datetime] = mapped_column(server_default=text("now() + interval '24 hours'"))

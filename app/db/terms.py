@@ -1,0 +1,26 @@
+"""Search text to checked terms: trimmed, bounded, quoted phrases kept whole."""
+
+import re
+import unicodedata
+
+MAX_LENGTH = 200
+MAX_TERMS = 12
+_TERM = re.compile(r'"([^"]+)"|(\S+)')
+
+
+def clean(text: str) -> str:
+    """The text as searched: NFC, control characters as spaces, at most 200 characters."""
+    spaced = "".join(" " if unicodedata.category(char) in {"Cc", "Cs"} else char for char in text)
+    return " ".join(unicodedata.normalize("NFC", spaced).split())[:MAX_LENGTH]
+
+
+def terms(text: str) -> tuple[str, ...]:
+    """Words and quoted phrases, all of which must match; at most twelve."""
+    found = (phrase or word for phrase, word in _TERM.findall(clean(text)))
+    return tuple(term for term in (term.strip(' "') for term in found) if term)[:MAX_TERMS]
+
+
+def contains(term: str) -> str:
+    """The LIKE pattern for `term` as a literal substring; the escape character is a backslash."""
+    escaped = term.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"

@@ -1,0 +1,9 @@
+"""Every model, imported for Alembic."""
+
+from app.agents import models as agents
+from app.audit import models as audit
+from app.auth import models as auth
+from app.db import tables
+from app.orgs import models as orgs
+
+__all__ = ["agents", "audit", "auth", "orgs", "tables"]

@@ -1,0 +1,1 @@
+"""Organisations, members, invitations, keys, and the gate in front of every page."""

@@ -1,0 +1,94 @@
+"""Organisations and who belongs to them."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.base import Base
+from app.db.columns import Created, Identified, Stamped, Tenant, one_of, tenant_key
+
+ORG_ROLES = ("owner", "admin", "member", "viewer")
+
+
+class Org(Identified, Stamped, Base):
+    """A tenant. `agents_generation` counts changes of its agents; cached pages of the agent list carry it."""
+
+    __tablename__ = "orgs"
+    __table_args__ = (
+        CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) <= 60", name="slug"),
+    )
+
+    name: Mapped[str] = mapped_column(String(120))
+    slug: Mapped[str] = mapped_column(unique=True)
+    settings: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    agents_generation: Mapped[int] = mapped_column(BigInteger, server_default="0")
+
+
+class PlatformSettings(Base):
+    """The one row about this instance; `/setup` locks it."""
+
+    __tablename__ = "platform_settings"
+    __table_args__ = (CheckConstraint("id = 1", name="id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, server_default="1")
+    setup_token_hash: Mapped[bytes | None]
+    claimed_at: Mapped[datetime | None]
+    default_org_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("orgs.id", ondelete="SET NULL"))
+
+
+class OrgMember(Identified, Tenant, Stamped, Base):
+    """A membership."""
+
+    __tablename__ = "org_members"
+    __table_args__ = (tenant_key(), UniqueConstraint("org_id", "user_id"), one_of("role", ORG_ROLES))
+
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    role: Mapped[str]
+
+
+class Invitation(Identified, Tenant, Created, Base):
+    """An offer to join, bound to an address and a role; the link's SHA-256 is all that is kept of it."""
+
+    __tablename__ = "invitations"
+    __table_args__ = (
+        tenant_key(),
+        one_of("role", ORG_ROLES),
+        CheckConstraint("expires_at <= created_at + interval '7 days 1 minute'", name="expires_at"),
+        Index(
+            "invitations_org_id_email_pending_key",
+            "org_id",
+            "email",
+            unique=True,
+            postgresql_where=text("accepted_at IS NULL AND revoked_at IS NULL"),
+        ),
+        Index(None, "org_id", "created_at", "id"),
+    )
+
+    email: Mapped[str] = mapped_column(String(255))
+    role: Mapped[str]
+    token_hash: Mapped[bytes] = mapped_column(unique=True)
+    invited_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    expires_at: Mapped[datetime]
+    accepted_at: Mapped[datetime | None]
+    accepted_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    revoked_at: Mapped[datetime | None]
+
+
+class ApiKey(Identified, Tenant, Created, Base):
+    """A program's key: prefix and SHA-256 are kept, the key itself is shown once."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (tenant_key(), Index(None, "org_id", "created_at", "id"))
+
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(120))
+    prefix: Mapped[str]
+    key_hash: Mapped[bytes] = mapped_column(unique=True)
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]

@@ -1,0 +1,1 @@
+"""What every domain's pages share: access marks, rendering, lists, errors, security headers."""

@@ -1,0 +1,102 @@
+"""Who may call a route: one mark on every view, one table of rights behind the marks.
+
+The gate (`app/orgs/access.py`) enforces the marks; templates ask `can(right)`; tests walk both.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from flask import Flask
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+ROLES = ("viewer", "member", "admin", "owner")
+
+RIGHTS: dict[str, str] = {
+    "org.read": "viewer",
+    "agents.read": "viewer",
+    "agents.edit": "member",
+    "members.read": "viewer",
+    "members.manage": "admin",
+    "invitations.manage": "admin",
+    "audit.read": "admin",
+    "keys.manage": "admin",
+    "settings.manage": "admin",
+    "org.rename": "owner",
+    "org.delete": "owner",
+    "owners.manage": "owner",
+}
+"""The lowest organisation role that holds each right."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """The access rule of a view: `always`, `public`, `signed_in`, `platform_admin` or `org` with a right."""
+
+    kind: str
+    right: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.right}" if self.right else self.kind
+
+
+def role_has(role: str | None, right: str) -> bool:
+    """Whether an organisation role holds a right. KeyError for an unknown right."""
+    lowest = RIGHTS[right]
+    return role is not None and ROLES.index(role) >= ROLES.index(lowest)
+
+
+def roles_with(right: str) -> tuple[str, ...]:
+    """The roles that hold a right, lowest first."""
+    return ROLES[ROLES.index(RIGHTS[right]) :]
+
+
+def manageable_roles(role: str) -> tuple[str, ...]:
+    """The roles that a member of `role` may grant, change and remove."""
+    return {"owner": ROLES, "admin": ("viewer", "member")}.get(role, ())
+
+
+def _mark(access: Access) -> Callable[[View], View]:
+    def apply(view: View) -> View:
+        view.access = access  # type: ignore[attr-defined]
+        return view
+
+    return apply
+
+
+def public(view: View) -> View:
+    """Anyone may call it, signed in or not."""
+    return _mark(Access("public"))(view)
+
+
+def always(view: View) -> View:
+    """Anyone may call it, even before the instance is claimed: health checks, static files, the first run itself."""
+    return _mark(Access("always"))(view)
+
+
+def signed_in(view: View) -> View:
+    """Anyone with a session may call it."""
+    return _mark(Access("signed_in"))(view)
+
+
+def platform_admin(view: View) -> View:
+    """Platform role ADMIN; for everyone else the page does not exist."""
+    return _mark(Access("platform_admin"))(view)
+
+
+def org_right(right: str) -> Callable[[View], View]:
+    """A member of the organisation in the path whose role holds `right`."""
+    if right not in RIGHTS:
+        raise ValueError(f"unknown right {right!r}")
+    return _mark(Access("org", right))
+
+
+def access_of(app: Flask, endpoint: str) -> Access:
+    """The mark of an endpoint. KeyError if it has none: an unmarked view is never served."""
+    view = app.view_functions[endpoint]
+    access = getattr(view, "access", None)
+    if access is None:
+        raise KeyError(endpoint)
+    assert isinstance(access, Access)
+    return access

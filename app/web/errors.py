@@ -1,0 +1,121 @@
+"""One shared answer for each kind of failure, as page, fragment or JSON; never a stack, never a 500 for bad input."""
+
+from flask import Flask, Response, current_app, g, make_response, render_template, request
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
+
+from app.web.render import bare_shell, is_htmx, shell, toast, wants_fragment
+from app.web.security import CsrfRefused
+
+_TITLES = {
+    400: "This request could not be read",
+    403: "Your role does not allow this",
+    404: "Page not found",
+    405: "This page does not accept that kind of request",
+    409: "Something changed in the meantime",
+    410: "This link no longer works",
+    413: "That is too large",
+    415: "This kind of content is not accepted here",
+    422: "Some values need another look",
+    429: "Too many attempts",
+    500: "Something went wrong on our side",
+    503: "Temporarily unavailable",
+}
+
+
+class Refusal(Exception):
+    """A refused request: status, a sentence for the person, and optionally when to try again (seconds)."""
+
+    def __init__(self, status: int, message: str = "", retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.retry_after = retry_after
+
+
+class NotFound(Refusal):
+    """Unknown, or in another organisation: one answer for both."""
+
+    def __init__(self) -> None:
+        super().__init__(404, "It does not exist, or you have no access to it.")
+
+
+class LinkGone(Refusal):
+    """A one-time link that is used, expired, revoked or unknown: one answer for all four."""
+
+    def __init__(self) -> None:
+        super().__init__(410, "The link was used, has expired or was withdrawn. Ask for a new one.")
+
+
+def failure(status: int, message: str = "", retry_after: int | None = None) -> Response:
+    """The answer for `status` in the form the client asked for."""
+    title = _TITLES.get(status, _TITLES[500])
+    if is_htmx() and wants_fragment():
+        toast(message or title, "error")
+        response = make_response("", status)
+    elif request.accept_mimetypes.best == "application/json":
+        response = make_response(
+            {"title": title, "status": status, "detail": message, "request_id": g.get("request_id")}, status
+        )
+        response.mimetype = "application/problem+json"
+    else:
+        page = render_template(
+            "errors/error.html",
+            shell=shell() if status < 500 else bare_shell(),
+            status=status,
+            heading=title,
+            message=message,
+            request_id=g.get("request_id"),
+        )
+        response = make_response(page, status)
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(retry_after)
+    return response
+
+
+def _refused(error: Refusal) -> Response:
+    return failure(error.status, error.message, error.retry_after)
+
+
+def _csrf_refused(_error: CsrfRefused) -> Response:
+    return failure(
+        400,
+        "The page was open for too long or came from elsewhere. Go back, reload it and try again; your text is kept.",
+    )
+
+
+def _http(error: HTTPException) -> Response:
+    if isinstance(error, SecurityError):
+        return Response("This host name is not served here.\n", 400, mimetype="text/plain")
+    if isinstance(error, InternalServerError) and error.original_exception is not None:
+        current_app.logger.error("unhandled", exc_info=error.original_exception)
+    if error.code in {301, 302, 303, 307, 308} and error.response is not None:
+        return current_app.make_response(error.get_response())
+    response = failure(error.code or 500)
+    if error.code == 405:
+        response.headers["Allow"] = dict(error.get_headers()).get("Allow", "GET")
+    return response
+
+
+def _database_away(error: Exception) -> Response:
+    current_app.logger.error("database unavailable: %s", type(getattr(error, "orig", error)).__name__)
+    return failure(
+        503, "The database does not answer. Nothing was changed; try again in a moment.", retry_after=5
+    )
+
+
+def _database_refused(_error: DataError) -> Response:
+    return failure(
+        422, "A value cannot be stored: it is out of range or holds characters that are not allowed."
+    )
+
+
+def register(app: Flask) -> None:
+    """Install the handlers."""
+    app.register_error_handler(Refusal, _refused)
+    app.register_error_handler(CsrfRefused, _csrf_refused)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(DataError, _database_refused)
+    for away in (OperationalError, InterfaceError, PoolTimeout):
+        app.register_error_handler(away, _database_away)

@@ -1,0 +1,63 @@
+"""The person behind the request, as plain rows: what the gate found in one statement."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from flask_login import UserMixin, current_user
+
+
+@dataclass(frozen=True)
+class Membership:
+    """An organisation the visitor belongs to, and the role there."""
+
+    org_id: UUID
+    name: str
+    slug: str
+    role: str
+
+
+@dataclass(frozen=True, eq=False)
+class Visitor(UserMixin):
+    """A signed-in person with the session that proves it."""
+
+    id: UUID
+    email: str
+    first_name: str | None
+    last_name: str | None
+    role: str
+    preferences: dict[str, Any]
+    session_id: UUID
+    reauthenticated_at: datetime
+    memberships: tuple[Membership, ...]
+    org: Membership | None = field(default=None)
+
+    @property
+    def display_name(self) -> str:
+        """Both names, else the address."""
+        return " ".join(filter(None, (self.first_name, self.last_name))) or self.email
+
+    @property
+    def is_platform_admin(self) -> bool:
+        """Platform role ADMIN."""
+        return self.role == "ADMIN"
+
+
+def current_visitor() -> Visitor | None:
+    """The signed-in person, or None."""
+    return current_user._get_current_object() if current_user.is_authenticated else None  # noqa: SLF001 - LocalProxy
+
+
+def require_visitor() -> Visitor:
+    """The signed-in person of a view that the gate guards."""
+    visitor = current_visitor()
+    assert visitor is not None
+    return visitor
+
+
+def require_org() -> Membership:
+    """The membership behind a view marked with `org_right`."""
+    org = require_visitor().org
+    assert org is not None
+    return org

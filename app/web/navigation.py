@@ -1,0 +1,57 @@
+"""The sidebar: sections that exist and that the visitor may open."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import request, url_for
+
+from app.web.access import role_has
+from app.web.identity import Visitor
+
+# group -> (label, endpoint, icon, right)
+_ORG_SECTIONS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
+    "Build": (("Agents", "agents.index", "agent", "agents.read"),),
+}
+_PLATFORM_SECTIONS: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class NavItem:
+    """A link of the sidebar."""
+
+    label: str
+    url: str
+    icon: str
+    current: bool
+
+
+@dataclass(frozen=True)
+class NavGroup:
+    """A titled group of links."""
+
+    label: str
+    items: Sequence[NavItem]
+
+
+def navigation(visitor: Visitor | None) -> list[NavGroup]:
+    """The groups for this visitor: the organisation's in its pages, the platform's for a platform admin."""
+    if visitor is None:
+        return []
+    groups = []
+    if visitor.org:
+        for label, sections in _ORG_SECTIONS.items():
+            items = [
+                _item(name, endpoint, icon, org=visitor.org.slug)
+                for name, endpoint, icon, right in sections
+                if role_has(visitor.org.role, right)
+            ]
+            groups.append(NavGroup(label, items))
+    elif visitor.is_platform_admin:
+        groups.append(NavGroup("Platform", [_item(*section) for section in _PLATFORM_SECTIONS]))
+    return [group for group in groups if group.items]
+
+
+def _item(label: str, endpoint: str, icon: str, **values: Any) -> NavItem:
+    current = request.endpoint == endpoint or request.blueprint == endpoint.partition(".")[0] != "platform"
+    return NavItem(label, url_for(endpoint, **values), icon, current)
