@@ -155,27 +155,19 @@ class EmbeddedPostgres:
             fresh.rename(self.places.runtime / name)
 
     def _launch(self, account: Account) -> None:
-        """Start the server, or see one through that is starting or recovering already."""
-        deadline = time.monotonic() + _START_SECONDS
-        handover = time.monotonic() + _HANDOVER_SECONDS
-        while not self.is_running() and time.monotonic() < deadline:
-            if self._postmaster() is not None:
-                time.sleep(0.05)
-                continue
+        deadline = time.monotonic() + _HANDOVER_SECONDS
+        while True:
             self._forget_stale_pid()
             try:
                 self._run(account, self._start_command())
             except EmbeddedError:
-                if time.monotonic() > handover or not self._held_by_orphans():
+                if time.monotonic() > deadline or "shared memory" not in self._start_log().read_text(
+                    errors="replace"
+                ):
                     raise
                 time.sleep(0.5)
-        if not self.is_running():
-            raise EmbeddedError(
-                f"PostgreSQL did not start in {_START_SECONDS} s; its log: {self.places.cluster / 'log'}."
-            )
-
-    def _held_by_orphans(self) -> bool:
-        return "shared memory" in self._start_log().read_text(encoding="utf-8", errors="replace")
+            else:
+                return
 
     def _start_command(self) -> Sequence[str]:
         places = self.places
@@ -257,7 +249,8 @@ class EmbeddedPostgres:
 
     def _forget_stale_pid(self) -> None:
         """Remove the pid file of a dead server, whose number may have gone to another process since."""
-        (self.places.cluster / "postmaster.pid").unlink(missing_ok=True)
+        if self._postmaster() is None:
+            (self.places.cluster / "postmaster.pid").unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
