@@ -155,19 +155,27 @@ class EmbeddedPostgres:
             fresh.rename(self.places.runtime / name)
 
     def _launch(self, account: Account) -> None:
-        deadline = time.monotonic() + _HANDOVER_SECONDS
-        while True:
+        """Start the server, or see one through that is starting or recovering already."""
+        deadline = time.monotonic() + _START_SECONDS
+        handover = time.monotonic() + _HANDOVER_SECONDS
+        while not self.is_running() and time.monotonic() < deadline:
+            if self._postmaster() is not None:
+                time.sleep(0.05)
+                continue
             self._forget_stale_pid()
             try:
                 self._run(account, self._start_command())
             except EmbeddedError:
-                if time.monotonic() > deadline or "shared memory" not in self._start_log().read_text(
-                    errors="replace"
-                ):
+                if time.monotonic() > handover or not self._held_by_orphans():
                     raise
                 time.sleep(0.5)
-            else:
-                return
+        if not self.is_running():
+            raise EmbeddedError(
+                f"PostgreSQL did not start in {_START_SECONDS} s; its log: {self.places.cluster / 'log'}."
+            )
+
+    def _held_by_orphans(self) -> bool:
+        return "shared memory" in self._start_log().read_text(encoding="utf-8", errors="replace")
 
     def _start_command(self) -> Sequence[str]:
         places = self.places
@@ -249,8 +257,7 @@ class EmbeddedPostgres:
 
     def _forget_stale_pid(self) -> None:
         """Remove the pid file of a dead server, whose number may have gone to another process since."""
-        if self._postmaster() is None:
-            (self.places.cluster / "postmaster.pid").unlink(missing_ok=True)
+        (self.places.cluster / "postmaster.pid").unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
