@@ -157,29 +157,29 @@ class EmbeddedPostgres:
     def _launch(self, account: Account) -> None:
         """Start the server, or see one through that is starting or recovering already."""
         deadline = time.monotonic() + _START_SECONDS
-        handover = time.monotonic() + _HANDOVER_SECONDS
+        after_crash = self._pid_file.exists()
+        handover = time.monotonic() + (_HANDOVER_SECONDS if after_crash else 0)
         while not self.is_running() and time.monotonic() < deadline:
             if self._postmaster() is not None:
                 time.sleep(0.05)
                 continue
-            self._forget_stale_pid()
+            self._forget_dead_server()
             try:
                 self._run(account, self._start_command())
             except EmbeddedError:
-                if time.monotonic() > handover or not self._held_by_orphans():
+                if time.monotonic() > handover:
                     raise
                 time.sleep(0.5)
         if not self.is_running():
-            raise EmbeddedError(
-                f"PostgreSQL did not start in {_START_SECONDS} s; its log: {self.places.cluster / 'log'}."
-            )
+            raise EmbeddedError(f"PostgreSQL did not start in {_START_SECONDS} s.\n{self._log_end()}")
 
-    def _held_by_orphans(self) -> bool:
-        return "shared memory" in self._start_log().read_text(encoding="utf-8", errors="replace")
+    def _forget_dead_server(self) -> None:
+        """Remove the marks a killed server left: their number may belong to a zombie or a stranger by now."""
+        for mark in (self._pid_file, self.places.sockets / ".s.PGSQL.5432.lock"):
+            mark.unlink(missing_ok=True)
 
     def _start_command(self) -> Sequence[str]:
         places = self.places
-        self._start_log().unlink(missing_ok=True)
         options = {
             "listen_addresses": "",
             "unix_socket_directories": str(places.sockets),
@@ -189,7 +189,7 @@ class EmbeddedPostgres:
             "ident_file": str(places.runtime / "pg_ident.conf"),
         }
         flags = " ".join(f"-c {name}='{value}'" for name, value in options.items())
-        where = ["-D", str(places.cluster), "-l", str(self._start_log())]
+        where = ["-D", str(places.cluster), "-l", os.devnull]
         return ["pg_ctl", "start", "--silent", "--wait", "-t", str(_START_SECONDS), *where, "-o", flags]
 
     def _stop(self) -> None:
@@ -226,18 +226,18 @@ class EmbeddedPostgres:
             check=False,
         )
         if finished.returncode:
-            raise EmbeddedError(
-                f"PostgreSQL's {command[0]} failed.\n{self._complaint(finished.stderr)}".rstrip()
-            )
+            complaint = finished.stderr.decode("utf-8", "replace").strip()
+            raise EmbeddedError(f"PostgreSQL's {command[0]} failed.\n{complaint}\n{self._log_end()}".rstrip())
 
-    def _complaint(self, stderr: bytes) -> str:
-        log = self._start_log()
-        written = log.read_bytes() if log.exists() else b""
-        lines = (stderr + written).decode("utf-8", "replace").strip().splitlines()
-        return "\n".join(lines[-12:])
+    def _log_end(self) -> str:
+        """The last lines of the server's newest log."""
+        logs = sorted(self.places.cluster.glob("log/*.log"), key=lambda log: log.stat().st_mtime)
+        text = logs[-1].read_text(encoding="utf-8", errors="replace") if logs else ""
+        return "\n".join(text.splitlines()[-8:])
 
-    def _start_log(self) -> Path:
-        return self.places.cluster / "start.log"
+    @property
+    def _pid_file(self) -> Path:
+        return self.places.cluster / "postmaster.pid"
 
     def _postmaster(self) -> int | None:
         """The pid of the living server of this very data directory."""
@@ -250,14 +250,10 @@ class EmbeddedPostgres:
 
     def _pid_file_lines(self) -> list[str]:
         try:
-            text = (self.places.cluster / "postmaster.pid").read_text(encoding="utf-8")
+            text = self._pid_file.read_text(encoding="utf-8")
         except OSError:
             return []
         return [line.strip() for line in text.splitlines()]
-
-    def _forget_stale_pid(self) -> None:
-        """Remove the pid file of a dead server, whose number may have gone to another process since."""
-        (self.places.cluster / "postmaster.pid").unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:

@@ -18,11 +18,12 @@ def private_redis(places: Places, tell: Callable[[str], None]) -> Part | None:
     if program is None:
         return None
     place = ("--port", "0", "--unixsocket", str(redis_socket(places.data_dir)), "--unixsocketperm", "700")
+    log = ("--loglevel", "warning", "--logfile", str(places.sockets / "redis.log"), "--dir", "/")
     account = account_for(places.cluster, places.owner)
     return Part(
         name="redis",
         pid_file=places.run / "redis.pid",
-        command=[program, *place, *_MEMORY, "--loglevel", "warning", "--dir", "/"],
+        command=[program, *place, *_MEMORY, *log],
         environment={"PATH": os.defpath},
         tell=tell,
         become=account.entering(Path(program), places.sockets),
