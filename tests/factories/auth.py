@@ -1,0 +1,40 @@
+"""Accounts and their sign-ins."""
+
+import itertools
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from argon2 import PasswordHasher
+
+from app.auth.models import SignInSession, User
+from app.web.security import hash_token
+from tests.factories.rows import save
+
+PASSWORD = "a long enough passphrase"
+PASSWORD_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+
+_numbers = itertools.count(1)
+
+
+def user(**values: Any) -> User:
+    """Return a stored account whose password is PASSWORD."""
+    number = next(_numbers)
+    defaults = {"email": f"person{number}@example.org", "first_name": "Pat", "last_name": f"Person {number}"}
+    return save(User(**{**defaults, "password": PASSWORD_HASH, **values}))
+
+
+def platform_admin(**values: Any) -> User:
+    return user(role="ADMIN", **values)
+
+
+def sign_in_token(user: User, **values: Any) -> str:
+    """Return the token of a stored session of this person."""
+    token = secrets.token_urlsafe(32)
+    expires = datetime.now(UTC) + timedelta(days=30)
+    save(
+        SignInSession(
+            **{"token_hash": hash_token(token), "user_id": user.id, "expires_at": expires, **values}
+        )
+    )
+    return token

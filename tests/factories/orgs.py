@@ -1,0 +1,45 @@
+"""Organisations and who belongs to them."""
+
+import itertools
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from app.auth.models import User
+from app.orgs.models import ApiKey, Invitation, Org, OrgMember
+from app.web.security import hash_token
+from tests.factories import auth
+from tests.factories.rows import save
+
+_numbers = itertools.count(1)
+
+
+def org(**values: Any) -> Org:
+    number = next(_numbers)
+    return save(Org(**{"name": f"Organisation {number}", "slug": f"org-{number}", **values}))
+
+
+def member(org: Org, role: str = "member", user: User | None = None, **values: Any) -> User:
+    """Return a person (a new one unless given) who is a member of the organisation."""
+    person = user or auth.user()
+    save(OrgMember(org_id=org.id, user_id=person.id, role=role, **values))
+    return person
+
+
+def invitation(org: Org, **values: Any) -> tuple[Invitation, str]:
+    """Return a pending invitation and the token of its link."""
+    token = secrets.token_urlsafe(32)
+    defaults = {
+        "email": f"invited{next(_numbers)}@example.org",
+        "role": "member",
+        "token_hash": hash_token(token),
+    }
+    expires = datetime.now(UTC) + timedelta(hours=24)
+    return save(Invitation(**{"org_id": org.id, "expires_at": expires, **defaults, **values})), token
+
+
+def api_key(org: Org, user: User, **values: Any) -> tuple[ApiKey, str]:
+    """Return a stored key and its secret text."""
+    key = secrets.token_urlsafe(32)
+    defaults = {"name": f"Key {next(_numbers)}", "prefix": key[:8], "key_hash": hash_token(key)}
+    return save(ApiKey(**{"org_id": org.id, "user_id": user.id, **defaults, **values})), key
