@@ -1,0 +1,82 @@
+"""Templates: the blocks views ask for exist, and the markup keeps to the dialect."""
+
+import ast
+import re
+
+import pytest
+from jinja2 import Environment, FileSystemLoader, nodes
+
+from tests.architecture import source
+from tests.support.pages import HTMX
+
+ENVIRONMENT = Environment(
+    loader=FileSystemLoader(source.TEMPLATES),
+    autoescape=True,
+    extensions=["jinja2.ext.do", "jinja2.ext.loopcontrols"],
+)
+ATTRIBUTE = re.compile(r"[\s\"'](?P<name>(?:data-)?hx-[a-z:-]+)\s*=")
+INLINE = re.compile(
+    r"\sstyle\s*=|\son[a-z]+\s*=\s*[\"']|<style|<script(?![^>]*\ssrc=)|javascript:", re.IGNORECASE
+)
+SAFE = re.compile(r"\|\s*safe\b")
+
+
+def _rendered() -> list[tuple[str, str, str | None]]:
+    """Return (where, template, block) of each `render("x.html", "block", ...)` with literal arguments."""
+    found = []
+    for module in source.app_sources():
+        for call in module.calls:
+            name = call.func.id if isinstance(call.func, ast.Name) else None
+            literals = [item.value if isinstance(item, ast.Constant) else None for item in call.args[:2]]
+            if name == "render" and literals and isinstance(literals[0], str):
+                block = literals[1] if len(literals) > 1 else None
+                found.append((f"{module.name}:{call.lineno}", literals[0], block))
+    return found
+
+
+def _parsed(template: str) -> nodes.Template:
+    return ENVIRONMENT.parse((source.TEMPLATES / template).read_text(encoding="utf-8"))
+
+
+def _markup() -> list[tuple[str, str]]:
+    pages = [path for path in source.templates() if path.suffix == ".html" and path.parent.name != "email"]
+    return [(str(path.relative_to(source.TEMPLATES)), path.read_text(encoding="utf-8")) for path in pages]
+
+
+def test_rendered_templates_and_blocks_exist():
+    for where, template, block in _rendered():
+        assert (source.TEMPLATES / template).exists(), f"{where}: {template} is absent"
+        blocks = {node.name for node in _parsed(template).find_all(nodes.Block)}
+        assert block is None or block in blocks, f"{where}: {template} defines no block {block}"
+
+
+def test_a_rendered_block_holds_the_element_of_its_name():
+    for where, template, block in _rendered():
+        if block:
+            text = (source.TEMPLATES / template).read_text(encoding="utf-8")
+            assert f'id="{block}"' in text or f"id='{block}'" in text or f'"{block}"' in text, (
+                where,
+                template,
+                block,
+            )
+
+
+def test_every_template_parses():
+    for name, text in _markup():
+        ENVIRONMENT.parse(text, name)
+
+
+@pytest.mark.parametrize("pattern", [INLINE, SAFE])
+def test_templates_hold_no_inline_code_and_trust_no_text(pattern):
+    found = [(name, match.group()) for name, text in _markup() for match in pattern.finditer(text)]
+    assert found == []
+
+
+def test_templates_keep_to_the_dialect():
+    found = {
+        (name, m["name"])
+        for name, text in _markup()
+        for m in ATTRIBUTE.finditer(text)
+        if m["name"] not in HTMX
+    }
+    assert found == set()
