@@ -148,6 +148,14 @@ def _deliver_toasts(response: Response) -> Response:
     return response
 
 
+def _keep_private(response: Response) -> Response:
+    """Pages are nobody else's: no cache keeps them, and none mixes a page with its fragment."""
+    if request.endpoint != "static":
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        response.vary.update(["Cookie", "HX-Request"])
+    return response
+
+
 def _see_other(url: str, code: int = 303) -> Response:
     return make_response(redirect(url, code))
 
@@ -156,3 +164,4 @@ def register(app: Flask) -> None:
     """Give templates `can`, and answers their toasts."""
     app.jinja_env.globals["can"] = can
     app.after_request(_deliver_toasts)
+    app.after_request(_keep_private)

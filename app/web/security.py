@@ -131,9 +131,6 @@ def add_headers(response: Response) -> Response:
     response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     if config.secure:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-    if request.endpoint != "static":
-        response.headers.setdefault("Cache-Control", "private, no-store")
-        response.vary.update(["Cookie", "HX-Request"])
     return response
 
 

@@ -35,8 +35,7 @@ def test_one_place_commits():
 
 def test_one_place_knows_the_headers_of_htmx():
     knowing = {s.name for s in source.app_sources() if any(text.startswith("HX-") for text in s.strings)}
-    # Caches must tell the two renderings apart: the security headers name HX-Request in `Vary`.
-    assert knowing - {"app/web/security.py"} == {"app/web/render.py"}
+    assert knowing == {"app/web/render.py"}
 
 
 def test_outgoing_connections_have_one_door():
