@@ -142,7 +142,7 @@ class Configuration:
     @property
     def data_dir(self) -> Path:
         """Where everything is kept."""
-        return ROOT / (self.environment.get("DATA_DIR") or "instance")
+        return ROOT / Path(self.environment.get("DATA_DIR") or "instance").expanduser()
 
     @property
     def embedded(self) -> bool:
@@ -162,7 +162,8 @@ class Configuration:
     @property
     def address(self) -> str:
         """Where a browser finds the product."""
-        shown = f"[{self.host}]" if ":" in self.host else self.host
+        local = self.host in {"127.0.0.1", "0.0.0.0", "::"}  # noqa: S104 - compared, not bound
+        shown = "localhost" if local else f"[{self.host}]" if ":" in self.host else self.host
         return (self.environment.get("BASE_URL") or f"http://{shown}:{self.port}").rstrip("/") + "/"
 
 

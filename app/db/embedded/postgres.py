@@ -87,7 +87,7 @@ class EmbeddedPostgres:
 
     @contextlib.contextmanager
     def attached(self) -> Iterator[None]:
-        """Use the server: it is started if need be, and stopped again when the last user leaves."""
+        """Use the server: it is started if need be; the last user to leave stops it and tidies up."""
         with self._alone():
             users = os.open(self.places.run / "postgresql.users", os.O_RDWR | os.O_CREAT, 0o600)
             fcntl.flock(users, fcntl.LOCK_SH)
@@ -98,6 +98,7 @@ class EmbeddedPostgres:
             with self._alone():
                 if _try_exclusive(users):
                     self._stop()
+                    shutil.rmtree(self.places.runtime, ignore_errors=True)
                 os.close(users)
 
     def _ensure(self) -> None:

@@ -1,0 +1,47 @@
+# Everything starts from a bare Python 3.11 or newer; each target installs what it needs into .venv.
+PYTHON ?= python3
+BIN = .venv/bin/python -m
+FLASK = $(BIN) flask --app wsgi
+PYTEST = $(BIN) pytest -n auto
+
+.PHONY: run test conformance check format migration seed lock dev
+
+run:  ## Run the product until Ctrl-C
+	@exec $(PYTHON) start.py
+
+dev:  ## Install what the targets below need
+	@$(PYTHON) start.py install --dev
+
+test: dev  ## Run the tests; ARGS="-k name" narrows them down
+	@$(BIN) tests.support.programs
+	$(PYTEST) -m "not conformance" $(ARGS)
+
+conformance: dev  ## Run the slow tests: clocks, kills, namespaces
+	@$(BIN) tests.support.programs
+	$(PYTEST) -m conformance $(ARGS)
+
+check: dev  ## Check format, lint, types, imports and that the migrations make what the models say
+	$(BIN) ruff format --check .
+	$(BIN) ruff check .
+	$(BIN) mypy
+	.venv/bin/lint-imports --no-cache
+	@export DATABASE_URL= DATA_DIR="$$(mktemp -d)" && trap 'rm -rf "$$DATA_DIR"' EXIT \
+		&& $(FLASK) db upgrade && $(FLASK) db check
+
+format: dev  ## Put the code into shape
+	$(BIN) ruff format .
+	$(BIN) ruff check --fix .
+
+migration: dev  ## Write a migration from the models: make migration MESSAGE="add a column"
+	$(FLASK) db migrate --message "$(MESSAGE)"
+
+seed: dev  ## Fill the database with a demonstration organisation
+	$(FLASK) seed demo
+
+LOCK = $(BIN) uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command "make lock"
+
+lock: dev  ## Pin every package with its hashes
+	$(LOCK) requirements.in --output-file requirements.txt
+	$(LOCK) requirements-dev.in --output-file requirements-dev.txt
+	$(LOCK) --no-deps requirements-assets.in --output-file requirements-assets.txt
