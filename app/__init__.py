@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app import commands, models, routes
 from app.auth import access as sessions
 from app.config import Settings, load_settings
-from app.db import engine, sealed
+from app.db import attach, engine, sealed
 from app.db.base import db
 from app.db.embedded.places import database_url
 from app.db.session import ANALYTICS
@@ -74,6 +74,8 @@ def _bind_extensions(app: Flask, settings: Settings) -> None:
             MAIL_TIMEOUT=20,
         )
     db.init_app(app)
+    if settings.embedded:
+        attach.register(app, settings.data_dir)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     mail.init_app(app)
     assert models.__all__
