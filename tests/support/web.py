@@ -35,6 +35,7 @@ class Web(Process):
             "--graceful-timeout",
             "5",
         ]
+        options += ["--limit-request-line", "8190", "--no-control-socket", "--forwarded-allow-ips", ""]
         environment = clean_environment({"BASE_URL": self.url, "PORT": str(self.port), **settings})
         super().__init__([*command, *options], directory / "web.log", environment, ROOT)
 

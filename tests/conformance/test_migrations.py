@@ -1,0 +1,120 @@
+"""MG: migrations go up, down and up again, wait for nobody too long, and survive being killed."""
+
+import random
+import re
+import signal
+import subprocess
+import time
+
+import psycopg
+import pytest
+from alembic.script import ScriptDirectory
+
+from app.db.embedded.postgres import installed_binaries
+from tests.factories import world
+from tests.support import checksum, database
+from tests.support.cli import flask, start_flask
+from tests.support.postgres import OWNER, create_database, drop_database, execute, in_database
+from tests.support.web import ROOT
+
+REVISIONS = [script.revision for script in ScriptDirectory(str(ROOT / "migrations")).walk_revisions()][::-1]
+LOCK_SECONDS = 4
+
+
+@pytest.fixture
+def empty(cluster):
+    """The settings of an empty database."""
+    name = f"agentpress_migrate_{random.randrange(10**9)}"
+    create_database(cluster, name)
+    yield {"DATABASE_URL": in_database(cluster, name, OWNER), "SECRET_KEY": database.SECRET_KEY}
+    drop_database(cluster, name)
+
+
+def superuser(settings):
+    return settings["DATABASE_URL"].replace(f"{OWNER}@", "postgres@")
+
+
+def run(settings, *arguments):
+    done = flask(settings, "db", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def dump(settings) -> str:
+    """Return the schema as pg_dump writes it, without its per-run marks."""
+    command = [installed_binaries() / "pg_dump", "--schema-only", "--no-owner", superuser(settings)]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return re.sub(r"^\\(un)?restrict .*$", "", text, flags=re.MULTILINE)
+
+
+def state(settings) -> checksum.State:
+    with psycopg.connect(superuser(settings), autocommit=True) as connection:
+        return checksum.state(connection)
+
+
+def revision(settings) -> list[tuple[object, ...]]:
+    return execute(superuser(settings), "SELECT version_num FROM alembic_version")
+
+
+def invalid_indexes(settings) -> list[tuple[object, ...]]:
+    return execute(superuser(settings), "SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid")
+
+
+def test_mg_1_empty_head_base_head(empty):
+    run(empty, "upgrade")
+    at_head = dump(empty)
+    run(empty, "downgrade", "base")
+    assert "CREATE TABLE" not in dump(empty).replace("CREATE TABLE public.alembic_version", "")
+    run(empty, "upgrade")
+    assert dump(empty) == at_head
+    run(empty, "check")
+
+
+def test_mg_1_each_step_keeps_the_rows_of_the_ones_before(empty, app):
+    run(empty, "upgrade")
+    engine = database.superuser_engine(superuser(empty), superuser(empty).rpartition("/")[2])
+    with database.source(engine), app.app_context():
+        world.tenant("Migrated")
+    full = state(empty)
+    for earlier in REVISIONS[:-1][::-1]:
+        run(empty, "downgrade", earlier)
+        kept = state(empty)
+        run(empty, "upgrade")
+        again = state(empty)
+        lost = {table for table in kept if again[table][0] < kept[table][0]}
+        assert lost == set(), f"the way down to {earlier} and up again lost rows"
+    assert state(empty).keys() == full.keys()
+
+
+@pytest.mark.conformance
+def test_mg_2_a_reader_makes_the_migration_give_up_in_time(empty):
+    run(empty, "upgrade")
+    before = dump(empty)
+    with psycopg.connect(superuser(empty)) as reader:
+        reader.execute("SELECT count(*) FROM agents")
+        started = time.monotonic()
+        done = flask(empty, "db", "downgrade", "base")
+        assert done.returncode != 0
+        assert time.monotonic() - started < LOCK_SECONDS + 5
+        assert dump(empty) == before
+    run(empty, "downgrade", "base")
+
+
+@pytest.mark.conformance
+def test_mg_3_a_killed_migrator_is_repeated(empty):
+    for attempt in range(10):
+        child = start_flask(empty, "db", "upgrade")
+        time.sleep(random.uniform(0.2, 1.5))
+        child.send_signal(signal.SIGKILL)
+        child.communicate()
+        assert invalid_indexes(empty) == [], attempt
+    run(empty, "upgrade")
+    assert revision(empty) == [(REVISIONS[-1],)]
+    run(empty, "check")
+
+
+def test_mg_3_of_two_migrators_one_works_and_the_other_waits(empty):
+    children = [start_flask(empty, "db", "upgrade") for _ in range(2)]
+    outputs = [child.communicate(timeout=60)[0] for child in children]
+    assert [child.returncode for child in children] == [0, 0], "\n".join(outputs)
+    assert revision(empty) == [(REVISIONS[-1],)]
