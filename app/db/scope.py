@@ -4,7 +4,9 @@ Each transaction switches to the role `agentpress_app`, which owns nothing, and 
 in transaction-local settings. All three are set even when empty: a setting never outlives its transaction.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy import Connection, event, text
@@ -46,6 +48,21 @@ def use_scope(scope: Scope, session: Session | None = None) -> None:
     session.info["scope"] = scope
     if session.in_transaction():
         session.execute(_SET, scope.settings())
+
+
+@contextmanager
+def in_org(org_id: UUID | None) -> Iterator[None]:
+    """Act in another organisation, or outside any, as the same person; what the block adds is written in it."""
+    session = db.session()
+    before = current_scope(session)
+    use_scope(replace(before, org_id=org_id), session)
+    try:
+        yield
+        session.flush()
+    except BaseException:
+        session.info["scope"] = before
+        raise
+    use_scope(before, session)
 
 
 @event.listens_for(Session, "after_begin")

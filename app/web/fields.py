@@ -1,0 +1,49 @@
+"""Form fields that several forms share: names on one line, addresses in one spelling."""
+
+import unicodedata
+from typing import Any
+
+from wtforms import EmailField, Form, StringField
+from wtforms.validators import DataRequired, Length, ValidationError
+
+from app.web.addresses import MAX_LENGTH, read_address
+
+_UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
+
+
+def one_line(_form: Form, field: Any) -> None:
+    """Refuse control characters, line breaks and halves of characters."""
+    if any(unicodedata.category(char) in _UNPRINTABLE for char in field.data or ""):
+        raise ValidationError("Use letters, digits and signs on one line only.")
+
+
+def name_field(label: str, longest: int, *, missing: str) -> StringField:
+    """A required short text on one line; `missing` says what to do when it is empty."""
+    return StringField(
+        label, filters=[_stripped], validators=[DataRequired(missing), _at_most(longest), one_line]
+    )
+
+
+def optional_field(label: str, longest: int) -> StringField:
+    """A short text on one line that may be empty."""
+    return StringField(label, filters=[_stripped], validators=[_at_most(longest), one_line])
+
+
+def address_field(label: str) -> EmailField:
+    """A required e-mail address; after validation `data` is its stored spelling."""
+    return EmailField(label, validators=[DataRequired("Enter an e-mail address."), _address])
+
+
+def _stripped(text: str | None) -> str:
+    return (text or "").strip(" ")
+
+
+def _at_most(longest: int) -> Length:
+    return Length(max=longest, message=f"Use at most {longest} characters.")
+
+
+def _address(_form: Form, field: Any) -> None:
+    address = read_address(field.data) if len(field.data) <= MAX_LENGTH else None
+    if address is None:
+        raise ValidationError("Enter one e-mail address, such as ana@example.com.")
+    field.data = address
