@@ -7,8 +7,9 @@ from app.agents.models import Agent
 from app.audit.models import AuditEvent
 from app.auth.models import User
 from app.db.tables import EmailOutbox
-from app.orgs.models import Org
+from app.orgs.models import Org, OrgMember
 from tests.factories import agents, auth, orgs
+from tests.factories.rows import rows as stored_rows
 from tests.factories.rows import save
 
 
@@ -44,6 +45,7 @@ def tenant(canary: str) -> Tenant:
         org, name=f"{canary} agent", description=f"{canary} helps", prompt=f"{canary} prompt"
     )
     rows = {
+        "org_members": stored_rows(OrgMember, org_id=org.id, user_id=people["viewer"].id)[0],
         "agents": agent,
         "invitations": orgs.invitation(org, email=f"invited@{canary.lower()}.example")[0],
         "api_keys": orgs.api_key(org, people["owner"], name=f"{canary} key")[0],

@@ -1,6 +1,6 @@
 """The databases of a run: a template built by the migrations, a clone per worker, a transaction per test."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -42,9 +42,9 @@ def _no_embedded_server(_data_dir: Path) -> str:
     raise AssertionError("tests name their database")
 
 
-def start_cluster() -> Postgres:
-    """Start a server whose template database is what the migrations make of an empty one."""
-    cluster = Postgres()
+def start_cluster(environment: Mapping[str, str] | None = None) -> Postgres:
+    """Start a server (with more environment variables) whose template is what the migrations make of nothing."""
+    cluster = Postgres(environment)
     cluster.create()
     app = create_app(settings(cluster.create_database(TEMPLATE)))
     with app.app_context():

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg
@@ -32,7 +33,7 @@ STOP_SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": sig
 class Postgres:
     """A cluster of its own: superuser `postgres`; role `agentpress` (LOGIN CREATEROLE) owns the databases."""
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="agentpress-postgres-"))
         self.port = free_port()
         self._binaries = installed_binaries()
@@ -41,6 +42,7 @@ class Postgres:
         self._process = Process(
             [str(self._binaries / "postgres"), "-D", str(self.directory / "data"), *self._options()],
             log=self.directory / "postgres.log",
+            environment={**os.environ, **(environment or {})},
             directory=self.directory,
             become=self._become,
         )

@@ -3,10 +3,12 @@
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
-PACKAGES = {"chromium": "chromium", "redis-server": "redis-server"}
+PACKAGES = {"chromium": "chromium", "redis-server": "redis-server", "libfaketime": "libfaketime"}
+LIBRARIES = {"libfaketime": "usr/lib/*/faketime/libfaketimeMT.so.1"}
 INSTALL_SECONDS = 600
 
 
@@ -16,7 +18,9 @@ def strict() -> bool:
 
 
 def find(name: str) -> str | None:
-    """Return the program's path, or None."""
+    """Return the path of a program or library, or None."""
+    if name in LIBRARIES:
+        return next(map(str, Path("/").glob(LIBRARIES[name])), None)
     return shutil.which(name)
 
 
@@ -35,7 +39,7 @@ def need(name: str) -> str:
     """Return the program's path; without it skip the test with the reason, or fail it in CI."""
     if path := find(name):
         return path
-    reason = f"{name} is not on PATH (Debian package {PACKAGES.get(name, name)})"
+    reason = f"{name} is not installed (Debian package {PACKAGES.get(name, name)})"
     if strict():
         pytest.fail(reason)
     pytest.skip(reason)

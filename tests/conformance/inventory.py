@@ -1,0 +1,72 @@
+"""Every route of the application as a request that can be sent, with ids of a given organisation filled in."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from flask import Flask
+
+from app.web.access import Access, access_of
+from tests.factories.world import Tenant
+from tests.support.pages import parse
+
+UNKNOWN = UUID("01930000-0000-7000-8000-000000000000")
+# How each kind of path argument finds its value. An argument missing here fails every sweep: add it.
+FILL = {
+    "org": lambda tenant: tenant.org.slug,
+    "agent_id": lambda tenant: tenant.rows["agents"].id,
+    "invitation_id": lambda tenant: tenant.rows["invitations"].id,
+    "member_id": lambda tenant: tenant.rows["org_members"].id,
+    "key_id": lambda tenant: tenant.rows["api_keys"].id,
+    "event_id": lambda tenant: tenant.rows["audit_events"].id,
+    "mail_id": lambda tenant: tenant.rows["email_outbox"].id,
+    "user_id": lambda tenant: tenant.people["viewer"].id,
+    "org_id": lambda tenant: tenant.org.id,
+    "session_id": lambda _tenant: UNKNOWN,
+    "token": lambda _tenant: "unknown-token",
+    "provider": lambda _tenant: "github",
+    "path": lambda _tenant: "absent.css",
+    "name": lambda _tenant: "absent",
+}
+# Rows that belong to one organisation: what another one asks for in vain.
+TENANT_IDS = {"agent_id", "invitation_id", "member_id", "key_id", "event_id", "mail_id"}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One method of one route. `path` has the ids of the organisation it was made for."""
+
+    method: str
+    rule: str
+    endpoint: str
+    access: Access
+    path: str
+    arguments: frozenset[str]
+
+    @property
+    def safe(self) -> bool:
+        return self.method == "GET"
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.rule}"
+
+
+def calls(app: Flask, tenant: Tenant, other: Mapping[str, Any] | None = None) -> Iterator[Call]:
+    """Yield every GET and POST route; `other` overrides path arguments by name."""
+    adapter = app.url_map.bind("localhost")
+    for rule in app.url_map.iter_rules():
+        values = {name: FILL[name](tenant) for name in rule.arguments} | {
+            name: value for name, value in (other or {}).items() if name in rule.arguments
+        }
+        for method in sorted((rule.methods or set()) & {"GET", "POST"}):
+            path = adapter.build(rule.endpoint, values, method=method)
+            access = access_of(app, rule.endpoint)
+            yield Call(method, rule.rule, rule.endpoint, access, path, frozenset(rule.arguments))
+
+
+def row_names(html: str) -> list[str]:
+    """Return the row headers of the results table, top to bottom."""
+    results = parse(html).find(id="results")
+    assert results is not None, "the page holds no results"
+    return [" ".join(cell.get_text().split()) for cell in results.select("tbody th[scope=row]")]
