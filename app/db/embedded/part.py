@@ -82,7 +82,7 @@ class Part:
     def _stop(self) -> None:
         if self.process is None:
             return
-        self.process.terminate()
+        os.kill(self.process.pid, signal.SIGTERM)  # Popen.terminate() would reap it and free its number
         deadline = time.monotonic() + STOP_SECONDS
         while not self.has_ended() and time.monotonic() < deadline:
             time.sleep(0.02)
