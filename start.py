@@ -36,7 +36,6 @@ _app = types.ModuleType("app")
 _app.__path__ = [str(ROOT / "app")]
 sys.modules["app"] = _app
 
-from app.db.embedded.account import account_for
 from app.db.embedded.errors import EmbeddedError
 from app.db.embedded.part import STOP_SECONDS, Part
 from app.db.embedded.places import Places, redis_url
@@ -219,7 +218,7 @@ class Instance:
     @contextlib.contextmanager
     def _only_one(self) -> Iterator[None]:
         """Hold the data directory; raises RefusalError while another instance does."""
-        self.places.create(account_for(self.places.cluster, self.places.owner).uid)
+        self.places.create_data_dir()
         with (self.places.run / "instance.lock").open("a") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -323,12 +322,9 @@ def main() -> int:
             Instance(Configuration.read()).run()
     except KeyboardInterrupt:
         say("AgentPress has stopped.")
-    except RefusalError as refusal:
+    except (RefusalError, EmbeddedError) as refusal:
         print(refusal, file=sys.stderr)
-        return refusal.code
-    except EmbeddedError as error:
-        print(error, file=sys.stderr)
-        return 1
+        return getattr(refusal, "code", MISTAKE)
     return 0
 
 

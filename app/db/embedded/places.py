@@ -54,12 +54,18 @@ class Places:
         """The directory of the sockets, open to the servers' account alone (and to root)."""
         return self.runtime / "sockets"
 
-    def create(self, server_account: int) -> None:
-        """Create what is missing and check what is there; raises EmbeddedError when it is not ours alone."""
+    def create_data_dir(self) -> None:
+        """Create the data directory, as far as it is missing; raises EmbeddedError when that is impossible."""
         for path in (self.data_dir, self.run):
-            path.mkdir(parents=True, exist_ok=True, mode=0o711)
+            try:
+                path.mkdir(parents=True, exist_ok=True, mode=0o711)
+            except OSError as error:
+                raise EmbeddedError(f"DATA_DIR: {path} cannot be used: {error.strerror}.") from None
             if path.stat().st_uid != self.owner and os.geteuid() == 0:
                 os.chown(path, self.owner, -1)
+
+    def create_runtime(self, server_account: int) -> None:
+        """Create the runtime directory, and check what is there; raises EmbeddedError when it is not ours alone."""
         private_directory(self.runtime.parent, self.owner, 0o711)
         private_directory(self.runtime, self.owner, 0o711)
         private_directory(self.sockets, server_account, 0o700)

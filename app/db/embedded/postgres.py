@@ -103,7 +103,7 @@ class EmbeddedPostgres:
 
     def _ensure(self) -> None:
         account = account_for(self.places.cluster, self.places.owner)
-        self.places.create(account.uid)
+        self.places.create_runtime(account.uid)
         if not self.places.cluster.exists():
             self._initialise(account)
         version = (self.places.cluster / "PG_VERSION").read_text(encoding="ascii").strip()
@@ -259,7 +259,7 @@ class EmbeddedPostgres:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """Starting and stopping happen one at a time per data directory."""
-        self.places.create(account_for(self.places.cluster, self.places.owner).uid)
+        self.places.create_data_dir()
         lock = os.open(self.places.run / "postgresql.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -20,6 +20,7 @@ def private_redis(places: Places, tell: Callable[[str], None]) -> Part | None:
     place = ("--port", "0", "--unixsocket", str(redis_socket(places.data_dir)), "--unixsocketperm", "700")
     log = ("--loglevel", "warning", "--logfile", str(places.sockets / "redis.log"), "--dir", "/")
     account = account_for(places.cluster, places.owner)
+    places.create_runtime(account.uid)
     return Part(
         name="redis",
         pid_file=places.run / "redis.pid",
