@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
@@ -32,7 +31,7 @@ class Instance:
         settings = {"DATA_DIR": str(data_dir), "PORT": str(self.port), **environment}
         self.process = Process(
             [sys.executable, str(root / "start.py")],
-            log=Path(tempfile.mkdtemp()) / "start.log",
+            log=next(path for path in data_dir.parents if path.is_dir()) / f"start-{self.port}.log",
             environment={**bare, **pip, **unset, **settings},
             directory=root,
         )
