@@ -55,6 +55,7 @@ def test_web_and_worker_die_with_start(data_dir: Path) -> None:
     instance = Instance(data_dir)
     instance.start()
     instance.kill("start.py")
+    instance.process.wait(5)
     deadline = time.monotonic() + 20
     while any("wsgi" in line for line in instance.living()) and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -1,6 +1,5 @@
 """Starting and stopping the product, as an operator sees it."""
 
-import http.client
 import json
 import os
 import signal
@@ -8,6 +7,7 @@ import socket
 import time
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -17,10 +17,8 @@ SECOND_START_SECONDS = 5
 
 
 def get(instance: Instance, path: str) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", instance.port, timeout=10)
-    connection.request("GET", path)
-    response = connection.getresponse()
-    return response.status, response.read()
+    answer = httpx.get(f"http://127.0.0.1:{instance.port}{path}", timeout=10)
+    return answer.status_code, answer.content
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
