@@ -1,10 +1,131 @@
-"""The Jinja environment."""
+"""The Jinja environment: strict names, filters for values people read, and `ui`, the shared macros."""
 
-from flask import Flask
-from jinja2 import StrictUndefined
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Flask, g
+from jinja2 import Environment, StrictUndefined
+from jinja2.runtime import Macro
+
+MAIL = "email/macros.html"
+_DAY = timedelta(days=1)
+
+
+class Macros:
+    """Every macro of `templates/ui/*.html` and of the mail templates as an attribute, whatever file it stands in.
+
+    AttributeError for an unknown name; ValueError if two files define the same one.
+    """
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._files: Mapping[str, str] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        files = self._files or self._find()
+        if name not in files:
+            raise AttributeError(f"templates/ui defines no macro {name!r}")
+        return getattr(self._environment.get_template(files[name]).module, name)
+
+    def __dir__(self) -> list[str]:
+        return sorted(self._files or self._find())
+
+    def _find(self) -> Mapping[str, str]:
+        files: dict[str, str] = {}
+        for path in self._environment.list_templates(filter_func=_holds_macros):
+            for name, value in vars(self._environment.get_template(path).module).items():
+                if not isinstance(value, Macro) or name.startswith("_"):
+                    continue
+                if files.setdefault(name, path) != path:
+                    raise ValueError(f"the macro {name!r} is in {files[name]} and in {path}")
+        self._files = files
+        return files
+
+
+def _holds_macros(path: str) -> bool:
+    return path == MAIL or (path.startswith("ui/") and path.endswith(".html"))
+
+
+def viewer_zone() -> ZoneInfo:
+    """The zone in which this request shows its times."""
+    return ZoneInfo(g.get("time_zone") or "UTC")
+
+
+def iso_time(moment: datetime) -> str:
+    """The moment in UTC for `<time datetime>`."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def full_time(moment: datetime) -> str:
+    """`25 Nov 2026, 14:03 CET`, in the viewer's zone."""
+    local = moment.astimezone(viewer_zone())
+    return f"{_date(local)}, {local:%H:%M} {local.tzname()}"
+
+
+def date_only(moment: datetime) -> str:
+    """`25 Nov 2026`, in the viewer's zone."""
+    return _date(moment.astimezone(viewer_zone()))
+
+
+def ago(moment: datetime, now: datetime | None = None) -> str:
+    """`5 min ago`, `in 3 h` within a day of now; the date beyond."""
+    distance = moment - (now or datetime.now(UTC))
+    if abs(distance) >= _DAY:
+        return date_only(moment)
+    minutes = int(abs(distance).total_seconds() // 60)
+    if minutes < 1:
+        return "just now" if distance <= timedelta() else "in a moment"
+    words = f"{minutes} min" if minutes < 60 else f"{minutes // 60} h"  # noqa: PLR2004
+    return f"in {words}" if distance > timedelta() else f"{words} ago"
+
+
+def grouped(value: float) -> str:
+    """`1,204`."""
+    return f"{value:,}"
+
+
+def byte_size(count: int) -> str:
+    """`812 B`, `1.4 kB`, `20 MB`: steps of 1000."""
+    if count < 1000:  # noqa: PLR2004
+        return f"{count} B"
+    step = min(int(math.log(count, 1000)), 4)
+    return f"{count / 1000**step:.3g} {('', 'kB', 'MB', 'GB', 'TB')[step]}"
+
+
+def duration_words(seconds: float) -> str:
+    """`340 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`, `3 d`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:  # noqa: PLR2004
+        return f"{seconds:.3g} s"
+    parts, rest = [], int(seconds)
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2])
+
+
+def money_words(amount: Decimal | float, currency: str = "USD") -> str:
+    """`USD 1,204.50`; amounts below one keep four decimals."""
+    return f"{currency} {amount:,.2f}" if not amount or abs(amount) >= 1 else f"{currency} {amount:.4f}"
+
+
+def _date(local: datetime) -> str:
+    return f"{local.day} {local:%b %Y}"
 
 
 def register(app: Flask) -> None:
-    """Make an unknown name an error, and blocks leave no blank lines."""
-    app.jinja_env.undefined = StrictUndefined
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    """Make an unknown name an error, and give templates the filters and `ui`."""
+    environment = app.jinja_env
+    environment.undefined = StrictUndefined
+    environment.trim_blocks = environment.lstrip_blocks = True
+    for shown in (iso_time, full_time, date_only, ago, grouped, byte_size, duration_words, money_words):
+        environment.filters[shown.__name__] = shown
+    environment.globals["ui"] = Macros(environment)
