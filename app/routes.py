@@ -2,6 +2,10 @@
 
 from flask import Flask
 
+from app.web import gallery
+
 
 def register(app: Flask) -> None:
     """Attach the blueprints."""
+    if app.debug or app.testing:
+        app.register_blueprint(gallery.bp)

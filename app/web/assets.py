@@ -80,7 +80,7 @@ def asset(name: str) -> str:
 def static(digest: str, name: str) -> Response:
     """A file of `static/`. One asked for under an older hash is sent, but not kept."""
     path = _assets().find(name)
-    compressed = path.suffix in _TEXT and "gzip" in request.accept_encodings
+    compressed = path.suffix in _TEXT and request.accept_encodings.quality("gzip") > 0
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     response = Response(_body(path, compressed=compressed), mimetype=kind)
     if compressed:

@@ -81,7 +81,7 @@ def ago(moment: datetime, now: datetime | None = None) -> str:
     minutes = int(abs(distance).total_seconds() // 60)
     if minutes < 1:
         return "just now" if distance <= timedelta() else "in a moment"
-    words = f"{minutes} min" if minutes < 60 else f"{minutes // 60} h"  # noqa: PLR2004
+    words = f"{minutes} min" if minutes < 60 else f"{minutes // 60} h"
     return f"in {words}" if distance > timedelta() else f"{words} ago"
 
 
@@ -92,7 +92,7 @@ def grouped(value: float) -> str:
 
 def byte_size(count: int) -> str:
     """`812 B`, `1.4 kB`, `20 MB`: steps of 1000."""
-    if count < 1000:  # noqa: PLR2004
+    if count < 1000:
         return f"{count} B"
     step = min(int(math.log(count, 1000)), 4)
     return f"{count / 1000**step:.3g} {('', 'kB', 'MB', 'GB', 'TB')[step]}"
@@ -102,9 +102,10 @@ def duration_words(seconds: float) -> str:
     """`340 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`, `3 d`."""
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:  # noqa: PLR2004
+    if seconds < 60:
         return f"{seconds:.3g} s"
-    parts, rest = [], int(seconds)
+    parts: list[str] = []
+    rest = int(seconds)
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
         count, rest = divmod(rest, size)
         if count:

@@ -8,6 +8,7 @@ import orjson
 from flask import (
     Flask,
     Response,
+    current_app,
     flash,
     g,
     get_flashed_messages,
@@ -16,7 +17,8 @@ from flask import (
     render_template,
     request,
 )
-from jinja2_fragments.flask import render_blocks
+from jinja2_fragments.flask import render_block, render_blocks
+from markupsafe import escape
 
 from app.web.access import role_has
 from app.web.identity import Membership, Visitor, current_visitor
@@ -37,6 +39,11 @@ class Shell:
     nav: Sequence[NavGroup]
     theme: str
     messages: Sequence[dict[str, Any]]
+
+    @property
+    def title_end(self) -> str:
+        """What follows the page's own title."""
+        return f" – {self.org.name} – AgentPress" if self.org else " – AgentPress"
 
 
 def wants_fragment() -> bool:
@@ -85,14 +92,22 @@ def bare_shell() -> Shell:
 def render(template: str, block: str | None = None, status: int = 200, **context: Any) -> Response:
     """The whole page, or for htmx its title and `block` (named after the id it fills).
 
-    A template that fills a `status_text` block has it sent along out of band, for the status region.
+    A page's own `out_of_band` block, if it has one, follows the fragment.
     """
     context["shell"] = shell()
     if block is not None and wants_fragment():
-        body = render_blocks(template, ["title_tag", block, "out_of_band"], **context)
+        body = _fragment(template, block, context)
     else:
         body = render_template(template, **context)
     return make_response(body, status)
+
+
+def _fragment(template: str, block: str, context: dict[str, Any]) -> str:
+    own = current_app.jinja_env.get_template(template).blocks
+    title = f"<title>{render_block(template, 'title', **context)}{escape(context['shell'].title_end)}</title>"
+    return title + render_blocks(
+        template, [name for name in (block, "out_of_band") if name in own], **context
+    )
 
 
 def leave(url: str) -> Response:

@@ -1,0 +1,186 @@
+"""The gallery of the shared macros, `/dev/ui`: each in all its states. Development and tests only."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, make_response, render_template, request
+from flask_wtf import FlaskForm
+from werkzeug.exceptions import NotFound
+from wtforms import (
+    BooleanField,
+    FileField,
+    IntegerField,
+    PasswordField,
+    RadioField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.validators import DataRequired, Email, Length, NumberRange
+from wtforms.widgets import CheckboxInput, ListWidget
+
+from app.web.access import always
+from app.web.identity import Membership, Visitor
+from app.web.listing import Facet, ListPage, ListSpec, read_list
+from app.web.navigation import NavGroup, NavItem
+from app.web.render import Shell
+
+bp = Blueprint("gallery", __name__)
+
+PAGES = (
+    "layout",
+    "buttons",
+    "forms",
+    "invalid",
+    "lists",
+    "notices",
+    "values",
+    "confirm",
+    "public",
+    "error",
+    "mail",
+)
+_STATUSES = {"active": "Active", "draft": "Draft", "archived": "Archived"}
+_SPEC = ListSpec(
+    sorts={"name": "name", "updated": "updated"},
+    default_sort="-updated",
+    facets={"status": Facet("Status", _STATUSES)},
+    dates={"created": "Created"},
+)
+_NAMES = (
+    ("Support triage", "Sorts incoming tickets and drafts the first reply", "active"),
+    ("Contract reader", "Finds terms and dates in supplier contracts", "draft"),
+    ("مساعد الفواتير", "Checks invoices against purchase orders", "active"),
+    ("=1+1 <b>markup</b> 🚀", "A name that tries its luck", "archived"),
+    ("Averyveryverylongname" * 6, "A name without a place to break", "active"),
+)
+
+
+@dataclass(frozen=True)
+class _Row:
+    id: UUID
+    name: str
+    note: str
+    status: str
+    model: str
+    messages: int
+    updated_at: datetime
+
+
+class GalleryForm(FlaskForm):
+    """One field of every kind."""
+
+    name = StringField(
+        "Name", [DataRequired("Enter a name."), Length(max=80)], render_kw={"autocomplete": "off"}
+    )
+    email = StringField(
+        "E-mail", [Email("Enter an address such as ana@example.org.")], render_kw={"autocomplete": "email"}
+    )
+    password = PasswordField(
+        "Password", [Length(8, 200, "Use at least 8 characters.")], render_kw={"autocomplete": "new-password"}
+    )
+    model = SelectField("Model", choices=[("", "Choose a model"), ("small", "Small"), ("large", "Large")])
+    steps = IntegerField("Steps", [NumberRange(1, 50, "Enter a number from 1 to 50.")])
+    prompt = TextAreaField("Prompt", [Length(max=2000)])
+    schema = TextAreaField("Schema")
+    picture = FileField("Picture")
+    enabled = BooleanField("Answer new threads")
+    role = RadioField(
+        "Role",
+        [DataRequired("Choose a role.")],
+        choices=[("viewer", "Viewer"), ("member", "Member"), ("admin", "Admin")],
+    )
+    tools = SelectMultipleField(
+        "Tools",
+        choices=[("search", "Search"), ("mail", "Send mail")],
+        widget=ListWidget(),
+        option_widget=CheckboxInput(),
+    )
+
+
+@bp.get("/dev/ui")
+@always
+def index() -> Response:
+    """The list of gallery pages."""
+    return _page("index", pages=PAGES)
+
+
+@bp.get("/dev/ui/<page>")
+@always
+def show(page: str) -> Response:
+    """One page of the gallery. NotFound for an unknown name."""
+    if page not in PAGES:
+        raise NotFound
+    return _page(page, **_SAMPLES.get(page, dict)())
+
+
+def _page(page_name: str, **context: Any) -> Response:
+    return make_response(render_template(f"dev/{page_name}.html", shell=_shell(page_name), **context))
+
+
+def _shell(page: str) -> Shell:
+    theme = request.args.get("theme", "auto")
+    if page in {"public", "error"}:
+        return Shell(None, None, (), None, (), theme, ())
+    orgs = tuple(
+        Membership(UUID(int=number), name, slug, role)
+        for number, (name, slug, role) in enumerate(
+            [("Acme", "acme", "owner"), ("Northwind Traders", "northwind", "member")]
+        )
+    )
+    now = datetime.now(UTC)
+    user = Visitor(
+        UUID(int=1), "ana@example.org", "Ana", "Silva", "ADMIN", {}, UUID(int=2), now, orgs, orgs[0]
+    )
+    links = [NavItem(name.capitalize(), f"/dev/ui/{name}", "list", name == page) for name in PAGES]
+    messages = (
+        [{"level": "success", "text": "Agent archived.", "undo_url": "/dev/ui"}] if page == "notices" else []
+    )
+    return Shell(user, orgs[0], orgs, "owner", [NavGroup("Gallery", links)], theme, messages)
+
+
+def _form() -> dict[str, Any]:
+    return {"form": GalleryForm(data={"name": "Support triage", "role": "member", "steps": 12})}
+
+
+def _invalid_form() -> dict[str, Any]:
+    form = GalleryForm(data={"name": "", "email": "ana", "steps": 90})
+    form.validate()
+    return {"form": form}
+
+
+def _list() -> dict[str, Any]:
+    state = read_list(_SPEC)
+    now = datetime.now(UTC)
+    rows = [
+        _Row(UUID(int=n), name, note, status, "small", 1204 * n, now - timedelta(hours=9 * n))
+        for n, (name, note, status) in enumerate(_NAMES)
+        if state.q.lower() in name.lower()
+    ]
+    url = state.url([("after", "example")])
+    page = ListPage(
+        rows,
+        21,
+        20 + len(rows),
+        1204,
+        capped=False,
+        first_url=state.url(),
+        previous_url=url,
+        next_url=url,
+        last_url=url,
+    )
+    return {"state": state, "page": page}
+
+
+def _values() -> dict[str, Any]:
+    now = datetime.now(UTC)
+    moments = [
+        now - timedelta(**ago) for ago in ({"seconds": 5}, {"minutes": 12}, {"hours": 7}, {"days": 40})
+    ]
+    return {"moments": [*moments, now + timedelta(hours=3)]}
+
+
+_SAMPLES = {"forms": _form, "invalid": _invalid_form, "lists": _list, "values": _values}
