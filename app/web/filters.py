@@ -115,6 +115,7 @@ def duration_words(seconds: float) -> str:
 
 def money_words(amount: Decimal | float, currency: str = "USD") -> str:
     """`USD 1,204.50`; amounts below one keep four decimals."""
+    amount = Decimal(str(amount))
     return f"{currency} {amount:,.2f}" if not amount or abs(amount) >= 1 else f"{currency} {amount:.4f}"
 
 
