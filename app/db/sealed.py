@@ -46,7 +46,7 @@ class Keyring:
         start = _KEY_ID_BYTES + _NONCE_BYTES
         try:
             return AESGCM(key).decrypt(sealed[_KEY_ID_BYTES:start], sealed[start:], None)
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:  # ValueError: too short to hold a nonce
             raise SealBroken("sealed value was changed") from error
 
 

@@ -307,8 +307,8 @@ class _Compact:
     """orjson in the shape itsdangerous asks for."""
 
     @staticmethod
-    def dumps(value: Any) -> bytes:
-        return orjson.dumps(value)
+    def dumps(value: Any) -> str:
+        return orjson.dumps(value).decode()
 
     @staticmethod
     def loads(value: bytes | str) -> Any:
