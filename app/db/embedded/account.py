@@ -2,6 +2,7 @@
 
 PostgreSQL refuses to run as root. Started by root, it runs as an unprivileged account instead, which may be
 unable to enter root's home directory: only then it keeps one capability, to pass directories.
+The secure bit goes with it: without, the kernel ignores the capability in access(2), which PostgreSQL calls.
 """
 
 import ctypes
@@ -15,7 +16,8 @@ from pathlib import Path
 from .errors import EmbeddedError
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
-_PR_SET_KEEPCAPS = 8
+_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP = 28, 4
+_PR_SET_NO_NEW_PRIVS = 38
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 47, 2
 _CAPABILITY_VERSION_3 = 0x20080522
 _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = 1, 2
@@ -38,7 +40,7 @@ class Account:
         def become() -> None:
             os.setgroups([])
             if capability is not None:
-                _LIBC.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)
+                _control(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP)
             os.setresgid(self.gid, self.gid, self.gid)
             os.setresuid(self.uid, self.uid, self.uid)
             if capability is not None:
@@ -103,6 +105,12 @@ def _keep_only(capability: int) -> None:
     mask = 1 << capability
     header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
     sets = struct.pack("=6I", mask, mask, mask, 0, 0, 0)
-    failed = _LIBC.capset(ctypes.create_string_buffer(header), ctypes.create_string_buffer(sets))
-    if failed or _LIBC.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, capability, 0, 0):
-        raise OSError(ctypes.get_errno(), "the capability to pass directories was refused")
+    if _LIBC.capset(ctypes.create_string_buffer(header), ctypes.create_string_buffer(sets)):
+        raise OSError(ctypes.get_errno(), "capset")
+    _control(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, capability)
+    _control(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def _control(option: int, first: int, second: int = 0) -> None:
+    if _LIBC.prctl(option, first, second, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")

@@ -5,6 +5,7 @@ directory's path>`. It depends on nothing but the data directory and its owner: 
 must not lead elsewhere than that of a terminal.
 """
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -61,8 +62,7 @@ class Places:
                 path.mkdir(parents=True, exist_ok=True, mode=0o711)
             except OSError as error:
                 raise EmbeddedError(f"DATA_DIR: {path} cannot be used: {error.strerror}.") from None
-            if path.stat().st_uid != self.owner and os.geteuid() == 0:
-                os.chown(path, self.owner, -1)
+            give(path, self.owner)
 
     def create_runtime(self, server_account: int) -> None:
         """Create the runtime directory, and check what is there; raises EmbeddedError when it is not ours alone."""
@@ -73,19 +73,27 @@ class Places:
 
 def private_directory(path: Path, owner: int, mode: int) -> None:
     """Make sure that `path` is a real directory that `owner` alone can write; raises EmbeddedError."""
-    try:
+    with contextlib.suppress(FileExistsError):
         path.mkdir(mode=mode)
-    except FileExistsError:
-        pass
-    else:
-        path.chmod(mode)
-        if owner != os.geteuid():
-            os.chown(path, owner, -1, follow_symlinks=False)
     found = path.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or found.st_mode & 0o022:
+    ours = found.st_uid in {owner, os.geteuid()}
+    if not ours or not stat.S_ISDIR(found.st_mode) or found.st_mode & 0o022:
         raise EmbeddedError(
             f"{path} is not a directory that only its owner can change; remove it and start again."
         )
+    path.chmod(mode)
+    give(path, owner)
+
+
+def give(path: Path, owner: int) -> None:
+    """Hand a path over to its owner; raises EmbeddedError where this process may not, even as root."""
+    try:
+        if path.stat().st_uid != owner:
+            os.chown(path, owner, -1, follow_symlinks=False)
+    except PermissionError:
+        raise EmbeddedError(
+            f"{path} cannot be given to user id {owner}: start as an ordinary user, or as a root that may chown."
+        ) from None
 
 
 def database_url(data_dir: Path) -> str:

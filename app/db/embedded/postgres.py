@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .account import Account, account_for, account_name
 from .errors import EmbeddedError
-from .places import DATABASE, ROLE, Places
+from .places import DATABASE, ROLE, Places, give
 from .processes import command_line
 
 MAJOR_VERSION = "18"
@@ -120,7 +120,7 @@ class EmbeddedPostgres:
         draft = self.places.cluster.with_name("postgresql.new")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
-        os.chown(draft, account.uid, account.gid)
+        give(draft, account.uid)
         settings = [
             argument for name, value in _DEFAULTS.items() for argument in ("--set", f"{name}={value}")
         ]
@@ -215,17 +215,23 @@ class EmbeddedPostgres:
     def _run(self, account: Account, command: Sequence[str], text: str = "") -> None:
         """Run one of PostgreSQL's programs as the account; its complaint becomes an EmbeddedError."""
         program = self.binaries / command[0]
-        finished = subprocess.run(  # noqa: S603 - our own programs; becoming the account needs the hook
-            [program, *command[1:]],
-            input=text.encode(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            cwd="/",
-            env={"PATH": os.defpath, "LC_ALL": "C"},
-            preexec_fn=account.entering(program, self.places.cluster),
-            start_new_session=True,
-            check=False,
-        )
+        try:
+            finished = subprocess.run(  # noqa: S603 - our own programs; becoming the account needs the hook
+                [program, *command[1:]],
+                input=text.encode(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                cwd="/",
+                env={"PATH": os.defpath, "LC_ALL": "C"},
+                preexec_fn=account.entering(program, self.places.cluster),
+                start_new_session=True,
+                check=False,
+            )
+        except subprocess.SubprocessError:
+            name = account_name(account.uid)
+            raise EmbeddedError(
+                f"PostgreSQL cannot run as root, and this root may not become {name}."
+            ) from None
         if finished.returncode:
             complaint = finished.stderr.decode("utf-8", "replace").strip()
             raise EmbeddedError(f"PostgreSQL's {command[0]} failed.\n{complaint}\n{self._log_end()}".rstrip())
