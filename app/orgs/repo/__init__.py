@@ -1,0 +1,1 @@
+"""Organisations, members, invitations and the instance in the database."""

@@ -1,0 +1,137 @@
+"""Memberships."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, Select, case, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.auth.models import User
+from app.db.base import db
+from app.db.cursor import Order, Page, paginate
+from app.orgs.models import ApiKey, OrgMember
+from app.web.conditions import chosen, searched
+from app.web.listing import ListState
+
+FULL_NAME: ColumnElement[str] = func.coalesce(
+    func.nullif(func.btrim(func.concat_ws(" ", User.first_name, User.last_name)), ""), User.email
+)
+_SORTS: dict[str, ColumnElement[Any]] = {
+    "name": func.lower(FULL_NAME),
+    "email": User.email.expression,
+    "joined": OrgMember.created_at.expression,
+}
+
+
+@dataclass(frozen=True)
+class MemberFacts:
+    """A member as pages show them."""
+
+    id: UUID
+    user_id: UUID
+    name: str
+    email: str
+    role: str
+    platform_role: str
+    disabled_at: datetime | None
+    joined_at: datetime
+
+
+_STATUS = case((User.disabled_at.is_(None), "active"), else_="disabled")
+
+
+_COLUMNS: dict[str, Any] = {
+    "id": OrgMember.id,
+    "user_id": OrgMember.user_id,
+    "name": FULL_NAME,
+    "email": User.email,
+    "role": OrgMember.role,
+    "platform_role": User.role,
+    "disabled_at": User.disabled_at,
+    "joined_at": OrgMember.created_at,
+}
+
+
+def _members(org_id: UUID) -> Select[Any]:
+    columns = [column.label(name) for name, column in _COLUMNS.items()]
+    return select(*columns).join(User, User.id == OrgMember.user_id).where(OrgMember.org_id == org_id)
+
+
+def _facts(row: Row[Any]) -> MemberFacts:
+    return MemberFacts(**{name: getattr(row, name) for name in _COLUMNS})
+
+
+class MemberRepo:
+    """Who belongs to an organisation."""
+
+    def __init__(self, session: Session | None = None) -> None:
+        self._session = session or db.session()
+
+    def role(self, org_id: UUID, user_id: UUID | None) -> str | None:
+        """The role a person holds there at this moment."""
+        return self._session.scalar(
+            select(OrgMember.role).where(OrgMember.org_id == org_id, OrgMember.user_id == user_id)
+        )
+
+    def get(self, org_id: UUID, member_id: UUID) -> MemberFacts | None:
+        """The member with this id of their membership."""
+        return self._one(_members(org_id).where(OrgMember.id == member_id))
+
+    def of_user(self, org_id: UUID, user_id: UUID | None) -> MemberFacts | None:
+        """The membership of a person."""
+        return self._one(_members(org_id).where(OrgMember.user_id == user_id))
+
+    def for_email(self, org_id: UUID, email: str) -> MemberFacts | None:
+        """The member with this address."""
+        return self._one(_members(org_id).where(User.email == email))
+
+    def page(self, org_id: UUID, state: ListState) -> Page[MemberFacts]:
+        """Members as the list's state asks."""
+        statement = _members(org_id).where(
+            *searched(state, FULL_NAME, User.email),
+            *chosen(state, "role", OrgMember.role),
+            *chosen(state, "status", _STATUS),
+        )
+        order = Order(_SORTS[state.sort_key], OrgMember.id.expression, state.descending)
+        return paginate(self._session, statement, order, state.request, _facts)
+
+    def add(self, org_id: UUID, user_id: UUID, role: str) -> bool:
+        """Make a person a member; False if they are one already, whose role then stays."""
+        row = insert(OrgMember).values(org_id=org_id, user_id=user_id, role=role)
+        added = row.on_conflict_do_nothing(index_elements=["org_id", "user_id"]).returning(OrgMember.id)
+        return self._session.scalar(added) is not None
+
+    def set_role(self, org_id: UUID, user_id: UUID, role: str) -> None:
+        """Change a member's role."""
+        self._session.execute(
+            update(OrgMember)
+            .where(OrgMember.org_id == org_id, OrgMember.user_id == user_id)
+            .values(role=role)
+        )
+
+    def remove(self, org_id: UUID, user_id: UUID) -> None:
+        """End a membership; the member's keys of this organisation end with it."""
+        self._session.execute(
+            update(ApiKey)
+            .where(ApiKey.org_id == org_id, ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
+            .values(revoked_at=func.now())
+        )
+        self._session.execute(
+            delete(OrgMember).where(OrgMember.org_id == org_id, OrgMember.user_id == user_id)
+        )
+
+    def count_owners(self, org_id: UUID) -> int:
+        """How many owners the organisation has."""
+        counted = select(func.count()).where(OrgMember.org_id == org_id, OrgMember.role == "owner")
+        return self._session.scalars(counted).one()
+
+    def count_orgs(self, user_id: UUID) -> int:
+        """How many organisations a person belongs to, whoever asks."""
+        return int(self._session.scalars(select(func.count_memberships(user_id))).one())
+
+    def _one(self, statement: Select[Any]) -> MemberFacts | None:
+        row = self._session.execute(statement).one_or_none()
+        return None if row is None else _facts(row)

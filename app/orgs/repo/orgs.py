@@ -1,0 +1,89 @@
+"""Organisations."""
+
+import re
+import secrets
+import unicodedata
+from collections.abc import Iterator, Mapping
+from uuid import UUID
+
+from sqlalchemy import delete, func, literal, select, union_all, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.db.base import Base, db
+from app.orgs.models import Org
+
+_SLUG_LENGTH = 48  # leaves room for a number
+
+
+class SlugTaken(Exception):
+    """Another organisation has this address."""
+
+
+class OrgRepo:
+    """Organisations."""
+
+    def __init__(self, session: Session | None = None) -> None:
+        self._session = session or db.session()
+
+    def get(self, org_id: UUID) -> Org | None:
+        """The organisation."""
+        return self._session.get(Org, org_id)
+
+    def add(self, name: str) -> Org:
+        """Store an organisation under the first free slug made of its name."""
+        for slug in _slugs(name):
+            row = insert(Org).values(name=name, slug=slug).on_conflict_do_nothing(index_elements=["slug"])
+            org = self._session.scalars(row.returning(Org)).one_or_none()
+            if org is not None:
+                return org
+        raise SlugTaken(name)
+
+    def lock(self, org_id: UUID) -> Org | None:
+        """The organisation as it is now, after waiting for others that change it or who belongs to it."""
+        return self._session.scalar(
+            select(Org)
+            .where(Org.id == org_id)
+            .with_for_update(key_share=True)
+            .execution_options(populate_existing=True)
+        )
+
+    def save(self, org: Org) -> None:
+        """Write changed columns. Raises SlugTaken."""
+        try:
+            self._session.flush()
+        except IntegrityError as error:
+            raise SlugTaken(org.slug) from error
+
+    def dismiss_card(self, org_id: UUID, card: str) -> None:
+        """Note that a set-up card is not to be shown again."""
+        dismissed = func.coalesce(Org.settings["dismissed_cards"], func.jsonb_build_array())
+        changed = func.jsonb_build_object("dismissed_cards", dismissed.op("||")(func.jsonb_build_array(card)))
+        self._session.execute(
+            update(Org)
+            .where(Org.id == org_id, ~dismissed.op("?")(card))
+            .values(settings=Org.settings.op("||")(changed))
+        )
+
+    def remove(self, org_id: UUID) -> None:
+        """Delete the organisation; the database deletes every row that belongs to it."""
+        self._session.execute(delete(Org).where(Org.id == org_id))
+
+    def counts(self, org_id: UUID) -> Mapping[str, int]:
+        """How many rows of the organisation each tenant table holds, by table name; one statement."""
+        tables = [table for table in Base.metadata.sorted_tables if "org_id" in table.c]
+        parts = [
+            select(literal(table.name), func.count()).select_from(table).where(table.c.org_id == org_id)
+            for table in tables
+        ]
+        return dict(self._session.execute(union_all(*parts)).tuples().all())
+
+
+def _slugs(name: str) -> Iterator[str]:
+    """Addresses to try for a name: `acme`, `acme-2` to `acme-9`, then with random digits."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    base = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:_SLUG_LENGTH].strip("-") or "org"
+    yield base
+    yield from (f"{base}-{number}" for number in range(2, 10))
+    yield from (f"{base}-{secrets.token_hex(4)}" for _ in range(3))

@@ -1,0 +1,1 @@
+"""What changes an organisation, who belongs to it, and the instance itself."""

@@ -1,0 +1,137 @@
+"""Who belongs to an organisation, in which role.
+
+Every change holds the organisation's row, so that one owner always remains.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from app.audit.services import record
+from app.db.scope import current_scope
+from app.orgs.repo.members import MemberFacts, MemberRepo
+from app.orgs.repo.orgs import OrgRepo
+from app.web.access import manageable_roles
+from app.web.errors import NotFound, Refusal
+
+LAST_OWNER = "An organisation keeps at least one owner. Make someone else an owner first."
+_ABOVE = "Your role manages only members and viewers."
+_OWN_ROLE = "You cannot change your own role."
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A member who stays as they were, and why."""
+
+    name: str
+    reason: str
+
+
+def change_role(org_id: UUID, member_id: UUID, role: str) -> MemberFacts:
+    """Give a member another role, in the caller's transaction.
+
+    Returns the member as they were. Refusal 403 if the actor may not, 409 if the last owner would be gone; NotFound.
+    """
+    acting = _Acting(org_id)
+    member = acting.member(member_id)
+    acting.change(member, role)
+    return member
+
+
+def remove_member(org_id: UUID, member_id: UUID) -> MemberFacts:
+    """End a membership and its keys, in the caller's transaction. Returns who it was; refusals as `change_role`."""
+    acting = _Acting(org_id)
+    member = acting.member(member_id)
+    acting.remove(member)
+    return member
+
+
+def leave_org(org_id: UUID) -> None:
+    """End the actor's own membership, in the caller's transaction. Refusal 409 for the last owner."""
+    acting = _Acting(org_id)
+    acting.end(acting.own(), "member.leave")
+
+
+def change_roles(org_id: UUID, member_ids: Sequence[UUID], role: str) -> tuple[int, list[Skipped]]:
+    """Give each member that role where the actor may: how many changed, and who was skipped."""
+    acting = _Acting(org_id)
+    return acting.each(member_ids, lambda member: acting.change(member, role))
+
+
+def remove_members(org_id: UUID, member_ids: Sequence[UUID]) -> tuple[int, list[Skipped]]:
+    """Remove each member where the actor may: how many went, and who was skipped."""
+    acting = _Acting(org_id)
+    return acting.each(member_ids, acting.remove)
+
+
+class _Acting:
+    """The actor with the role they hold once the organisation's row is locked."""
+
+    def __init__(self, org_id: UUID) -> None:
+        if OrgRepo().lock(org_id) is None:
+            raise NotFound
+        self._org_id = org_id
+        self._repo = MemberRepo()
+        self._user_id = current_scope().user_id
+        self._role = self._repo.role(org_id, self._user_id) or ""
+
+    def own(self) -> MemberFacts:
+        """The actor's own membership."""
+        found = self._repo.of_user(self._org_id, self._user_id)
+        if found is None:
+            raise NotFound
+        return found
+
+    def member(self, member_id: UUID) -> MemberFacts:
+        """A member. Raises NotFound."""
+        found = self._repo.get(self._org_id, member_id)
+        if found is None:
+            raise NotFound
+        return found
+
+    def change(self, member: MemberFacts, role: str) -> None:
+        """Change one role, with its event. A role that stays is no change."""
+        self._check(member, role)
+        if role == member.role:
+            return
+        if member.role == "owner":
+            self._keep_an_owner()
+        self._repo.set_role(self._org_id, member.user_id, role)
+        before, after = {"role": member.role}, {"role": role}
+        record("member.change_role", "user", member.user_id, member.email, before=before, after=after)
+
+    def remove(self, member: MemberFacts) -> None:
+        """End one membership, with its event."""
+        self._check(member)
+        self.end(member, "member.remove")
+
+    def end(self, member: MemberFacts, action: str) -> None:
+        """End a membership without asking for a right."""
+        if member.role == "owner":
+            self._keep_an_owner()
+        self._repo.remove(self._org_id, member.user_id)
+        record(action, "user", member.user_id, member.email, before={"role": member.role})
+
+    def each(
+        self, member_ids: Sequence[UUID], act: Callable[[MemberFacts], None]
+    ) -> tuple[int, list[Skipped]]:
+        """Act on every member; one id from elsewhere refuses the whole call."""
+        members = [self.member(member_id) for member_id in dict.fromkeys(member_ids)]
+        skipped = []
+        for member in members:
+            try:
+                act(member)
+            except Refusal as refusal:
+                skipped.append(Skipped(member.name, refusal.message))
+        return len(members) - len(skipped), skipped
+
+    def _check(self, member: MemberFacts, role: str | None = None) -> None:
+        allowed = manageable_roles(self._role)
+        if self._role != "owner" and member.user_id == self._user_id:
+            raise Refusal(403, _OWN_ROLE)
+        if member.role not in allowed or (role is not None and role not in allowed):
+            raise Refusal(403, _ABOVE)
+
+    def _keep_an_owner(self) -> None:
+        if self._repo.count_owners(self._org_id) < 2:
+            raise Refusal(409, LAST_OWNER)

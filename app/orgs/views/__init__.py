@@ -1,0 +1,1 @@
+"""Pages of the first run, of organisations and of the platform."""
