@@ -35,6 +35,14 @@ FUNCTIONS = {
         (p_token_hash bytea) RETURNS TABLE (id uuid, org_id uuid) LANGUAGE sql STABLE AS $$
         SELECT i.id, i.org_id FROM public.invitations i WHERE i.token_hash = p_token_hash $$
     """,
+    "count_memberships(uuid)": """
+        (p_user_id uuid) RETURNS bigint LANGUAGE sql STABLE AS $$
+        SELECT count(*) FROM public.org_members m WHERE m.user_id = p_user_id $$
+    """,
+    "count_members(uuid)": """
+        (p_org_id uuid) RETURNS bigint LANGUAGE sql STABLE AS $$
+        SELECT count(*) FROM public.org_members m WHERE m.org_id = p_org_id $$
+    """,
     "claim_emails(integer, interval)": """
         (p_limit integer, p_lease interval)
         RETURNS TABLE (id uuid, org_id uuid, recipient text, template text, subject text, context bytea, attempts integer)

@@ -1,0 +1,134 @@
+"""Invitations."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Select, case, func, select, text, update
+from sqlalchemy.orm import Session
+
+from app.auth.models import User
+from app.db.base import db
+from app.db.cursor import Order, Page, paginate
+from app.orgs.models import Invitation, Org
+from app.orgs.repo.members import FULL_NAME
+from app.web.conditions import chosen, searched
+from app.web.listing import ListState
+
+_BY_TOKEN = text("SELECT id, org_id FROM invitation_for_token(:token_hash)")
+_STATUS = case(
+    (Invitation.accepted_at.is_not(None), "accepted"),
+    (Invitation.revoked_at.is_not(None), "revoked"),
+    (Invitation.expires_at <= func.now(), "expired"),
+    else_="pending",
+)
+_COLUMNS: dict[str, Any] = {
+    "id": Invitation.id,
+    "org_id": Invitation.org_id,
+    "org_name": Org.name,
+    "org_slug": Org.slug,
+    "email": Invitation.email,
+    "role": Invitation.role,
+    "status": _STATUS,
+    "invited_by": Invitation.invited_by,
+    "inviter": FULL_NAME,
+    "sent_at": Invitation.created_at,
+    "expires_at": Invitation.expires_at,
+}
+_SORTS: dict[str, Any] = {
+    "sent": Invitation.created_at,
+    "email": Invitation.email,
+    "expires": Invitation.expires_at,
+}
+
+
+@dataclass(frozen=True)
+class InvitationFacts:
+    """An invitation as pages show it; `status` is pending, expired, accepted or revoked."""
+
+    id: UUID
+    org_id: UUID
+    org_name: str
+    org_slug: str
+    email: str
+    role: str
+    status: str
+    invited_by: UUID | None
+    inviter: str | None
+    sent_at: datetime
+    expires_at: datetime
+
+
+class InvitationRepo:
+    """Offers to join an organisation."""
+
+    def __init__(self, session: Session | None = None) -> None:
+        self._session = session or db.session()
+
+    def find(self, token_hash: bytes) -> tuple[UUID, UUID] | None:
+        """The organisation and the invitation behind a link, whatever its state; both ids only."""
+        row = self._session.execute(_BY_TOKEN, {"token_hash": token_hash}).one_or_none()
+        return None if row is None else (row.org_id, row.id)
+
+    def get(self, org_id: UUID, invitation_id: UUID) -> InvitationFacts | None:
+        """The invitation with this id."""
+        row = self._session.execute(
+            _invitations(org_id).where(Invitation.id == invitation_id)
+        ).one_or_none()
+        return None if row is None else _facts(row)
+
+    def page(self, org_id: UUID, state: ListState) -> Page[InvitationFacts]:
+        """Invitations as the list's state asks."""
+        statement = _invitations(org_id).where(
+            *searched(state, Invitation.email),
+            *chosen(state, "role", Invitation.role),
+            *chosen(state, "status", _STATUS),
+        )
+        order = Order(_SORTS[state.sort_key].expression, Invitation.id.expression, state.descending)
+        return paginate(self._session, statement, order, state.request, _facts)
+
+    def add(self, invitation: Invitation, life: timedelta) -> Invitation:
+        """Store an invitation that ends `life` from now."""
+        self._session.add(invitation)
+        invitation.expires_at = func.now() + life
+        self._session.flush()
+        return invitation
+
+    def revoke_pending(self, org_id: UUID, email: str) -> UUID | None:
+        """End the open invitation of an address, expired or not; its id if there was one."""
+        return self._session.scalar(
+            _open(org_id).where(Invitation.email == email).values(revoked_at=func.now())
+        )
+
+    def revoke(self, org_id: UUID, invitation_id: UUID) -> bool:
+        """End an invitation; False if it was accepted or ended before."""
+        ended = _open(org_id).where(Invitation.id == invitation_id).values(revoked_at=func.now())
+        return self._session.scalar(ended) is not None
+
+    def consume(self, org_id: UUID, invitation_id: UUID, user_id: UUID | None) -> bool:
+        """Mark an invitation as accepted; False if it is used, ended or expired."""
+        used = (
+            _open(org_id)
+            .where(Invitation.id == invitation_id, Invitation.expires_at > func.now())
+            .values(accepted_at=func.now(), accepted_by=user_id)
+        )
+        return self._session.scalar(used) is not None
+
+
+def _invitations(org_id: UUID) -> Select[Any]:
+    columns = [column.label(name) for name, column in _COLUMNS.items()]
+    joined = select(*columns).join(Org, Org.id == Invitation.org_id)
+    return joined.outerjoin(User, User.id == Invitation.invited_by).where(Invitation.org_id == org_id)
+
+
+def _open(org_id: UUID) -> Any:
+    return (
+        update(Invitation)
+        .where(Invitation.org_id == org_id, Invitation.accepted_at.is_(None), Invitation.revoked_at.is_(None))
+        .returning(Invitation.id)
+    )
+
+
+def _facts(row: Row[Any]) -> InvitationFacts:
+    return InvitationFacts(**{name: getattr(row, name) for name in _COLUMNS})

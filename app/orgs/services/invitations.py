@@ -1,0 +1,167 @@
+"""Inviting people by a link, and what becomes of the link."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from urllib.parse import quote
+from uuid import UUID
+
+from app.audit.services import record
+from app.db.queue import queue_email
+from app.db.scope import current_scope, in_org, use_scope
+from app.orgs.models import Invitation
+from app.orgs.repo.invitations import InvitationFacts, InvitationRepo
+from app.orgs.repo.members import MemberRepo
+from app.orgs.repo.orgs import OrgRepo
+from app.orgs.services.accounts import NewAccount, create_user
+from app.web.access import manageable_roles
+from app.web.errors import LinkGone, NotFound, Refusal
+from app.web.security import hash_token, new_token, settings
+
+DEFAULT_HOURS, MOST_HOURS = 24, 168
+_SUBJECT_NAME = 28
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A new invitation and its link, which is known now and never again."""
+
+    invitation: InvitationFacts
+    link: str
+    mailed: bool
+
+
+def invite(org_id: UUID, email: str, role: str, hours: int = DEFAULT_HOURS) -> Sent | None:
+    """Invite an address, in the caller's transaction; a link it already has dies.
+
+    None if the address belongs to a member. Refusal 403 for a role above what the actor manages.
+    """
+    org = OrgRepo().lock(org_id)
+    if org is None:
+        raise NotFound
+    inviter = current_scope().user_id
+    _check_right(org_id, inviter, role)
+    if MemberRepo().for_email(org_id, email):
+        return None
+    repo = InvitationRepo()
+    if former := repo.revoke_pending(org_id, email):
+        record("invitation.replace", "invitation", former, email)
+    token, token_hash = new_token()
+    invitation = repo.add(
+        Invitation(org_id=org_id, email=email, role=role, token_hash=token_hash, invited_by=inviter),
+        timedelta(hours=hours),
+    )
+    record("invitation.create", "invitation", invitation.id, email, after={"role": role, "hours": hours})
+    facts = repo.get(org_id, invitation.id)
+    assert facts is not None
+    sent = Sent(facts, f"{settings().base_url}/invitations/{quote(token)}", settings().mail is not None)
+    if sent.mailed:
+        _mail(sent)
+    return sent
+
+
+def renew(org_id: UUID, invitation_id: UUID) -> Sent | None:
+    """Invite the same address to the same role again, which ends the former link. Refusal 409 once accepted."""
+    former = _get(org_id, invitation_id)
+    if former.status == "accepted":
+        raise Refusal(409, f"{former.email} has accepted this invitation.")
+    hours = round((former.expires_at - former.sent_at) / timedelta(hours=1))
+    return invite(org_id, former.email, former.role, hours)
+
+
+def revoke(org_id: UUID, invitation_id: UUID) -> InvitationFacts:
+    """End an invitation, in the caller's transaction. Refusal 409 once accepted, 403 as `invite`."""
+    OrgRepo().lock(org_id)
+    invitation = _get(org_id, invitation_id)
+    _check_right(org_id, current_scope().user_id, invitation.role)
+    if InvitationRepo().revoke(org_id, invitation_id):
+        record("invitation.revoke", "invitation", invitation_id, invitation.email)
+    elif _get(org_id, invitation_id).status == "accepted":
+        raise Refusal(409, f"{invitation.email} has accepted this invitation.")
+    return invitation
+
+
+def open_invitation(token: str) -> InvitationFacts:
+    """The invitation behind a link that can be accepted at this moment. Raises LinkGone."""
+    found = InvitationRepo().find(hash_token(token))
+    if found is None:
+        raise LinkGone
+    org_id, invitation_id = found
+    with in_org(org_id):
+        invitation = InvitationRepo().get(org_id, invitation_id)
+        if invitation is None or invitation.status != "pending" or not _still_allowed(invitation):
+            raise LinkGone
+    return invitation
+
+
+def accept(token: str, account: NewAccount | None = None) -> tuple[InvitationFacts, UUID] | None:
+    """Join by a link, in the caller's transaction: the actor does, or the new account with the invited address.
+
+    Of several at once one wins, the others raise LinkGone. None if the inviter has lost the right to invite: the
+    invitation ends with an event, to be committed before the caller answers as for a dead link. Raises AddressTaken.
+    """
+    invitation = _take(token)
+    if invitation is None:
+        return None
+    if account is not None:
+        user = create_user(replace(account, email=invitation.email))
+        use_scope(replace(current_scope(), user_id=user.id, actor_label=user.email))
+    user_id = current_scope().user_id
+    assert user_id is not None
+    members = MemberRepo()
+    joined = members.add(invitation.org_id, user_id, invitation.role)
+    if account is not None and not joined:  # the default organisation is the inviting one
+        members.set_role(invitation.org_id, user_id, invitation.role)
+    if not InvitationRepo().consume(invitation.org_id, invitation.id, user_id):
+        raise LinkGone
+    record("invitation.accept", "invitation", invitation.id, invitation.email, after={"role": invitation.role})
+    return invitation, user_id
+
+
+def _take(token: str) -> InvitationFacts | None:
+    """Enter the inviting organisation, hold its row, and judge the invitation as it is then."""
+    found = InvitationRepo().find(hash_token(token))
+    if found is None:
+        raise LinkGone
+    org_id, invitation_id = found
+    use_scope(replace(current_scope(), org_id=org_id))
+    org = OrgRepo().lock(org_id)
+    invitation = InvitationRepo().get(org_id, invitation_id) if org else None
+    if invitation is None or invitation.status != "pending":
+        raise LinkGone
+    if _still_allowed(invitation):
+        return invitation
+    InvitationRepo().revoke(org_id, invitation_id)
+    reason = {"reason": "the inviter may no longer invite"}
+    record("invitation.refuse", "invitation", invitation_id, invitation.email, after=reason)
+    return None
+
+
+def _get(org_id: UUID, invitation_id: UUID) -> InvitationFacts:
+    found = InvitationRepo().get(org_id, invitation_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _check_right(org_id: UUID, user_id: UUID | None, role: str) -> None:
+    if role not in manageable_roles(MemberRepo().role(org_id, user_id) or ""):
+        raise Refusal(403, "Your role invites only members and viewers.")
+
+
+def _still_allowed(invitation: InvitationFacts) -> bool:
+    held = MemberRepo().role(invitation.org_id, invitation.invited_by) or ""
+    return invitation.role in manageable_roles(held)
+
+
+def _mail(sent: Sent) -> None:
+    invitation = sent.invitation
+    name = invitation.org_name
+    short = name if len(name) <= _SUBJECT_NAME else f"{name[: _SUBJECT_NAME - 1]}…"
+    context = {
+        "org_name": name,
+        "inviter": invitation.inviter,
+        "role": invitation.role,
+        "link": sent.link,
+        "expires_at": f"{invitation.expires_at:%-d %B %Y, %H:%M} UTC",
+    }
+    queue_email(invitation.email, "invitation", f"Join {short} on AgentPress", context)
