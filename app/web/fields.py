@@ -3,7 +3,7 @@
 import unicodedata
 from typing import Any
 
-from wtforms import EmailField, Form, StringField
+from wtforms import EmailField, Form, IntegerField, StringField
 from wtforms.validators import DataRequired, Length, ValidationError
 
 from app.web.addresses import MAX_LENGTH, read_address
@@ -47,3 +47,17 @@ def _address(_form: Form, field: Any) -> None:
     if address is None:
         raise ValidationError("Enter one e-mail address, such as ana@example.com.")
     field.data = address
+
+
+class WholeNumberField(IntegerField):
+    """An integer whose refusal says what to do."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read the text that was sent; ValueError for anything but a whole number of at most nine digits."""
+        if not valuelist:
+            return
+        digits = valuelist[0].strip(" ")
+        if not (digits.removeprefix("-").isascii() and digits.removeprefix("-").isdigit() and len(digits) <= 9):
+            self.data = None
+            raise ValueError("Enter a whole number.")
+        self.data = int(digits)

@@ -1,5 +1,6 @@
 """Invitations."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -73,9 +74,7 @@ class InvitationRepo:
 
     def get(self, org_id: UUID, invitation_id: UUID) -> InvitationFacts | None:
         """The invitation with this id."""
-        row = self._session.execute(
-            _invitations(org_id).where(Invitation.id == invitation_id)
-        ).one_or_none()
+        row = self._session.execute(_invitations(org_id).where(Invitation.id == invitation_id)).one_or_none()
         return None if row is None else _facts(row)
 
     def page(self, org_id: UUID, state: ListState) -> Page[InvitationFacts]:
@@ -95,16 +94,21 @@ class InvitationRepo:
         self._session.flush()
         return invitation
 
-    def revoke_pending(self, org_id: UUID, email: str) -> UUID | None:
-        """End the open invitation of an address, expired or not; its id if there was one."""
-        return self._session.scalar(
-            _open(org_id).where(Invitation.email == email).values(revoked_at=func.now())
-        )
+    def revoke_for(self, org_id: UUID, email: str) -> bool:
+        """End the open invitation of an address, expired or not; False if there was none."""
+        ended = _open(org_id).where(Invitation.email == email).values(revoked_at=func.now())
+        return self._session.execute(ended).one_or_none() is not None
+
+    def revoke_by(self, org_id: UUID, inviter_id: UUID, roles: Sequence[str]) -> Sequence[tuple[UUID, str]]:
+        """End what a person's link still offers in roles other than `roles`; id and address of each."""
+        ended = _open(org_id).where(Invitation.invited_by == inviter_id, Invitation.role.not_in(roles))
+        rows = self._session.execute(ended.values(revoked_at=func.now()))
+        return [(row.id, row.email) for row in rows]
 
     def revoke(self, org_id: UUID, invitation_id: UUID) -> bool:
         """End an invitation; False if it was accepted or ended before."""
         ended = _open(org_id).where(Invitation.id == invitation_id).values(revoked_at=func.now())
-        return self._session.scalar(ended) is not None
+        return self._session.execute(ended).one_or_none() is not None
 
     def consume(self, org_id: UUID, invitation_id: UUID, user_id: UUID | None) -> bool:
         """Mark an invitation as accepted; False if it is used, ended or expired."""
@@ -113,7 +117,7 @@ class InvitationRepo:
             .where(Invitation.id == invitation_id, Invitation.expires_at > func.now())
             .values(accepted_at=func.now(), accepted_by=user_id)
         )
-        return self._session.scalar(used) is not None
+        return self._session.execute(used).one_or_none() is not None
 
 
 def _invitations(org_id: UUID) -> Select[Any]:
@@ -126,7 +130,7 @@ def _open(org_id: UUID) -> Any:
     return (
         update(Invitation)
         .where(Invitation.org_id == org_id, Invitation.accepted_at.is_(None), Invitation.revoked_at.is_(None))
-        .returning(Invitation.id)
+        .returning(Invitation.id, Invitation.email)
     )
 
 

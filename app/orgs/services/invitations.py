@@ -43,8 +43,7 @@ def invite(org_id: UUID, email: str, role: str, hours: int = DEFAULT_HOURS) -> S
     if MemberRepo().for_email(org_id, email):
         return None
     repo = InvitationRepo()
-    if former := repo.revoke_pending(org_id, email):
-        record("invitation.replace", "invitation", former, email)
+    repo.revoke_for(org_id, email)
     token, token_hash = new_token()
     invitation = repo.add(
         Invitation(org_id=org_id, email=email, role=role, token_hash=token_hash, invited_by=inviter),
@@ -85,23 +84,16 @@ def open_invitation(token: str) -> InvitationFacts:
     found = InvitationRepo().find(hash_token(token))
     if found is None:
         raise LinkGone
-    org_id, invitation_id = found
-    with in_org(org_id):
-        invitation = InvitationRepo().get(org_id, invitation_id)
-        if invitation is None or invitation.status != "pending" or not _still_allowed(invitation):
-            raise LinkGone
-    return invitation
+    with in_org(found[0]):
+        return _usable(*found)
 
 
-def accept(token: str, account: NewAccount | None = None) -> tuple[InvitationFacts, UUID] | None:
+def accept(token: str, account: NewAccount | None = None) -> tuple[InvitationFacts, UUID]:
     """Join by a link, in the caller's transaction: the actor does, or the new account with the invited address.
 
-    Of several at once one wins, the others raise LinkGone. None if the inviter has lost the right to invite: the
-    invitation ends with an event, to be committed before the caller answers as for a dead link. Raises AddressTaken.
+    Returns the invitation and who joined. Of several at once one wins. Raises LinkGone, AddressTaken.
     """
     invitation = _take(token)
-    if invitation is None:
-        return None
     if account is not None:
         user = create_user(replace(account, email=invitation.email))
         use_scope(replace(current_scope(), user_id=user.id, actor_label=user.email))
@@ -113,27 +105,21 @@ def accept(token: str, account: NewAccount | None = None) -> tuple[InvitationFac
         members.set_role(invitation.org_id, user_id, invitation.role)
     if not InvitationRepo().consume(invitation.org_id, invitation.id, user_id):
         raise LinkGone
-    record("invitation.accept", "invitation", invitation.id, invitation.email, after={"role": invitation.role})
+    record(
+        "invitation.accept", "invitation", invitation.id, invitation.email, after={"role": invitation.role}
+    )
     return invitation, user_id
 
 
-def _take(token: str) -> InvitationFacts | None:
-    """Enter the inviting organisation, hold its row, and judge the invitation as it is then."""
+def _take(token: str) -> InvitationFacts:
+    """Enter the inviting organisation for the rest of the transaction, hold its row, and judge the invitation."""
     found = InvitationRepo().find(hash_token(token))
     if found is None:
         raise LinkGone
     org_id, invitation_id = found
     use_scope(replace(current_scope(), org_id=org_id))
-    org = OrgRepo().lock(org_id)
-    invitation = InvitationRepo().get(org_id, invitation_id) if org else None
-    if invitation is None or invitation.status != "pending":
-        raise LinkGone
-    if _still_allowed(invitation):
-        return invitation
-    InvitationRepo().revoke(org_id, invitation_id)
-    reason = {"reason": "the inviter may no longer invite"}
-    record("invitation.refuse", "invitation", invitation_id, invitation.email, after=reason)
-    return None
+    OrgRepo().lock(org_id)
+    return _usable(org_id, invitation_id)
 
 
 def _get(org_id: UUID, invitation_id: UUID) -> InvitationFacts:
@@ -148,9 +134,14 @@ def _check_right(org_id: UUID, user_id: UUID | None, role: str) -> None:
         raise Refusal(403, "Your role invites only members and viewers.")
 
 
-def _still_allowed(invitation: InvitationFacts) -> bool:
-    held = MemberRepo().role(invitation.org_id, invitation.invited_by) or ""
-    return invitation.role in manageable_roles(held)
+def _usable(org_id: UUID, invitation_id: UUID) -> InvitationFacts:
+    invitation = InvitationRepo().get(org_id, invitation_id)
+    if invitation is None or invitation.status != "pending":
+        raise LinkGone
+    held = MemberRepo().role(org_id, invitation.invited_by) or ""
+    if invitation.role not in manageable_roles(held):
+        raise LinkGone
+    return invitation
 
 
 def _mail(sent: Sent) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from app.audit.services import record
 from app.db.scope import current_scope
+from app.orgs.repo.invitations import InvitationRepo
 from app.orgs.repo.members import MemberFacts, MemberRepo
 from app.orgs.repo.orgs import OrgRepo
 from app.web.access import manageable_roles
@@ -97,6 +98,7 @@ class _Acting:
         if member.role == "owner":
             self._keep_an_owner()
         self._repo.set_role(self._org_id, member.user_id, role)
+        self._end_invitations(member, role)
         before, after = {"role": member.role}, {"role": role}
         record("member.change_role", "user", member.user_id, member.email, before=before, after=after)
 
@@ -110,6 +112,7 @@ class _Acting:
         if member.role == "owner":
             self._keep_an_owner()
         self._repo.remove(self._org_id, member.user_id)
+        self._end_invitations(member, "")
         record(action, "user", member.user_id, member.email, before={"role": member.role})
 
     def each(
@@ -131,6 +134,13 @@ class _Acting:
             raise Refusal(403, _OWN_ROLE)
         if member.role not in allowed or (role is not None and role not in allowed):
             raise Refusal(403, _ABOVE)
+
+    def _end_invitations(self, member: MemberFacts, role: str) -> None:
+        """End the member's open invitations that the new role could not have made."""
+        ended = InvitationRepo().revoke_by(self._org_id, member.user_id, manageable_roles(role))
+        for invitation_id, email in ended:
+            why = {"reason": f"{member.email} may no longer invite"}
+            record("invitation.revoke", "invitation", invitation_id, email, after=why)
 
     def _keep_an_owner(self) -> None:
         if self._repo.count_owners(self._org_id) < 2:

@@ -1,0 +1,141 @@
+"""Forms and lists of organisations."""
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from flask_wtf import FlaskForm
+from wtforms import PasswordField, RadioField, SelectField, StringField
+from wtforms.validators import AnyOf, DataRequired, Length, NumberRange, Regexp, ValidationError
+
+from app.orgs.services.invitations import DEFAULT_HOURS, MOST_HOURS
+from app.web.access import ROLES
+from app.web.fields import WholeNumberField, address_field, name_field, one_line, optional_field
+from app.web.listing import Facet, ListSpec
+
+ROLE_WORDS = {"owner": "Owner", "admin": "Admin", "member": "Member", "viewer": "Viewer"}
+ROLE_HINTS = {
+    "owner": "Everything, including roles, renaming and deleting the organisation.",
+    "admin": "Invites and manages members and viewers, most settings, the audit log.",
+    "member": "Builds and runs agents. No members, no settings.",
+    "viewer": "Reads only.",
+}
+MEMBERS = ListSpec(
+    sorts={"name": "name", "email": "e-mail", "joined": "joined"},
+    default_sort="name",
+    facets={
+        "role": Facet("Role", ROLE_WORDS),
+        "status": Facet("Status", {"active": "Active", "disabled": "Disabled"}),
+    },
+)
+INVITATIONS = ListSpec(
+    sorts={"sent": "sent", "email": "e-mail", "expires": "expires"},
+    default_sort="-sent",
+    facets={
+        "status": Facet(
+            "Status",
+            {"pending": "Pending", "expired": "Expired", "accepted": "Accepted", "revoked": "Revoked"},
+        ),
+        "role": Facet("Role", ROLE_WORDS),
+    },
+)
+
+
+def role_field(label: str = "Role") -> RadioField:
+    """One of the organisation's roles; which of them a page offers is set by `offer_roles`."""
+    choices = [(role, ROLE_WORDS[role]) for role in reversed(ROLES)]
+    return RadioField(
+        label, choices=choices, validate_choice=False, validators=[AnyOf(ROLES, "Choose a role.")]
+    )
+
+
+def offer_roles(field: Any, roles: tuple[str, ...]) -> None:
+    """Show only these roles, the highest first."""
+    field.choices = [(role, ROLE_WORDS[role]) for role in reversed(roles)]
+
+
+def org_name_field() -> StringField:
+    """The name of an organisation."""
+    return name_field("Organisation name", 120, missing="Enter a name for the organisation.")
+
+
+class PersonForm(FlaskForm):
+    """Who a new account is."""
+
+    first_name = name_field("First name", 255, missing="Enter your first name.")
+    last_name = optional_field("Last name", 255)
+    password = PasswordField("Password")
+
+
+class SetupForm(PersonForm):
+    """The first account and its organisation."""
+
+    token = StringField("Token from the log", validators=[Length(max=200)])
+    email = address_field("E-mail address")
+    org_name = org_name_field()
+
+
+class SignUpForm(PersonForm):
+    """An account for whoever asks, where registration is open."""
+
+    email = address_field("E-mail address")
+
+
+class OrgForm(FlaskForm):
+    """A new organisation."""
+
+    name = org_name_field()
+
+
+class OrgSettingsForm(FlaskForm):
+    """The general settings of an organisation."""
+
+    time_zone = SelectField("Time zone", choices=sorted(available_timezones()))
+
+
+class RenameForm(FlaskForm):
+    """Name and address of an organisation."""
+
+    name = org_name_field()
+    slug = StringField(
+        "Address",
+        validators=[
+            DataRequired("Enter an address."),
+            Length(max=60, message="Use at most 60 characters."),
+            Regexp(
+                r"[a-z0-9]+(-[a-z0-9]+)*\Z", message="Use small letters, digits and single hyphens between them."
+            ),
+        ],
+    )
+
+
+class ConfirmForm(FlaskForm):
+    """The typed name of what goes for good."""
+
+    name = StringField("Name of the organisation", validators=[one_line])
+
+    def __init__(self, expected: str, **options: Any) -> None:
+        super().__init__(**options)
+        self._expected = expected
+
+    def validate_name(self, field: Any) -> None:
+        """Refuse any other text."""
+        if (field.data or "").strip() != self._expected:
+            raise ValidationError(f"Type {self._expected} to confirm.")
+
+
+class RoleForm(FlaskForm):
+    """Another role for a member."""
+
+    role = role_field()
+
+
+class InvitationForm(FlaskForm):
+    """Who is invited, to what, and for how long."""
+
+    email = address_field("E-mail address")
+    role = role_field()
+    expires_in_hours = WholeNumberField(
+        "Link works for",
+        default=DEFAULT_HOURS,
+        validators=[NumberRange(1, MOST_HOURS, f"Enter 1 to {MOST_HOURS} hours.")],
+    )
