@@ -2,10 +2,14 @@
 
 from flask import Flask
 
+from app.orgs.views import home, orgs, setup
 from app.web import gallery
 
 
 def register(app: Flask) -> None:
     """Attach the blueprints."""
+    app.register_blueprint(setup.bp)
+    app.register_blueprint(home.bp)
+    app.register_blueprint(orgs.bp)
     if app.debug or app.testing:
         app.register_blueprint(gallery.bp)

@@ -63,7 +63,10 @@ class PersonForm(FlaskForm):
 
     first_name = name_field("First name", 255, missing="Enter your first name.")
     last_name = optional_field("Last name", 255)
-    password = PasswordField("Password")
+    password = PasswordField(
+        "Password",
+        validators=[DataRequired("Enter a password."), Length(8, 200, "Use 8 to 200 characters."), one_line],
+    )
 
 
 class SetupForm(PersonForm):
@@ -102,7 +105,8 @@ class RenameForm(FlaskForm):
             DataRequired("Enter an address."),
             Length(max=60, message="Use at most 60 characters."),
             Regexp(
-                r"[a-z0-9]+(-[a-z0-9]+)*\Z", message="Use small letters, digits and single hyphens between them."
+                r"[a-z0-9]+(-[a-z0-9]+)*\Z",
+                message="Use small letters, digits and single hyphens between them.",
             ),
         ],
     )

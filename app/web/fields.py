@@ -57,7 +57,9 @@ class WholeNumberField(IntegerField):
         if not valuelist:
             return
         digits = valuelist[0].strip(" ")
-        if not (digits.removeprefix("-").isascii() and digits.removeprefix("-").isdigit() and len(digits) <= 9):
+        if not (
+            digits.removeprefix("-").isascii() and digits.removeprefix("-").isdigit() and len(digits) <= 9
+        ):
             self.data = None
             raise ValueError("Enter a whole number.")
         self.data = int(digits)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import request, url_for
+from flask import current_app, request, url_for
 
 from app.web.access import role_has
 from app.web.identity import Visitor
@@ -44,7 +44,7 @@ def navigation(visitor: Visitor | None) -> list[NavGroup]:
             items = [
                 _item(name, endpoint, icon, org=visitor.org.slug)
                 for name, endpoint, icon, right in sections
-                if role_has(visitor.org.role, right)
+                if role_has(visitor.org.role, right) and endpoint in current_app.view_functions
             ]
             groups.append(NavGroup(label, items))
     elif visitor.is_platform_admin:

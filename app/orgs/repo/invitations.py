@@ -87,10 +87,10 @@ class InvitationRepo:
         order = Order(_SORTS[state.sort_key].expression, Invitation.id.expression, state.descending)
         return paginate(self._session, statement, order, state.request, _facts)
 
-    def add(self, invitation: Invitation, life: timedelta) -> Invitation:
+    def add(self, org_id: UUID, invitation: Invitation, life: timedelta) -> Invitation:
         """Store an invitation that ends `life` from now."""
+        invitation.org_id, invitation.expires_at = org_id, func.now() + life
         self._session.add(invitation)
-        invitation.expires_at = func.now() + life
         self._session.flush()
         return invitation
 

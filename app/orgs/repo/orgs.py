@@ -56,28 +56,33 @@ class OrgRepo:
         except IntegrityError as error:
             raise SlugTaken(org.slug) from error
 
-    def dismiss_card(self, org_id: UUID, card: str) -> None:
-        """Note that a set-up card is not to be shown again."""
-        dismissed = func.coalesce(Org.settings["dismissed_cards"], func.jsonb_build_array())
-        changed = func.jsonb_build_object("dismissed_cards", dismissed.op("||")(func.jsonb_build_array(card)))
-        self._session.execute(
+    def dismiss_card(self, org_id: UUID, card: str) -> bool:
+        """Note that a set-up card is not to be shown again; False if it was noted before."""
+        noted = func.coalesce(Org.settings["dismissed_cards"], func.jsonb_build_array())
+        more = func.jsonb_build_object("dismissed_cards", noted.op("||")(func.jsonb_build_array(card)))
+        changed = (
             update(Org)
-            .where(Org.id == org_id, ~dismissed.op("?")(card))
-            .values(settings=Org.settings.op("||")(changed))
+            .where(Org.id == org_id, ~noted.op("?")(card))
+            .values(settings=Org.settings.op("||")(more))
+            .returning(Org.id)
         )
+        return self._session.execute(changed).one_or_none() is not None
 
     def remove(self, org_id: UUID) -> None:
         """Delete the organisation; the database deletes every row that belongs to it."""
         self._session.execute(delete(Org).where(Org.id == org_id))
 
-    def counts(self, org_id: UUID) -> Mapping[str, int]:
-        """How many rows of the organisation each tenant table holds, by table name; one statement."""
+    def counts(self, org_id: UUID, *only: str) -> Mapping[str, int]:
+        """How many rows of the organisation each tenant table, or each of `only`, holds; one statement."""
         tables = [table for table in Base.metadata.sorted_tables if "org_id" in table.c]
+        tables = [table for table in tables if not only or table.name in only]
         parts = [
-            select(literal(table.name), func.count()).select_from(table).where(table.c.org_id == org_id)
+            select(literal(table.name).label("name"), func.count().label("rows"))
+            .select_from(table)
+            .where(table.c.org_id == org_id)
             for table in tables
         ]
-        return dict(self._session.execute(union_all(*parts)).tuples().all())
+        return {row.name: row.rows for row in self._session.execute(union_all(*parts))}
 
 
 def _slugs(name: str) -> Iterator[str]:

@@ -46,7 +46,8 @@ def invite(org_id: UUID, email: str, role: str, hours: int = DEFAULT_HOURS) -> S
     repo.revoke_for(org_id, email)
     token, token_hash = new_token()
     invitation = repo.add(
-        Invitation(org_id=org_id, email=email, role=role, token_hash=token_hash, invited_by=inviter),
+        org_id,
+        Invitation(email=email, role=role, token_hash=token_hash, invited_by=inviter),
         timedelta(hours=hours),
     )
     record("invitation.create", "invitation", invitation.id, email, after={"role": role, "hours": hours})

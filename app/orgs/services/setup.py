@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import quote
 
+from app.audit.services import record
 from app.auth.models import User
 from app.auth.repo import UserRepo
 from app.db.scope import current_scope, use_scope
@@ -24,10 +25,15 @@ class WrongToken(Exception):
     """Not the token of the newest first-run link."""
 
 
+def is_claimed() -> bool:
+    """Whether the instance has an account."""
+    return UserRepo().any()
+
+
 def setup_link() -> str | None:
     """A new link that claims this instance, which ends the former one; None once it is claimed."""
     with transaction():
-        if UserRepo().any():
+        if is_claimed():
             return None
         token, PlatformRepo().lock().setup_token_hash = new_token()
     return f"{settings().base_url}/setup?token={quote(token)}"
@@ -39,12 +45,13 @@ def claim(token: str, account: NewAccount, org_name: str) -> tuple[User, Org]:
     Of two claims at once, one waits for the other and raises AlreadyClaimed. Raises WrongToken.
     """
     instance = PlatformRepo().lock()
-    if UserRepo().any():
+    if is_claimed():
         raise AlreadyClaimed
     if not hmac.compare_digest(hash_token(token), instance.setup_token_hash or b""):
         raise WrongToken
     user = create_user(replace(account, role="ADMIN"))
     use_scope(replace(current_scope(), user_id=user.id, actor_label=user.email))
+    record("instance.claim", "user", user.id, user.email)
     org = create_org(org_name, user.id)
     instance.setup_token_hash, instance.claimed_at = None, datetime.now(UTC)
     return user, org

@@ -1,0 +1,32 @@
+"""Organisations: create, settings, delete."""
+
+from flask import Blueprint, Response, url_for
+
+from app.db.session import transaction
+from app.orgs.forms import OrgForm
+from app.orgs.services.orgs import create_org
+from app.web.access import signed_in
+from app.web.identity import require_visitor
+from app.web.render import leave, render, toast
+
+bp = Blueprint("orgs", __name__)
+
+
+@bp.get("/orgs/new")
+@signed_in
+def new() -> Response:
+    """Ask for the name of a new organisation."""
+    return render("orgs/new.html", form=OrgForm())
+
+
+@bp.post("/orgs/new")
+@signed_in
+def create() -> Response:
+    """Create it, owned by the visitor."""
+    form = OrgForm()
+    if not form.validate():
+        return render("orgs/new.html", status=422, form=form)
+    with transaction():
+        org = create_org(form.name.data, require_visitor().id)
+    toast(f"{org.name} is ready.")
+    return leave(url_for("home.show", org=org.slug))
