@@ -8,7 +8,7 @@ silence no other request waits for the same server.
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask
 from psycopg import Connection, errors, generators
@@ -134,9 +134,7 @@ def _options(*, pool_size: int, max_overflow: int, seconds: int, more: str = "")
 
 def without_limit(connection: EngineConnection) -> None:
     """Wait for ever on this connection, for migrations."""
-    raw = connection.connection.dbapi_connection
-    assert isinstance(raw, PatientConnection)
-    raw.patience = None
+    cast("PatientConnection", connection.connection.dbapi_connection).patience = None
 
 
 def register(app: Flask) -> None:
