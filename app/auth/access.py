@@ -1,21 +1,29 @@
 """From the session cookie to the person."""
 
+import secrets
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from flask import Flask, Request, Response
+from flask import Flask, Request, Response, request
+from flask import session as flask_session
+from itsdangerous import BadSignature, URLSafeSerializer
 
-from app.auth.repo import SessionRepo, VisitorRow
+from app.auth.repo.sessions import SessionRepo, VisitorRow
 from app.db.session import transaction
 from app.extensions import login_manager
 from app.web.identity import Membership, Visitor
-from app.web.security import hash_token, session_cookie_name, session_token, settings
+from app.web.render import EPOCH_COOKIE
+from app.web.security import VISIT, hash_token, session_cookie_name, session_token, settings
 
 SESSION_LIFE = timedelta(days=30)
+CHALLENGE = "challenge"
+_DEVICE_LIFE = timedelta(days=365)
+_PEOPLE_PER_DEVICE = 5
 _TOUCH_EVERY = timedelta(minutes=5)
 
 
-def load_visitor(request: Request) -> Visitor | None:
+def load_visitor(req: Request) -> Visitor | None:
     """The person behind the request's session cookie; in an organisation's page with the membership there."""
     token = session_token()
     row = SessionRepo().visitor(hash_token(token)) if token else None
@@ -24,27 +32,59 @@ def load_visitor(request: Request) -> Visitor | None:
     if datetime.now(UTC) - row.last_seen_at > _TOUCH_EVERY:
         with transaction():
             SessionRepo().touch(row.session_id)
-    return _visitor(row, (request.view_args or {}).get("org"))
+    return _visitor(row, (req.view_args or {}).get("org"))
 
 
-def keep_session(response: Response, token: str) -> None:
-    """Give the browser its session cookie."""
-    response.set_cookie(
-        session_cookie_name(),
-        token,
-        max_age=SESSION_LIFE,
-        secure=settings().secure,
-        httponly=True,
-        samesite="Lax",
-        path="/",
-    )
+def keep_session(response: Response, token: str, user_id: UUID) -> None:
+    """Give the browser its session cookie; what it held before the sign-in ends, its CSRF token included.
+
+    The browser is recognised the next time this person signs in with it.
+    """
+    for key in (VISIT, CHALLENGE):
+        flask_session.pop(key, None)
+    response.set_cookie(session_cookie_name(), token, max_age=SESSION_LIFE, httponly=True, **_cookie())
+    _rotate_epoch(response)
+    people = [str(user_id), *(known for known in _known_people() if known != str(user_id))]
+    value = _signer().dumps(people[:_PEOPLE_PER_DEVICE])
+    response.set_cookie(_device_cookie(), value, max_age=_DEVICE_LIFE, httponly=True, **_cookie())
 
 
 def drop_session(response: Response) -> None:
-    """Take the session cookie away."""
-    response.delete_cookie(
-        session_cookie_name(), path="/", secure=settings().secure, httponly=True, samesite="Lax"
-    )
+    """Take the session away, and with it what the browser kept of its pages."""
+    flask_session.clear()
+    response.delete_cookie(session_cookie_name(), httponly=True, **_cookie())
+    _rotate_epoch(response)
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+
+
+def is_known_device(user_id: UUID) -> bool:
+    """Whether this browser signed in as this person before."""
+    return str(user_id) in _known_people()
+
+
+def _cookie() -> dict[str, Any]:
+    return {"secure": settings().secure, "samesite": "Lax", "path": "/"}
+
+
+def _rotate_epoch(response: Response) -> None:
+    """A page kept by the browser compares this cookie with the one it was shown under, and reloads."""
+    response.set_cookie(EPOCH_COOKIE, secrets.token_urlsafe(9), max_age=SESSION_LIFE, **_cookie())
+
+
+def _known_people() -> list[str]:
+    try:
+        people = _signer().loads(request.cookies.get(_device_cookie(), ""))
+    except BadSignature:
+        return []
+    return [person for person in people if isinstance(person, str)] if isinstance(people, list) else []
+
+
+def _device_cookie() -> str:
+    return "__Host-device" if settings().secure else "device"
+
+
+def _signer() -> URLSafeSerializer:
+    return URLSafeSerializer([*settings().secret_key_fallbacks, settings().secret_key], salt="device")
 
 
 def _visitor(row: VisitorRow, slug: str | None) -> Visitor:

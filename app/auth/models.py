@@ -4,7 +4,8 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base
@@ -121,12 +122,14 @@ class RecoveryCode(Identified, Created, Base):
     used_at: Mapped[datetime | None]
 
 
-class LoginAttempt(Identified, Created, Base):
-    """A counted sign-in attempt, by account and by source address (IPv6: its /64)."""
+class LoginAttempt(Identified, Stamped, Base):
+    """Recent tries under one key, such as an account and a source address.
+
+    `moments` holds those that count; `granted` says whether the newest try was within the limit.
+    """
 
     __tablename__ = "login_attempts"
-    __table_args__ = (Index(None, "account_hash", "created_at"), Index(None, "address", "created_at"))
 
-    account_hash: Mapped[bytes]
-    address: Mapped[str]
-    succeeded: Mapped[bool] = mapped_column(server_default="false")
+    key_hash: Mapped[bytes] = mapped_column(unique=True)
+    moments: Mapped[list[datetime]] = mapped_column(ARRAY(TIMESTAMP(timezone=True)))
+    granted: Mapped[bool] = mapped_column(server_default="true")

@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 from flask import Flask, Response, current_app, g, request, url_for
 
-from app.auth.repo import UserRepo
+from app.auth.repo.users import UserRepo
 from app.db.scope import Scope, use_scope
 from app.web.access import Access, access_of, role_has, roles_with
 from app.web.errors import NotFound, Refusal

@@ -4,9 +4,10 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from flask_wtf import FlaskForm
-from wtforms import PasswordField, RadioField, SelectField, StringField
+from wtforms import RadioField, SelectField, StringField
 from wtforms.validators import AnyOf, DataRequired, Length, NumberRange, Regexp, ValidationError
 
+from app.auth.forms import new_password_field
 from app.orgs.services.invitations import DEFAULT_HOURS, MOST_HOURS
 from app.web.access import ROLES
 from app.web.fields import WholeNumberField, address_field, name_field, one_line, optional_field
@@ -63,10 +64,7 @@ class PersonForm(FlaskForm):
 
     first_name = name_field("First name", 255, missing="Enter your first name.")
     last_name = optional_field("Last name", 255)
-    password = PasswordField(
-        "Password",
-        validators=[DataRequired("Enter a password."), Length(8, 200, "Use 8 to 200 characters."), one_line],
-    )
+    password = new_password_field()
 
 
 class SetupForm(PersonForm):

@@ -16,10 +16,15 @@ from app.config import Settings
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_FIELD = "csrf_token"
 CSRF_HEADER = "X-CSRFToken"
+VISIT = "visit"
 POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; "
     "base-uri 'none'; form-action {form_action}; frame-ancestors 'none'"
 )
+
+
+# Pages with a form whose answer leads to an identity provider.
+TO_PROVIDERS = frozenset({"auth.sign_in", "identities.index"})
 
 
 class CsrfRefused(Exception):
@@ -59,7 +64,7 @@ def check_csrf() -> None:
     given = request.headers.get(CSRF_HEADER) or request.form.get(CSRF_FIELD, "")
     secret = _csrf_secret(create=False)
     keys = [current_app.secret_key, *settings().secret_key_fallbacks]
-    if not secret or not any(tokens_match(given, _csrf_token(key, secret)) for key in keys):
+    if not secret or not any(_same(given, _csrf_token(key, secret)) for key in keys):
         raise CsrfRefused
 
 
@@ -67,9 +72,9 @@ def _csrf_secret(*, create: bool) -> str:
     token = session_token()
     if token:
         return f"session {token}"
-    if create and "visit" not in session:
-        session["visit"] = secrets.token_urlsafe(24)
-    visit = session.get("visit")
+    if create and VISIT not in session:
+        session[VISIT] = secrets.token_urlsafe(24)
+    visit = session.get(VISIT)
     return f"visit {visit}" if visit else ""
 
 
@@ -78,8 +83,7 @@ def _csrf_token(key: str | bytes | None, secret: str) -> str:
     return hmac.new(f"csrf {key}".encode(), secret.encode(), hashlib.sha256).hexdigest()
 
 
-def tokens_match(given: str, expected: str) -> bool:
-    """Compare two secrets in a time that tells nothing about them."""
+def _same(given: str, expected: str) -> bool:
     return hmac.compare_digest(given.encode(), expected.encode())
 
 
@@ -111,6 +115,12 @@ def safe_next(path: str | None, default: str = "/") -> str:
     return path if not parts.scheme and not parts.netloc else default
 
 
+def origin(url: str) -> str:
+    """Scheme, host and port of an address."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def source_address(req: Request) -> str:
     """The client's address as the trusted proxies report it."""
     return req.remote_addr or "unknown"
@@ -120,9 +130,9 @@ def add_headers(response: Response) -> Response:
     """Security headers on every answer, errors and static files included."""
     config = settings()
     providers = [
-        client.base_url
+        origin(client.base_url)
         for client in (config.github, config.google)
-        if client and request.endpoint == "auth.sign_in"
+        if client and request.endpoint in TO_PROVIDERS
     ]
     response.headers.setdefault(
         "Content-Security-Policy", POLICY.format(form_action=" ".join(["'self'", *providers]))

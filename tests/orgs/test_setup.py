@@ -57,7 +57,7 @@ def test_the_first_person_owns_the_organisation_and_runs_the_platform(client, to
     (member,) = rows(OrgMember)
     assert (user.email, user.role, user.password[:10]) == ("ana@example.org", "ADMIN", "$argon2id$")
     assert (org.name, member.user_id, member.role) == ("Äcme & Söhne", user.id, "owner")
-    assert [event.action for event in rows(AuditEvent)] == ["instance.claim", "org.create"]
+    assert [event.action for event in rows(AuditEvent)] == ["instance.claim", "org.create", "session.start"]
     client.page("/o/acme-sohne")
     assert client.get("/setup").status_code == 404
 

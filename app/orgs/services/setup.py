@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from app.audit.services import record
 from app.auth.models import User
-from app.auth.repo import UserRepo
+from app.auth.repo.users import UserRepo
 from app.db.scope import current_scope, use_scope
 from app.db.session import transaction
 from app.orgs.models import Org

@@ -3,11 +3,12 @@
 from flask import Blueprint, Response, request, url_for
 
 from app.auth.access import keep_session
+from app.auth.services.passwords import RULES, hash_password
+from app.auth.services.sign_in import start_session
 from app.db.session import transaction
 from app.orgs.forms import SetupForm
 from app.orgs.services.accounts import NewAccount
 from app.orgs.services.setup import AlreadyClaimed, WrongToken, claim, is_claimed
-from app.orgs.services.signing_in import hash_password, start_session
 from app.web.access import always
 from app.web.errors import NotFound
 from app.web.links import drop_token, keep_token, kept_token, unreferred
@@ -40,7 +41,7 @@ def create() -> Response:
     try:
         with transaction():
             user, org = claim(token, _account(form), form.org_name.data)
-            session_token = start_session(user.id)
+            session_token = start_session(user)
     except AlreadyClaimed:
         raise NotFound from None
     except WrongToken:
@@ -50,12 +51,15 @@ def create() -> Response:
     drop_token(LINK)
     toast(f"Welcome to {org.name}.")
     response = leave(url_for("home.show", org=org.slug))
-    keep_session(response, session_token)
+    keep_session(response, session_token, user.id)
     return response
 
 
 def _page(form: SetupForm, status: int = 200) -> Response:
-    return unreferred(render("setup/show.html", status=status, form=form, asks_token=not kept_token(LINK)))
+    page = render(
+        "setup/show.html", status=status, form=form, asks_token=not kept_token(LINK), password_rules=RULES
+    )
+    return unreferred(page)
 
 
 def _require_unclaimed() -> None:

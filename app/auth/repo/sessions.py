@@ -1,14 +1,15 @@
-"""Accounts and sign-ins in the database."""
+"""Sign-ins in the database."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, exists, func, select, text, update
+from sqlalchemy import ColumnElement, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
-from app.auth.models import SignInSession, User
+from app.auth.models import SignInSession
 from app.db.base import db
 
 _VISITOR = text(
@@ -22,6 +23,12 @@ _VISITOR = text(
      WHERE s.token_hash = :token_hash AND s.expires_at > now() AND s.last_seen_at > now() - interval '14 days'
        AND u.disabled_at IS NULL
     """
+)
+
+
+_LIVE: tuple[ColumnElement[bool], ...] = (
+    SignInSession.expires_at > func.now(),
+    SignInSession.last_seen_at > func.now() - text("interval '14 days'"),
 )
 
 
@@ -68,17 +75,33 @@ class SessionRepo:
         """End a sign-in."""
         self._session.execute(delete(SignInSession).where(SignInSession.token_hash == token_hash))
 
+    def remove_for(self, user_id: UUID, but: UUID | None = None) -> int:
+        """End every sign-in of a person, or every one but `but`; how many ended."""
+        ended = delete(SignInSession).where(SignInSession.user_id == user_id).returning(SignInSession.id)
+        if but is not None:
+            ended = ended.where(SignInSession.id != but)
+        return len(self._session.scalars(ended).all())
 
-class UserRepo:
-    """Accounts."""
+    def end(self, user_id: UUID, session_id: UUID) -> SignInSession | None:
+        """End one sign-in of a person; None if there is no such sign-in of theirs."""
+        return self._session.scalar(
+            delete(SignInSession)
+            .where(SignInSession.user_id == user_id, SignInSession.id == session_id)
+            .returning(SignInSession)
+        )
 
-    def __init__(self, session: Session | None = None) -> None:
-        self._session = session or db.session()
+    def live_for(self, user_id: UUID) -> Sequence[SignInSession]:
+        """The sign-ins of a person that still work, last used first."""
+        return self._session.scalars(
+            select(SignInSession)
+            .where(SignInSession.user_id == user_id, *_LIVE)
+            .order_by(SignInSession.last_seen_at.desc(), SignInSession.id.desc())
+        ).all()
 
-    def any(self) -> bool:
-        """Whether the instance has an account at all."""
-        return bool(self._session.scalar(select(exists(select(User.id)))))
-
-    def for_email(self, email: str) -> User | None:
-        """The account with this address, in any spelling of its case."""
-        return self._session.scalar(select(User).where(User.email == email.lower()))
+    def renew(self, session_id: UUID, token_hash: bytes) -> None:
+        """Give a sign-in another token and note that its person has just proved who they are."""
+        self._session.execute(
+            update(SignInSession)
+            .where(SignInSession.id == session_id)
+            .values(token_hash=token_hash, reauthenticated_at=func.now())
+        )

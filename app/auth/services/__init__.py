@@ -1,0 +1,1 @@
+"""What accounts can do: sign in, change, recover."""

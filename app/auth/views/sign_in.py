@@ -1,0 +1,77 @@
+"""Signing in and out."""
+
+from flask import Blueprint, Response, request, url_for
+
+from app.auth.access import drop_session, is_known_device, keep_session
+from app.auth.forms import SignInForm
+from app.auth.models import User
+from app.auth.services.devices import device_name
+from app.auth.services.sign_in import (
+    WrongCredentials,
+    end_session,
+    notify_new_device,
+    start_session,
+    verify_credentials,
+)
+from app.auth.services.throttle import TooManyAttempts
+from app.db.session import transaction
+from app.web.access import public, signed_in
+from app.web.identity import current_visitor
+from app.web.render import leave, render
+from app.web.security import safe_next, session_token
+
+bp = Blueprint("auth", __name__)
+WRONG = "The e-mail address or the password is not right."
+
+
+@bp.route("/sign-in", methods=["GET", "POST"])
+@public
+def sign_in() -> Response:
+    """The form, and what follows it."""
+    next_path = safe_next(request.values.get("next"))
+    if request.method == "GET" and current_visitor() is not None:
+        return leave(next_path)
+    form = SignInForm()
+    if not form.is_submitted():
+        return _page(form, next_path)
+    if not form.validate():
+        return _page(form, next_path, 422)
+    try:
+        user = verify_credentials(form.email.data, form.password.data)
+        return admit(user, next_path)
+    except TooManyAttempts as refusal:
+        form.form_errors.append(refusal.message)
+        response = _page(form, next_path, 429)
+        response.headers["Retry-After"] = str(refusal.retry_after)
+        return response
+    except WrongCredentials:
+        form.form_errors.append(WRONG)
+        return _page(form, next_path, 422)
+
+
+@bp.post("/sign-out")
+@signed_in
+def sign_out() -> Response:
+    """End this session."""
+    token = session_token()
+    assert token is not None
+    with transaction():
+        end_session(token)
+    response = leave(url_for("auth.sign_in"))
+    drop_session(response)
+    return response
+
+
+def admit(user: User, next_path: str) -> Response:
+    """Begin a session of a person who has proved who they are, in a browser that leaves for `next_path`."""
+    with transaction():
+        token = start_session(user)
+        if not is_known_device(user.id):
+            notify_new_device(user, device_name(request.user_agent.string))
+    response = leave(next_path)
+    keep_session(response, token, user.id)
+    return response
+
+
+def _page(form: SignInForm, next_path: str, status: int = 200) -> Response:
+    return render("auth/sign_in.html", status=status, form=form, next_path=next_path)

@@ -1,1 +1,0 @@
-"""The command line: `flask --app wsgi noun verb`."""

@@ -1,0 +1,49 @@
+import pytest
+
+from app.auth.models import SignInSession
+from tests.factories import auth
+from tests.factories.auth import PASSWORD
+from tests.factories.rows import rows
+
+WRONG = "The e-mail address or the password is not right."
+
+
+def sign_in(client, email, password=PASSWORD, **more):
+    return client.submit("/sign-in", {"email": email, "password": password, **more})
+
+
+def test_a_person_signs_in_and_out(client):
+    person = auth.user()
+    response = sign_in(client, person.email.upper(), next="/me")
+    assert (response.status_code, response.location) == (303, "/me")
+    session = rows(SignInSession, user_id=person.id)
+    assert len(session) == 1
+    assert client.get("/sign-in").status_code == 303
+    response = client.submit("/sign-out")
+    assert (response.status_code, response.location) == (303, "/sign-in")
+    assert response.headers["Clear-Site-Data"] == '"cache", "storage"'
+    assert rows(SignInSession, user_id=person.id) == []
+
+
+@pytest.mark.parametrize("given", [{"password": "another one"}, {"password": PASSWORD.upper()}])
+def test_a_wrong_password_is_refused(client, given):
+    person = auth.user()
+    response = sign_in(client, person.email, **given)
+    assert (response.status_code, WRONG in response.text) == (422, True)
+    assert rows(SignInSession, user_id=person.id) == []
+
+
+def test_the_eleventh_attempt_in_a_minute_is_refused_with_the_right_password_too(client):
+    person = auth.user()
+    for _ in range(10):
+        assert sign_in(client, person.email, "wrong password").status_code == 422
+    response = sign_in(client, person.email)
+    assert response.status_code == 429
+    assert 1 <= int(response.headers["Retry-After"]) <= 60
+    assert "Too many attempts. Wait " in response.text
+
+
+def test_success_does_not_count(client, new_client):
+    person = auth.user()
+    for _ in range(12):
+        assert sign_in(new_client(), person.email).status_code == 303
