@@ -5,16 +5,17 @@ from pathlib import Path
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import commands, models, routes
+from app import models, routes
 from app.auth import access as sessions
+from app.commands import registry as commands
 from app.config import Settings, load_settings
 from app.db import attach, engine, sealed
 from app.db.base import db
 from app.db.embedded.places import database_url
 from app.db.session import ANALYTICS
-from app.extensions import mail, migrate
+from app.extensions import migrate
 from app.orgs import access as gate
-from app.web import assets, errors, filters, render, security, tracing
+from app.web import assets, errors, filters, logs, metrics, readiness, render, security, tracing
 
 ROOT = Path(__file__).parent.parent
 MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -29,7 +30,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__, static_folder=None, template_folder=str(ROOT / "templates"))
     _configure(app, settings)
     _bind_extensions(app, settings)
-    for part in (tracing, filters, assets, render, security, errors, sessions):
+    for part in (logs, metrics, readiness, tracing, filters, assets, render, security, errors, sessions):
         part.register(app)
     sealed.register(app, [settings.secret_key, *settings.secret_key_fallbacks])
     routes.register(app)
@@ -62,20 +63,9 @@ def _configure(app: Flask, settings: Settings) -> None:
 
 
 def _bind_extensions(app: Flask, settings: Settings) -> None:
-    if settings.mail:
-        app.config.update(
-            MAIL_SERVER=settings.mail.server,
-            MAIL_PORT=settings.mail.port,
-            MAIL_USERNAME=settings.mail.username,
-            MAIL_PASSWORD=settings.mail.password,
-            MAIL_USE_TLS=settings.mail.use_tls,
-            MAIL_USE_SSL=settings.mail.use_ssl,
-            MAIL_DEFAULT_SENDER=settings.mail.default_sender,
-            MAIL_TIMEOUT=20,
-        )
     db.init_app(app)
     if settings.embedded:
         attach.register(app, settings.data_dir)
+    engine.register(app)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
-    mail.init_app(app)
     assert models.__all__

@@ -3,12 +3,14 @@
 Every mistake is collected, so that one start reports all of them.
 """
 
+import contextlib
 import os
 import secrets
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from dotenv import dotenv_values
 
@@ -118,11 +120,23 @@ class _Reader:
 
     def url(self, name: str, schemes: tuple[str, ...], default: str = "") -> str:
         raw = self.text(name, default)
-        if raw and urlsplit(raw).scheme not in schemes:
+        parts = _parts(raw)
+        if raw and (parts is None or parts.scheme not in schemes):
             self.mistakes.append(
                 f"{name} must be a URL that starts with {' or '.join(f'{s}://' for s in schemes)}."
             )
+            return ""
         return raw
+
+
+def _parts(url: str) -> SplitResult | None:
+    """The parts of a URL, None if it cannot be taken apart."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.port != 0
+    except ValueError:
+        return None
+    return parts if usable else None
 
 
 def load_settings(
@@ -182,7 +196,8 @@ def _base_url(read: _Reader, host: str, port: int) -> str:
     shown = "localhost" if host in {"", "0.0.0.0", "::", "127.0.0.1"} else host  # noqa: S104 - compared, not bound
     url = read.url("BASE_URL", ("http", "https"), f"http://{shown}:{port}").rstrip("/")
     parts = urlsplit(url)
-    if not parts.hostname or parts.path or parts.query or parts.fragment or parts.username:
+    more = parts.path or parts.query or parts.fragment or parts.username
+    if url and (more or not parts.hostname):
         read.mistakes.append(
             "BASE_URL must be scheme, host and optional port only, such as https://agents.example.com."
         )
@@ -205,22 +220,30 @@ def _secret_key(read: _Reader, data_dir: Path, *, embedded: bool) -> str:
         return given
     if read.mistakes:
         return ""
+    path = data_dir / "secret_key"
     try:
-        return _kept_secret(data_dir / "secret_key")
+        kept = _kept_secret(path)
     except OSError as error:
         read.mistakes.append(f"DATA_DIR: the secret key cannot be kept in {data_dir}: {error.strerror}.")
         return ""
+    if len(kept) < SECRET_MIN_LENGTH:
+        read.mistakes.append(
+            f"DATA_DIR: {path} is damaged: put the key back from a backup, or remove the file."
+        )
+    return kept
 
 
 def _kept_secret(path: Path) -> str:
+    """The secret of the file, which appears with its content or not at all, whoever is first and whatever happens."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="ascii").strip()
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(key := secrets.token_urlsafe(48))
-    return key
+    if not path.exists():
+        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(48))
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+        Path(draft).unlink()
+    return path.read_text(encoding="ascii").strip()
 
 
 def _check_secret(read: _Reader, name: str, value: str) -> None:

@@ -4,11 +4,12 @@ from flask import Flask
 
 from app.auth.views import sign_in
 from app.orgs.views import home, orgs, setup
-from app.web import gallery
+from app.web import gallery, health
 
 
 def register(app: Flask) -> None:
     """Attach the blueprints."""
+    app.register_blueprint(health.bp)
     app.register_blueprint(sign_in.bp)
     app.register_blueprint(setup.bp)
     app.register_blueprint(home.bp)

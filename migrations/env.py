@@ -6,6 +6,7 @@ from sqlalchemy import Connection, text
 
 from app import models
 from app.db.base import Base, db
+from app.db.engine import without_limit
 
 assert models.__all__
 ADVISORY_LOCK = 20_260_001
@@ -30,6 +31,7 @@ def configure(connection: Connection) -> None:
 def run() -> None:
     """Migrate as the owner. A second migrator waits for the first; a statement waits 4 s for a lock, then gives up."""
     with db.engine.connect() as connection:
+        without_limit(connection)
         connection.execute(text("SET statement_timeout = 0"))
         connection.execute(text("SET lock_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})

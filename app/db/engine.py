@@ -1,37 +1,144 @@
-"""Engine options: pools, limits per statement and lock, and how long a connection may take."""
+"""The engines: pools, limits per statement and lock, and how long the product waits for a server that is silent.
 
-from typing import Any
+The server ends its own statements and lock waits, but one that is frozen or cut off enforces nothing. So every wait
+has a limit on this side as well, a connection is asked for a sign of life before use, and for a moment after a
+silence no other request waits for the same server.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from flask import Flask
+from psycopg import Connection, errors, generators
+from psycopg.abc import RV, PQGen
+from sqlalchemy import Connection as EngineConnection
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import InvalidatePoolError
+
+from app.db.base import db
 
 CONNECT_SECONDS = 2
 POOL_WAIT_SECONDS = 2
+PING_SECONDS = 2
+GRACE_SECONDS = 2
+SILENCE_SECONDS = 1
+MAIN_SECONDS = 15
+ANALYTICS_SECONDS = 30
+
+
+class NoAnswer(errors.OperationalError):
+    """The server is connected but silent; the connection is given up."""
+
+
+class PatientConnection(Connection[Any]):
+    """A connection that waits `patience` seconds for each answer (None: for ever) and is closed by a longer silence."""
+
+    patience: float | None = None
+
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        """Run a step of the protocol. NoAnswer when the patience ends; a `timeout` of the caller's is the caller's."""
+        if timeout is not None:
+            return super().wait(gen, interval, timeout)
+        try:
+            return super().wait(gen, interval, self.patience)
+        except errors._WaitTimeout as silence:  # noqa: SLF001 - what the base method documents
+            self.close()
+            raise NoAnswer("the database server does not answer") from silence
+
+    def ping(self) -> None:
+        """Ask for a sign of life. OperationalError or NoAnswer without one."""
+        self.pgconn.send_query(b"")
+        with self.patient(PING_SECONDS):
+            self.wait(generators.execute(self.pgconn))
+
+    @contextmanager
+    def patient(self, seconds: float | None) -> Iterator[None]:
+        """Another patience for a while."""
+        self.patience, before = seconds, self.patience
+        try:
+            yield
+        finally:
+            self.patience = before
+
+
+class _Guard:
+    """Connects, pings and remembers silences of one engine's server."""
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._silent_until = 0.0
+
+    def watch(self, engine: Engine) -> None:
+        """Stand in front of the engine's pool."""
+        event.listen(engine, "do_connect", self._connect)
+        event.listen(engine, "checkout", self._check)
+
+    def _connect(self, _dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
+        with self._noting_silence():
+            connection = PatientConnection.connect(*arguments, **options)
+        connection.patience = self._patience
+        return connection
+
+    def _check(self, connection: PatientConnection, _record: Any, _fairy: Any) -> None:
+        try:
+            with self._noting_silence():
+                connection.ping()
+        except NoAnswer:
+            raise
+        except errors.OperationalError as error:
+            raise InvalidatePoolError("the connection was lost") from error
+
+    @contextmanager
+    def _noting_silence(self) -> Iterator[None]:
+        if time.monotonic() < self._silent_until:
+            raise NoAnswer("the database server did not answer a moment ago")
+        try:
+            yield
+        except (NoAnswer, errors.ConnectionTimeout):
+            self._silent_until = time.monotonic() + SILENCE_SECONDS
+            raise
 
 
 def main_options() -> dict[str, Any]:
     """The engine of ordinary pages: a statement ends after 15 s, a lock wait after 4 s."""
-    return _options(pool_size=10, max_overflow=10, statement_ms=15_000)
+    return _options(pool_size=10, max_overflow=10, seconds=MAIN_SECONDS)
 
 
 def analytics_options() -> dict[str, Any]:
     """The engine of long reads: read-only, a statement ends after 30 s, two connections."""
     return _options(
-        pool_size=2, max_overflow=0, statement_ms=30_000, more="-c default_transaction_read_only=on"
+        pool_size=2, max_overflow=0, seconds=ANALYTICS_SECONDS, more="-c default_transaction_read_only=on"
     )
 
 
-def _options(*, pool_size: int, max_overflow: int, statement_ms: int, more: str = "") -> dict[str, Any]:
+def _options(*, pool_size: int, max_overflow: int, seconds: int, more: str = "") -> dict[str, Any]:
     limits = (
-        f"-c statement_timeout={statement_ms} -c lock_timeout=4000 -c idle_in_transaction_session_timeout=60000 "
+        f"-c statement_timeout={seconds * 1000} -c lock_timeout=4000 -c idle_in_transaction_session_timeout=60000 "
         f"-c client_connection_check_interval=500 -c timezone=UTC -c search_path=public {more}"
     )
     return {
         "pool_size": pool_size,
         "max_overflow": max_overflow,
         "pool_timeout": POOL_WAIT_SECONDS,
-        "pool_pre_ping": True,
         "pool_recycle": 1800,
+        "hide_parameters": True,
         "connect_args": {
             "connect_timeout": CONNECT_SECONDS,
             "options": limits.strip(),
             "application_name": "agentpress",
         },
     }
+
+
+def without_limit(connection: EngineConnection) -> None:
+    """Wait for ever on this connection, for migrations."""
+    cast("PatientConnection", connection.connection.dbapi_connection).patience = None
+
+
+def register(app: Flask) -> None:
+    """Guard the application's engines."""
+    with app.app_context():
+        for name, engine in db.engines.items():
+            _Guard((ANALYTICS_SECONDS if name else MAIN_SECONDS) + GRACE_SECONDS).watch(engine)

@@ -1,4 +1,4 @@
-"""Tables that any domain writes: mail to send and answered requests."""
+"""Tables that any domain writes: mail to send, answered requests, and the workers' heartbeats."""
 
 import uuid
 from datetime import datetime
@@ -34,6 +34,17 @@ class EmailOutbox(Identified, Created, Base):
     sent_at: Mapped[datetime | None]
     failed_at: Mapped[datetime | None]
     error: Mapped[str | None]
+
+
+class WorkerProcess(Identified, Base):
+    """A running worker; `seen_at` is its heartbeat."""
+
+    __tablename__ = "workers"
+
+    host: Mapped[str]
+    pid: Mapped[int]
+    started_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class IdempotencyKey(Identified, Created, Base):

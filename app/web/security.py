@@ -64,7 +64,7 @@ def check_csrf() -> None:
     given = request.headers.get(CSRF_HEADER) or request.form.get(CSRF_FIELD, "")
     secret = _csrf_secret(create=False)
     keys = [current_app.secret_key, *settings().secret_key_fallbacks]
-    if not secret or not any(_same(given, _csrf_token(key, secret)) for key in keys):
+    if not secret or not any(tokens_match(given, _csrf_token(key, secret)) for key in keys):
         raise CsrfRefused
 
 
@@ -83,7 +83,8 @@ def _csrf_token(key: str | bytes | None, secret: str) -> str:
     return hmac.new(f"csrf {key}".encode(), secret.encode(), hashlib.sha256).hexdigest()
 
 
-def _same(given: str, expected: str) -> bool:
+def tokens_match(given: str, expected: str) -> bool:
+    """Compare two secrets in a time that tells nothing about them."""
     return hmac.compare_digest(given.encode(), expected.encode())
 
 

@@ -23,6 +23,7 @@ PLATFORM_TABLES = (
     "orgs",
     "platform_settings",
     "idempotency_keys",
+    "workers",
 )
 TENANT_TABLES = ("org_members", "invitations", "api_keys", "agents")
 FUNCTIONS = {
@@ -63,6 +64,21 @@ FUNCTIONS = {
                error = p_error
          WHERE id = p_id AND attempts = p_attempt AND sent_at IS NULL AND failed_at IS NULL
         RETURNING true $$
+    """,
+    "remove_settled_emails(interval)": """
+        (p_age interval) RETURNS void LANGUAGE sql AS $$
+        DELETE FROM public.email_outbox o WHERE coalesce(o.sent_at, o.failed_at) < now() - p_age $$
+    """,
+    "mail_queue()": """
+        () RETURNS TABLE (waiting bigint, oldest timestamptz, failed bigint) LANGUAGE sql STABLE AS $$
+        SELECT count(*) FILTER (WHERE o.failed_at IS NULL), min(o.created_at) FILTER (WHERE o.failed_at IS NULL),
+               count(*) FILTER (WHERE o.failed_at > now() - interval '24 hours')
+          FROM public.email_outbox o
+         WHERE o.sent_at IS NULL AND (o.failed_at IS NULL OR o.failed_at > now() - interval '24 hours') $$
+    """,
+    "agents_deleted_before(timestamptz, integer)": """
+        (p_moment timestamptz, p_limit integer) RETURNS TABLE (org_id uuid, id uuid) LANGUAGE sql STABLE AS $$
+        SELECT a.org_id, a.id FROM public.agents a WHERE a.deleted_at < p_moment ORDER BY a.org_id, a.id LIMIT p_limit $$
     """,
 }
 
@@ -483,6 +499,20 @@ def upgrade() -> None:
     op.create_index("sessions_user_id_idx", "sessions", ["user_id"])
 
     op.create_table(
+        "workers",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("host", sa.Text(), nullable=False),
+        sa.Column("pid", sa.Integer(), nullable=False),
+        sa.Column(
+            "started_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.Column(
+            "seen_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("id", name="workers_pkey"),
+    )
+
+    op.create_table(
         "totp_devices",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("user_id", sa.Uuid(), nullable=False),
@@ -500,6 +530,7 @@ def upgrade() -> None:
     )
 
     rls.create_roles()
+    rls.grant("alembic_version", "SELECT")
     for table in PLATFORM_TABLES:
         rls.grant(table)
     for table in TENANT_TABLES:
@@ -534,7 +565,7 @@ def _protect_outbox() -> None:
         "email_outbox", "write", f"FOR INSERT TO agentpress_app WITH CHECK (org_id IS NULL OR {rls.OWN_ORG})"
     )
     rls.policy("email_outbox", "definer", "TO agentpress_definer USING (true) WITH CHECK (true)")
-    op.execute("GRANT SELECT, UPDATE ON email_outbox TO agentpress_definer")
+    op.execute("GRANT SELECT, UPDATE, DELETE ON email_outbox TO agentpress_definer")
 
 
 def _create_lookups() -> None:
@@ -542,6 +573,7 @@ def _create_lookups() -> None:
     op.execute("GRANT SELECT ON sessions TO agentpress_definer")
     rls.definer_reads("org_members")
     rls.definer_reads("invitations")
+    rls.definer_reads("agents")
     for signature, definition in FUNCTIONS.items():
         rls.definer_function(signature, definition)
 
@@ -549,6 +581,7 @@ def _create_lookups() -> None:
 def downgrade() -> None:
     for signature in FUNCTIONS:
         op.execute(f"DROP FUNCTION {signature}")
+    op.drop_table("workers")
     op.drop_table("totp_devices")
     op.drop_table("sessions")
     op.drop_table("recovery_codes")

@@ -12,6 +12,7 @@ SPECIAL = {
     "org_members_own": ("SELECT", "agentpress_app", f"(user_id = {OWN_USER})", None),
     "org_members_definer": ("SELECT", "agentpress_definer", "true", None),
     "invitations_definer": ("SELECT", "agentpress_definer", "true", None),
+    "agents_definer": ("SELECT", "agentpress_definer", "true", None),
     "audit_events_read": (
         "SELECT",
         "agentpress_app",

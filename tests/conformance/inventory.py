@@ -28,6 +28,9 @@ FILL = {
     "provider": lambda _tenant: "github",
     "path": lambda _tenant: "absent.css",
     "name": lambda _tenant: "absent",
+    "card": lambda _tenant: "agent",
+    "page": lambda _tenant: "buttons",
+    "digest": lambda _tenant: "0",
 }
 # Rows that belong to one organisation: what another one asks for in vain.
 TENANT_IDS = {"agent_id", "invitation_id", "member_id", "key_id", "event_id", "mail_id"}

@@ -1,0 +1,60 @@
+"""`flask db push`, beside Flask-Migrate's own commands."""
+
+import click
+import flask_migrate
+from alembic.autogenerate import produce_migrations
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from alembic.operations.ops import CreateTableOp, MigrateOperation, OpContainer
+from flask.cli import with_appcontext
+from flask_migrate import cli
+from sqlalchemy import Connection, text
+
+from app.db.base import Base, db
+from app.web.security import settings
+from migrations import rls
+
+
+@click.command()
+@with_appcontext
+def push() -> None:
+    """Make the schema match the models without a revision; for development only."""
+    if not settings().debug:
+        raise click.UsageError("`db push` is for development: set FLASK_DEBUG=1, or write a migration.")
+    flask_migrate.upgrade()
+    with db.engine.begin() as connection:
+        changes = _apply_differences(connection)
+    click.echo(f"{changes} change{'' if changes == 1 else 's'} made." if changes else "Nothing to change.")
+
+
+def _apply_differences(connection: Connection) -> int:
+    connection.execute(text("SET LOCAL row_security = off"))
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    waiting: list[MigrateOperation] = [
+        produce_migrations(context, Base.metadata).upgrade_ops or OpContainer()
+    ]
+    changes = 0
+    with Operations.context(context) as operations:
+        while waiting:
+            operation = waiting.pop(0)
+            if isinstance(operation, OpContainer):
+                waiting[:0] = operation.ops
+                continue
+            operations.invoke(operation)
+            changes += 1
+            if isinstance(operation, CreateTableOp):
+                _open(operation.table_name)
+    return changes
+
+
+def _open(table: str) -> None:
+    """Let the application use a new table, within its organisation if it has one."""
+    if "org_id" in Base.metadata.tables[table].c:
+        rls.protect(table)
+    else:
+        rls.grant(table)
+
+
+def extend_migrations() -> None:
+    """Add `push` to the group that Flask-Migrate brings."""
+    cli.db.add_command(push)

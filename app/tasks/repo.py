@@ -1,0 +1,113 @@
+"""What the worker reads and writes, whichever organisation it belongs to."""
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import delete, func, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.agents.models import Agent
+from app.auth.models import EmailChange, LoginAttempt, OAuthFlow, PasswordReset, SignInSession
+from app.db.base import db
+from app.db.tables import IdempotencyKey, WorkerProcess
+
+SESSION_IDLE = timedelta(days=14)
+FORGET_AFTER = timedelta(days=1)
+BATCH = 200
+
+
+@dataclass(frozen=True)
+class ClaimedEmail:
+    """A message that is this worker's to send until its lease ends; `attempts` counts this one."""
+
+    id: UUID
+    recipient: str
+    template: str
+    subject: str
+    context: bytes
+    attempts: int
+
+
+class MailRepo:
+    """The outbox, as the worker uses it."""
+
+    def __init__(self, session: Session | None = None) -> None:
+        self._session = session or db.session()
+
+    def claim(self, lease: timedelta) -> ClaimedEmail | None:
+        """The next message that is due; nobody else gets it before the lease ends."""
+        row = self._session.execute(
+            text("SELECT id, recipient, template, subject, context, attempts FROM claim_emails(1, :lease)"),
+            {"lease": lease},
+        ).one_or_none()
+        return None if row is None else ClaimedEmail(**row._mapping)  # noqa: SLF001 - the public name of Row's mapping
+
+    def settle(self, email: ClaimedEmail, error: str | None, retry_at: datetime | None) -> bool:
+        """Note how the attempt ended; False if its lease had run out and another attempt has begun."""
+        settled = self._session.scalar(
+            text("SELECT settle_email(:id, :attempt, :error, :retry_at)"),
+            {"id": email.id, "attempt": email.attempts, "error": error, "retry_at": retry_at},
+        )
+        return bool(settled)
+
+    def remove_settled(self, age: timedelta) -> None:
+        """Forget messages that were sent, or given up, longer ago than `age`."""
+        self._session.execute(text("SELECT remove_settled_emails(:age)"), {"age": age})
+
+
+class WorkerRepo:
+    """The workers and their heartbeats."""
+
+    def __init__(self, session: Session | None = None) -> None:
+        self._session = session or db.session()
+
+    def beat(self, worker_id: UUID) -> None:
+        """Say that this process lives."""
+        row = insert(WorkerProcess).values(id=worker_id, host=platform.node(), pid=os.getpid())
+        self._session.execute(row.on_conflict_do_update(index_elements=["id"], set_={"seen_at": func.now()}))
+
+    def remove(self, worker_id: UUID) -> None:
+        """Say that it has ended in good order."""
+        self._session.execute(delete(WorkerProcess).where(WorkerProcess.id == worker_id))
+
+
+class ExpiryRepo:
+    """Rows whose time is over."""
+
+    def __init__(self, session: Session | None = None) -> None:
+        self._session = session or db.session()
+
+    def remove_expired(self) -> None:
+        """Delete what nobody can use any more; one-time links a day after their end, so that an answer can name it."""
+        now, yesterday = func.now(), func.now() - FORGET_AFTER
+        for statement in (
+            delete(SignInSession).where(
+                (SignInSession.expires_at < now) | (SignInSession.last_seen_at < now - SESSION_IDLE)
+            ),
+            delete(PasswordReset).where(PasswordReset.expires_at < yesterday),
+            delete(EmailChange).where(EmailChange.expires_at < yesterday),
+            delete(OAuthFlow).where(OAuthFlow.expires_at < now),
+            delete(LoginAttempt).where(LoginAttempt.created_at < yesterday),
+            delete(IdempotencyKey).where(IdempotencyKey.expires_at < now),
+            delete(WorkerProcess).where(WorkerProcess.seen_at < yesterday),
+        ):
+            self._session.execute(statement)
+
+    def deleted_agents(self, before: datetime) -> Sequence[tuple[UUID, UUID]]:
+        """Organisation and id of some agents that were deleted before a moment."""
+        statement = text("SELECT org_id, id FROM agents_deleted_before(:before, :limit)")
+        return [tuple(row) for row in self._session.execute(statement, {"before": before, "limit": BATCH})]
+
+    def erase_agents(self, org_id: UUID, ids: Sequence[UUID], before: datetime) -> Sequence[tuple[UUID, str]]:
+        """Delete for good those that are still deleted; their ids and names."""
+        statement = (
+            delete(Agent)
+            .where(Agent.org_id == org_id, Agent.id.in_(ids), Agent.deleted_at < before)
+            .returning(Agent.id, Agent.name)
+        )
+        return self._session.execute(statement).tuples().all()

@@ -1,0 +1,82 @@
+"""Steps of the worker: deliver one message, clear away what is over."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
+
+import orjson
+
+from app.audit.services import record
+from app.db.scope import Scope, use_scope
+from app.db.sealed import keyring
+from app.db.session import transaction
+from app.tasks.repo import ClaimedEmail, ExpiryRepo, MailRepo
+from app.web.mail import Undelivered, compose, send
+
+LEASE = timedelta(minutes=2)
+RETRIES = (
+    timedelta(seconds=10),
+    timedelta(minutes=1),
+    timedelta(minutes=10),
+    timedelta(hours=1),
+    timedelta(hours=4),
+)
+"""How long after a failed attempt the next one follows; after the last the message is given up."""
+KEEP_MAIL = timedelta(days=30)
+KEEP_DELETED = timedelta(days=30)
+
+_log = logging.getLogger(__name__)
+
+
+def deliver_one() -> bool:
+    """Send the next message that is due; False if there is none.
+
+    A message can go out twice when the process ends between the server's answer and its note here; both carry the
+    same Message-ID.
+    """
+    with transaction():
+        email = MailRepo().claim(LEASE)
+    if email is None:
+        return False
+    error, retry_at = _attempt(email)
+    with transaction():
+        settled = MailRepo().settle(email, error, retry_at)
+    outcome = "lost" if not settled else "sent" if error is None else "retry" if retry_at else "failed"
+    _log.log(
+        logging.INFO if outcome == "sent" else logging.WARNING,
+        "mail %s",
+        outcome,
+        extra={"mail_id": str(email.id), "template": email.template, "attempt": email.attempts},
+    )
+    return True
+
+
+def _attempt(email: ClaimedEmail) -> tuple[str | None, datetime | None]:
+    """What went wrong, and when to try again; neither if the message is sent."""
+    try:
+        context = orjson.loads(keyring().open(email.context))
+        message = compose(email.id, email.recipient, email.subject, email.template, context)
+        send(message)
+    except Undelivered as failure:
+        again = email.attempts <= len(RETRIES) and not failure.permanent
+        return failure.reason, datetime.now(UTC) + RETRIES[email.attempts - 1] if again else None
+    except Exception as error:  # noqa: BLE001 - a message that cannot be made must not stop the others
+        _log.exception("mail cannot be composed", extra={"mail_id": str(email.id)})
+        return f"The message cannot be composed: {type(error).__name__}.", None
+    return None, None
+
+
+def clean_up() -> None:
+    """Delete what has expired, old notes about mail, and agents deleted 30 days ago, each with an audit event."""
+    with transaction():
+        ExpiryRepo().remove_expired()
+        MailRepo().remove_settled(KEEP_MAIL)
+    before = datetime.now(UTC) - KEEP_DELETED
+    with transaction():
+        due = ExpiryRepo().deleted_agents(before)
+        for org_id, pairs in groupby(due, key=itemgetter(0)):
+            use_scope(Scope(org_id=org_id))
+            for agent_id, name in ExpiryRepo().erase_agents(org_id, [pair[1] for pair in pairs], before):
+                record("agent.erase", "agent", agent_id, name)
+        use_scope(Scope())

@@ -1,0 +1,100 @@
+"""The state of everything the product depends on, found out within three seconds."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import redis
+from flask import Flask, current_app
+from sqlalchemy import text
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from app.db.base import db
+from app.web.security import settings
+
+STALLED_SECONDS = 30
+REDIS_SECONDS = 0.5
+_HEAD = Path(__file__).parents[2] / "migrations" / "HEAD"
+_STATE = text(
+    """
+    SELECT (SELECT version_num FROM alembic_version) AS revision,
+           (SELECT EXTRACT(epoch FROM now() - max(seen_at))::float FROM workers) AS heartbeat_age,
+           q.waiting, q.oldest, q.failed
+      FROM mail_queue() q
+    """
+)
+
+
+@dataclass(frozen=True)
+class MailQueue:
+    """Messages not yet sent, the moment the oldest was written, and those given up within 24 hours."""
+
+    waiting: int
+    oldest: datetime | None
+    failed: int
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """One word for each dependency; `heartbeat_age` is in seconds, None without a worker or a database."""
+
+    database: str
+    migrations: str
+    redis: str
+    worker: str
+    mail: str
+    heartbeat_age: float | None = None
+    queue: MailQueue | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests can be answered."""
+        return self.database == "ok" and self.migrations == "ok"
+
+    @property
+    def status(self) -> str:
+        """`ok`, `degraded` (works without something) or `unavailable`."""
+        if not self.ready:
+            return "unavailable"
+        return "degraded" if self.redis == "away" or self.worker != "ok" else "ok"
+
+    def states(self) -> dict[str, str]:
+        """The words by dependency."""
+        names = ("database", "migrations", "redis", "worker", "mail")
+        return {name: getattr(self, name) for name in names}
+
+
+def readiness() -> Readiness:
+    """Ask every dependency; an error is a state, never an exception."""
+    mail = "on" if settings().mail else "off"
+    try:
+        row = db.session.execute(_STATE).one()
+    except (OperationalError, InterfaceError, PoolTimeout):
+        return Readiness("away", "unknown", _redis_state(), "unknown", mail)
+    except SQLAlchemyError:  # a table, function or role of a later revision is missing
+        return Readiness("ok", "behind", _redis_state(), "unknown", mail)
+    age = row.heartbeat_age
+    worker = "absent" if age is None else "stalled" if age > STALLED_SECONDS else "ok"
+    migrations = "ok" if row.revision == current_app.extensions["migrations_head"] else "behind"
+    queue = MailQueue(row.waiting, row.oldest, row.failed)
+    return Readiness("ok", migrations, _redis_state(), worker, mail, age, queue)
+
+
+def _redis_state() -> str:
+    url = settings().redis_url
+    if url is None:
+        return "off"
+    try:
+        with redis.Redis.from_url(
+            url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
+        ) as server:
+            server.ping()
+    except redis.RedisError:
+        return "away"
+    return "ok"
+
+
+def register(app: Flask) -> None:
+    """Remember which revision the code was written for."""
+    app.extensions["migrations_head"] = _HEAD.read_text(encoding="utf-8").strip()
