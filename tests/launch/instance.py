@@ -1,9 +1,10 @@
 """An AgentPress started as an operator starts it, in a data directory of its own."""
 
 import os
+import pwd
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -19,22 +20,35 @@ START_SECONDS = 60
 
 
 class Instance:
-    """`start.py` of `root` on `data_dir`; entering it waits until it is ready, leaving it stops it."""
+    """`start.py` of `root` on `data_dir`; entering it waits until it is ready, leaving it stops it.
 
-    def __init__(self, data_dir: Path, root: Path = ROOT, **environment: str) -> None:
+    `account` runs it, if given, with the system's own Python.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        root: Path = ROOT,
+        account: pwd.struct_passwd | None = None,
+        **environment: str,
+    ) -> None:
         self.data_dir = data_dir
         self.port = free_port()
-        self.places = Places.of(data_dir)
         bare = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         pip = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_"))}
         unset = dict.fromkeys(("DATABASE_URL", "REDIS_URL", "BASE_URL", "SECRET_KEY", "MAIL_SERVER"), "")
         settings = {"DATA_DIR": str(data_dir), "PORT": str(self.port), **environment}
         self.process = Process(
-            [sys.executable, str(root / "start.py")],
+            ["/usr/bin/python3" if account else sys.executable, str(root / "start.py")],
             log=next(path for path in data_dir.parents if path.is_dir()) / f"start-{self.port}.log",
             environment={**bare, **pip, **unset, **settings},
             directory=root,
+            become=_becoming(account) if account else None,
         )
+
+    @property
+    def places(self) -> Places:
+        return Places.of(self.data_dir)
 
     def __enter__(self) -> Self:
         self.start()
@@ -93,6 +107,15 @@ class Instance:
         """The command lines of all processes that belong to this data directory."""
         marks = (str(self.data_dir), str(self.places.runtime))
         return [line for line in _command_lines() if any(mark in line for mark in marks)]
+
+
+def _becoming(account: pwd.struct_passwd) -> Callable[[], None]:
+    def become() -> None:
+        os.setgroups([])
+        os.setresgid(account.pw_gid, account.pw_gid, account.pw_gid)
+        os.setresuid(account.pw_uid, account.pw_uid, account.pw_uid)
+
+    return become
 
 
 def _command_lines() -> Iterator[str]:
