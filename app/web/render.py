@@ -39,6 +39,7 @@ class Shell:
     nav: Sequence[NavGroup]
     theme: str
     messages: Sequence[dict[str, Any]]
+    epoch: str = ""
 
     @property
     def title_end(self) -> str:
@@ -81,6 +82,7 @@ def shell() -> Shell:
         nav=navigation(visitor),
         theme=theme if theme in {"light", "dark"} else "auto",
         messages=() if wants_fragment() else cast("list[dict[str, Any]]", get_flashed_messages()),
+        epoch=request.cookies.get(EPOCH_COOKIE, ""),
     )
 
 

@@ -1,0 +1,177 @@
+// What htmx does, told to the visitor and to the other modules; no other module names its events.
+// Reads: meta csrf-token; #status, #progress, #toasts; templates #toast-good, #toast-bad, and #failure with data-offline,
+// data-slow, data-failed and a [data-retry] button; body[data-epoch].
+
+const BAR_AFTER = 300;
+const SHORT = 6000;
+const LONG = 10000;
+const ANSWERS = [401, 409, 422];
+
+const byId = (id) => document.getElementById(id);
+const on = (name, act) => document.addEventListener(`htmx:${name}`, act);
+
+// The status region
+
+let announcement;
+
+/** Has a screen reader say `text`; the only writer of the status region. The last of several wins. */
+export function say(text) {
+  const status = byId("status");
+  status.textContent = "";
+  clearTimeout(announcement);
+  announcement = setTimeout(() => { status.textContent = text; }, 50);
+}
+
+on("oobBeforeSwap", ({ detail }) => {
+  if (detail.target !== byId("status")) return;
+  detail.shouldSwap = false;
+  say(detail.fragment.textContent.trim());
+});
+
+// Toasts
+
+function dismiss(toast) {
+  const focused = toast.contains(document.activeElement);
+  toast.remove();
+  if (focused) (document.querySelector("#toasts button") ?? byId("main")).focus();
+}
+
+function show(toast) {
+  const life = toast.querySelector("form") ? LONG : SHORT;
+  let timer;
+  const stop = () => clearTimeout(timer);
+  const start = () => {
+    stop();
+    if (!toast.matches(":hover, :focus-within")) timer = setTimeout(dismiss, life, toast);
+  };
+  for (const name of ["mouseenter", "focusin"]) toast.addEventListener(name, stop);
+  for (const name of ["mouseleave", "focusout"]) toast.addEventListener(name, () => setTimeout(start));
+  toast.querySelector("[data-dismiss]").addEventListener("click", () => dismiss(toast));
+  byId("toasts").append(toast);
+  start();
+}
+
+function toast({ level, text, undo_url: undo }) {
+  const kind = level === "error" || level === "warning" ? "bad" : "good";
+  const made = byId(`toast-${kind}`).content.firstElementChild.cloneNode(true);
+  made.className = `toast toast-${level}`;
+  made.querySelector("p").textContent = text;
+  const form = made.querySelector("form");
+  if (undo) form.action = undo;
+  else form.remove();
+  show(made);
+}
+
+document.addEventListener("app:toast", ({ detail }) => detail.toasts.forEach(toast));
+// Put in again, because a live region says only what arrives after the page.
+document.querySelectorAll("#toasts [data-toast]").forEach(show);
+
+// Requests
+
+const pending = new Map();
+const ended = [];
+const swapped = [];
+let bar;
+
+/** Calls `act` with the element that sent a request, whatever became of the request. */
+export const onEnd = (act) => ended.push(act);
+
+/** Calls `act` with the region that has come in and the element that asked for it. */
+export const onSwap = (act) => swapped.push(act);
+
+const polls = (detail) => detail.requestConfig.triggeringEvent?.type === "hx:poll:trigger";
+
+on("configRequest", ({ detail }) => {
+  if (detail.verb !== "get") detail.headers["X-CSRFToken"] = document.querySelector("meta[name=csrf-token]").content;
+});
+
+on("beforeRequest", (event) => {
+  if (polls(event.detail) && document.hidden) event.preventDefault();
+});
+
+on("beforeSend", ({ detail }) => {
+  if (polls(detail)) return;
+  pending.set(detail.xhr, detail.target);
+  detail.target.setAttribute("aria-busy", "true");
+  bar ??= setTimeout(() => { byId("progress").hidden = false; }, BAR_AFTER);
+});
+
+on("afterRequest", ({ detail }) => {
+  const region = pending.get(detail.xhr);
+  pending.delete(detail.xhr);
+  if (region && ![...pending.values()].includes(region)) region.removeAttribute("aria-busy");
+  if (!pending.size) {
+    clearTimeout(bar);
+    bar = undefined;
+    byId("progress").hidden = true;
+  }
+  ended.forEach((act) => act(detail.requestConfig.elt));
+});
+
+// Failures: the old content stays, an alert above it says why.
+
+function report(detail, text, retry) {
+  byId("failed")?.remove();
+  const alert = byId("failure").content.firstElementChild.cloneNode(true);
+  const button = alert.querySelector("[data-retry]");
+  const { verb, path, elt, target, triggeringEvent } = detail.requestConfig;
+  alert.id = "failed";
+  alert.querySelector("p").textContent = text;
+  button.addEventListener("click", () => window.htmx.ajax(verb, path, { source: elt, target, event: triggeringEvent }));
+  if (!retry) button.remove();
+  (target.closest("#results, form") ?? target).before(alert);
+}
+
+function told(xhr) {
+  const events = JSON.parse(xhr.getResponseHeader("HX-Trigger") ?? "{}");
+  return events["app:toast"]?.toasts.map(({ text }) => text).join(" ");
+}
+
+on("beforeOnLoad", (event) => {
+  const { detail } = event;
+  const { xhr } = detail;
+  if (xhr.status < 400 || ANSWERS.includes(xhr.status)) return;
+  event.preventDefault();
+  if (polls(detail)) return;
+  const text = told(xhr) ?? byId("failure").dataset.failed.replace("{status}", xhr.status);
+  report(detail, text, xhr.status === 429 || xhr.status >= 500);
+});
+
+on("sendError", ({ detail }) => polls(detail) || report(detail, byId("failure").dataset.offline, true));
+on("timeout", ({ detail }) => polls(detail) || report(detail, byId("failure").dataset.slow, true));
+
+// Focus: htmx finds the same id again; what it cannot find has a neighbour.
+
+let left;
+
+on("beforeSwap", ({ detail }) => {
+  left = detail.target.contains(document.activeElement) ? document.activeElement : undefined;
+});
+
+function repair(region) {
+  const lost = document.activeElement === null || document.activeElement === document.body;
+  if (!left || !lost) return;
+  const neighbour = left.closest(".chips") && byId("chips-clear");
+  if (!neighbour) region.tabIndex = -1;
+  (neighbour ?? region).focus({ preventScroll: true });
+}
+
+on("afterSettle", ({ target, detail }) => {
+  byId("failed")?.remove();
+  repair(target);
+  left = undefined;
+  swapped.forEach((act) => act(target, detail.requestConfig.elt));
+});
+
+// Back after sign-out: a page kept by the browser shows nothing until it is known to be of this session.
+
+const epoch = () => document.cookie.match(/(?:^|; )session_epoch=([^;]*)/)?.[1] ?? "";
+const veil = (value) => { document.documentElement.style.visibility = value; };
+
+if ("epoch" in document.body.dataset) {
+  window.addEventListener("pagehide", () => veil("hidden"));
+  window.addEventListener("pageshow", ({ persisted }) => {
+    if (persisted && document.body.dataset.epoch !== epoch()) location.reload();
+    else veil("");
+  });
+}

@@ -1,0 +1,19 @@
+// Loads the modules that the page has a use for; a module that a swapped fragment needs comes with the swap.
+import { onSwap } from "./adapter.js";
+import "./time.js";
+
+const NEEDS = {
+  "#palette": "./keys.js",
+  "form": "./form.js",
+  "#results": "./list.js",
+  "[data-copy]": "./copy.js",
+};
+
+function load(root) {
+  for (const [selector, module] of Object.entries(NEEDS)) {
+    if (root.querySelector(selector)) import(module);
+  }
+}
+
+load(document);
+onSwap(load);

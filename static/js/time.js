@@ -1,0 +1,26 @@
+// Keeps relative times true and tells the server the browser's zone.
+// Writes: cookie time_zone. Reads: time[data-ago][datetime][title]; template #ago (data-now, data-soon, data-past, data-future, data-minutes, data-hours).
+
+const MINUTE = 60000;
+const DAY = 24 * 60;
+
+function words(time, now) {
+  const form = document.getElementById("ago").dataset;
+  const distance = Date.parse(time.dateTime) - now;
+  const minutes = Math.floor(Math.abs(distance) / MINUTE);
+  if (minutes >= DAY) return time.title.split(",")[0];
+  if (minutes < 1) return distance <= 0 ? form.now : form.soon;
+  const amount = minutes < 60 ? form.minutes.replace("{n}", minutes) : form.hours.replace("{n}", Math.floor(minutes / 60));
+  return (distance <= 0 ? form.past : form.future).replace("{amount}", amount);
+}
+
+function refresh() {
+  for (const time of document.querySelectorAll("time[data-ago]")) time.textContent = words(time, Date.now());
+}
+
+setInterval(refresh, MINUTE);
+document.addEventListener("visibilitychange", () => document.hidden || refresh());
+window.addEventListener("pageshow", ({ persisted }) => persisted && refresh());
+
+const zone = `time_zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
+if (!document.cookie.split("; ").includes(zone)) document.cookie = `${zone}; path=/; max-age=31536000; samesite=lax`;
