@@ -4,13 +4,15 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Flask, g
+from flask import Flask, g, request
 from jinja2 import Environment, StrictUndefined
 from jinja2.runtime import Macro
 
+ZONE_COOKIE = "time_zone"
 MAIL = "email/macros.html"
 _DAY = timedelta(days=1)
 
@@ -53,8 +55,16 @@ def _holds_macros(path: str) -> bool:
 
 
 def viewer_zone() -> ZoneInfo:
-    """The zone in which this request shows its times."""
-    return ZoneInfo(g.get("time_zone") or "UTC")
+    """The zone in which this request shows its times: the one chosen, else the browser's, else UTC."""
+    return _zone(g.get("time_zone") or "") or _zone(request.cookies.get(ZONE_COOKIE, "")) or ZoneInfo("UTC")
+
+
+@lru_cache(maxsize=64)
+def _zone(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return None
 
 
 def iso_time(moment: datetime) -> str:
