@@ -105,7 +105,8 @@ def byte_size(count: int) -> str:
     if count < 1000:
         return f"{count} B"
     step = min(int(math.log(count, 1000)), 4)
-    return f"{count / 1000**step:.3g} {('', 'kB', 'MB', 'GB', 'TB')[step]}"
+    amount = count / 1000**step
+    return f"{amount:{'.3g' if amount < 999.5 else ',.0f'}} {('', 'kB', 'MB', 'GB', 'TB')[step]}"
 
 
 def duration_words(seconds: float) -> str:

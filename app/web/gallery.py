@@ -14,6 +14,7 @@ from wtforms import (
     IntegerField,
     PasswordField,
     RadioField,
+    SelectChoice,
     SelectField,
     SelectMultipleField,
     StringField,
@@ -82,7 +83,14 @@ class GalleryForm(FlaskForm):
     password = PasswordField(
         "Password", [Length(8, 200, "Use at least 8 characters.")], render_kw={"autocomplete": "new-password"}
     )
-    model = SelectField("Model", choices=[("", "Choose a model"), ("small", "Small"), ("large", "Large")])
+    model = SelectField(
+        "Model",
+        choices=[
+            SelectChoice("", "Choose a model"),
+            SelectChoice("small", "Small"),
+            SelectChoice("large", "Large"),
+        ],
+    )
     steps = IntegerField("Steps", [NumberRange(1, 50, "Enter a number from 1 to 50.")])
     prompt = TextAreaField("Prompt", [Length(max=2000)])
     schema = TextAreaField("Schema")
@@ -91,11 +99,15 @@ class GalleryForm(FlaskForm):
     role = RadioField(
         "Role",
         [DataRequired("Choose a role.")],
-        choices=[("viewer", "Viewer"), ("member", "Member"), ("admin", "Admin")],
+        choices=[
+            SelectChoice("viewer", "Viewer"),
+            SelectChoice("member", "Member"),
+            SelectChoice("admin", "Admin"),
+        ],
     )
     tools = SelectMultipleField(
         "Tools",
-        choices=[("search", "Search"), ("mail", "Send mail")],
+        choices=[SelectChoice("search", "Search"), SelectChoice("mail", "Send mail")],
         widget=ListWidget(),
         option_widget=CheckboxInput(),
     )
