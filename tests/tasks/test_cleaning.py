@@ -33,8 +33,8 @@ def key(person, number, **values):
     return IdempotencyKey(user_id=person.id, key=str(number), fingerprint=b"f", status=303, **values)
 
 
-def attempt(_person, _number, **values):
-    return LoginAttempt(account_hash=b"a", address="192.0.2.1", **values)
+def attempt(_person, number, **values):
+    return LoginAttempt(key_hash=bytes([number]), moments=[], **values)
 
 
 def worker(_person, _number, **values):
@@ -53,7 +53,7 @@ def mail(_person, _number, **values):
         (reset, {"expires_at": LONG_AGO}, {"expires_at": EARLIER}),
         (flow, {"expires_at": EARLIER}, {"expires_at": LATER}),
         (key, {"expires_at": EARLIER}, {"expires_at": LATER}),
-        (attempt, {"created_at": LONG_AGO}, {"created_at": EARLIER}),
+        (attempt, {"updated_at": LONG_AGO}, {"updated_at": EARLIER}),
         (worker, {"seen_at": LONG_AGO}, {"seen_at": EARLIER}),
         (mail, {"sent_at": LONG_AGO}, {"sent_at": EARLIER}),
         (mail, {"failed_at": LONG_AGO}, {"created_at": LONG_AGO}),
