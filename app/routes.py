@@ -3,7 +3,7 @@
 from flask import Flask
 
 from app.auth.views import sign_in
-from app.orgs.views import home, orgs, setup
+from app.orgs.views import home, invitations, joining, members, orgs, settings, setup
 from app.web import gallery, health
 
 
@@ -14,5 +14,9 @@ def register(app: Flask) -> None:
     app.register_blueprint(setup.bp)
     app.register_blueprint(home.bp)
     app.register_blueprint(orgs.bp)
+    app.register_blueprint(settings.bp)
+    app.register_blueprint(members.bp)
+    app.register_blueprint(invitations.bp)
+    app.register_blueprint(joining.bp)
     if app.debug or app.testing:
         app.register_blueprint(gallery.bp)
