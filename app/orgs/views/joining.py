@@ -14,7 +14,7 @@ from app.orgs.services.invitations import accept, accept_anew, open_invitation
 from app.web.access import public
 from app.web.errors import LinkGone
 from app.web.identity import current_visitor
-from app.web.links import drop_token, keep_token, kept_token, unreferred
+from app.web.links import drop_token, keep_token, kept_token, remember_token, unreferred
 from app.web.render import leave, render, toast
 from app.web.security import session_token
 
@@ -58,10 +58,12 @@ def create(token: str | None = None) -> Response:
 @public
 def switch() -> Response:
     """End the present session and come back to the invitation."""
+    token = _token()
     with transaction():
         end_session(session_token() or "")
     response = leave(url_for(".show"))
     drop_session(response)
+    remember_token(LINK, token)
     return response
 
 
