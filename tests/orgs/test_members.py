@@ -59,29 +59,30 @@ def test_a_list_of_any_length_takes_the_same_statements(new_client, org, owner):
         client.get("/o/acme/members?per=50")
 
 
+@pytest.mark.usefixtures("owner")
 class TestRM2:
     """RM-2: what each role may do to members."""
 
     @pytest.mark.parametrize("role", ["owner", "admin"])
-    def test_an_admin_grants_no_high_role(self, new_client, org, owner, role):
+    def test_an_admin_grants_no_high_role(self, new_client, org, role):
         member = orgs.member(org, "member")
         response = set_role(new_client(orgs.member(org, "admin")), org, member, role)
         assert (response.status_code, role_of(org, member)) == (403, "member")
 
     @pytest.mark.parametrize("role", ["owner", "admin"])
-    def test_an_admin_changes_and_removes_no_equal(self, new_client, org, owner, role):
+    def test_an_admin_changes_and_removes_no_equal(self, new_client, org, role):
         other, client = orgs.member(org, role), new_client(orgs.member(org, "admin"))
         assert set_role(client, org, other, "viewer").status_code == 403
         assert remove(client, org, other).status_code == 403
         assert role_of(org, other) == role
 
     @pytest.mark.parametrize("role", ["viewer", "member", "owner"])
-    def test_an_admin_does_not_change_the_own_role(self, new_client, org, owner, role):
+    def test_an_admin_does_not_change_the_own_role(self, new_client, org, role):
         admin = orgs.member(org, "admin")
         assert set_role(new_client(admin), org, admin, role).status_code == 403
         assert role_of(org, admin) == "admin"
 
-    def test_an_admin_manages_members_and_viewers(self, new_client, org, owner):
+    def test_an_admin_manages_members_and_viewers(self, new_client, org):
         member, client = orgs.member(org, "member"), new_client(orgs.member(org, "admin"))
         assert set_role(client, org, member, "viewer").status_code == 303
         assert role_of(org, member) == "viewer"
@@ -89,7 +90,7 @@ class TestRM2:
         assert role_of(org, member) is None
 
     @pytest.mark.parametrize("role", ["member", "viewer"])
-    def test_lower_roles_change_nobody(self, new_client, org, owner, role):
+    def test_lower_roles_change_nobody(self, new_client, org, role):
         client, other = new_client(orgs.member(org, role)), orgs.member(org, "viewer")
         assert set_role(client, org, other, "member").status_code == 403
         assert remove(client, org, other).status_code == 403

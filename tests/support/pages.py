@@ -90,7 +90,7 @@ def _dialect(tag: Tag) -> list[str]:
 
 
 def _form(tag: Tag) -> list[str]:
-    if tag.name != "form":
+    if tag.name != "form" or tag.get("method") == "dialog":
         return []
     where = f"form {tag.get('id') or tag.get('action')}"
     findings = [] if tag.get("action") else [f"{where} has no action"]
@@ -147,4 +147,5 @@ def _references(page: BeautifulSoup) -> list[str]:
 
 
 def _text(tag: Tag) -> str:
-    return " ".join(tag.get_text(" ").split())
+    """Words inside a `<template>` count: scripts show copies of it."""
+    return " ".join(" ".join(tag.find_all(string=True)).split())
