@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app.auth.views import sign_in
+from app.auth.views import resets, sign_in
 from app.orgs.views import home, invitations, joining, members, orgs, settings, setup
 from app.web import gallery, health
 
@@ -11,6 +11,7 @@ def register(app: Flask) -> None:
     """Attach the blueprints."""
     app.register_blueprint(health.bp)
     app.register_blueprint(sign_in.bp)
+    app.register_blueprint(resets.bp)
     app.register_blueprint(setup.bp)
     app.register_blueprint(home.bp)
     app.register_blueprint(orgs.bp)
