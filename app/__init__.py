@@ -15,7 +15,7 @@ from app.db.embedded.places import database_url
 from app.db.session import ANALYTICS
 from app.extensions import migrate
 from app.orgs import access as gate
-from app.web import assets, errors, filters, logs, metrics, readiness, render, security, tracing
+from app.web import assets, errors, filters, idempotency, logs, metrics, readiness, render, security, tracing
 
 ROOT = Path(__file__).parent.parent
 MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -30,7 +30,19 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__, static_folder=None, template_folder=str(ROOT / "templates"))
     _configure(app, settings)
     _bind_extensions(app, settings)
-    for part in (logs, metrics, readiness, tracing, filters, assets, render, security, errors, sessions):
+    for part in (
+        logs,
+        metrics,
+        readiness,
+        tracing,
+        filters,
+        assets,
+        render,
+        security,
+        idempotency,
+        errors,
+        sessions,
+    ):
         part.register(app)
     sealed.register(app, [settings.secret_key, *settings.secret_key_fallbacks])
     routes.register(app)

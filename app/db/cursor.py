@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, literal_column, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 COUNT_CAP = 10_000
@@ -73,32 +73,49 @@ def paginate(
     """Run `statement` for one page and its capped count: two SQL statements.
 
     `statement` selects the columns `make` needs, filtered but unordered, `order.id` among them as `id`.
+    If all rows beyond the position are gone, the end of the list that lies there is read instead (a third statement).
     """
     counted = session.execute(_capped_count(statement)).scalar_one()
-    total, capped = min(counted, COUNT_CAP), counted > COUNT_CAP
-    limit = request.per
-    if request.last and not capped:
-        limit = total % request.per or request.per
-    rows = list(session.execute(_window(statement, order, request).limit(limit + 1)).all())
-    more, rows = len(rows) > limit, rows[:limit]
-    if request.backward:
-        rows.reverse()
+    total = None if counted > COUNT_CAP else counted
+    rows, more = _read(session, statement, order, request, total) if counted else ([], False)
+    if counted and not rows and request.position is not None:
+        request = PageRequest(request.per, last=not request.backward)
+        rows, more = _read(session, statement, order, request, total)
     has_previous = more if request.backward else request.position is not None
     has_next = not request.last if request.backward else more
-    first = _first_ordinal(request, len(rows), total=None if capped else total, has_previous=has_previous)
+    first = _first_ordinal(request, len(rows), total=total, has_previous=has_previous)
     last = first + len(rows) - 1 if first is not None else None
     return Page(
         rows=[make(row) for row in rows],
         first=first,
-        total=total,
-        capped=capped,
+        total=COUNT_CAP if total is None else total,
+        capped=total is None,
         previous=_edge(rows[0], first, backward=True) if rows and has_previous else None,
         next=_edge(rows[-1], last, backward=False) if rows and has_next else None,
     )
 
 
 def _capped_count(statement: Select[Any]) -> Select[Any]:
-    return select(func.count()).select_from(statement.order_by(None).limit(COUNT_CAP + 1).subquery())
+    found: Select[Any] = (
+        statement.with_only_columns(literal_column("1"), maintain_column_froms=True)
+        .order_by(None)
+        .limit(COUNT_CAP + 1)
+    )
+    return select(func.count()).select_from(found.subquery())
+
+
+def _read(
+    session: Session, statement: Select[Any], order: Order, request: PageRequest, total: int | None
+) -> tuple[list[Row[Any]], bool]:
+    """The rows of a page in list order, and whether there are more in reading direction."""
+    limit = request.per
+    if request.last and total is not None:
+        limit = total % request.per or request.per
+    rows = list(session.execute(_window(statement, order, request).limit(limit + 1)).all())
+    more, rows = len(rows) > limit, rows[:limit]
+    if request.backward:
+        rows.reverse()
+    return rows, more
 
 
 def _window(statement: Select[Any], order: Order, request: PageRequest) -> Select[Any]:
@@ -115,12 +132,13 @@ def _window(statement: Select[Any], order: Order, request: PageRequest) -> Selec
 
 def _beyond(order: Order, position: Position, *, descending: bool) -> ColumnElement[bool]:
     """Rows strictly past the position, in reading direction."""
-    here, there = tuple_(order.column, order.id), tuple_(position.value, position.id)
+    value, row_id = literal(position.value, order.column.type), literal(position.id, order.id.type)
+    here, there = tuple_(order.column, order.id), tuple_(value, row_id)
     past = here < there if descending else here > there
     if not order.nullable:
         return past
     is_null = order.column.is_(None)
-    later_id = order.id < position.id if descending else order.id > position.id
+    later_id = order.id < row_id if descending else order.id > row_id
     if position.value is None:
         among_nulls = and_(is_null, later_id)
         return or_(order.column.is_not(None), among_nulls) if position.backward else among_nulls

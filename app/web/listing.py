@@ -7,23 +7,32 @@ and `ListPage` gives the template the rows with the links around them.
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import orjson
-from flask import request
+from flask import Response, request
 from itsdangerous import BadData, URLSafeSerializer
 from werkzeug.datastructures import MultiDict
 
 from app.db import terms
 from app.db.cursor import Page, PageRequest, Position
+from app.web.errors import NotFound, Refusal
+from app.web.render import address_bar, render, trigger_id
 from app.web.security import settings
+from app.web.spans import Span, read_span
 
 SIZES = (20, 50, 100)
-RESERVED = ("q", "sort", "per", "after", "before", "last")
+RESERVED = ("q", "sort", "per", "after", "before", "last", "view", "cols")
+REPLACING = (
+    "q",
+    "per",
+    "bulk",
+)  # ids of controls that leave no history entry; `col-` begins those of columns
+REFILTERING = ("chip", "view-")  # ids of links after which the filter form follows the results
+MOST_IDS = 200
 Item = TypeVar("Item")
 
 
@@ -37,21 +46,17 @@ class Facet:
 
 @dataclass(frozen=True)
 class ListSpec:
-    """What a list can be searched, filtered and sorted by. `sorts` maps each key to its words."""
+    """What a list can be searched, filtered and sorted by, and which columns it has.
+
+    Each mapping goes from a key to its words. The first of `shown`, the columns shown by default, always is.
+    """
 
     sorts: Mapping[str, str]
     default_sort: str
     facets: Mapping[str, Facet] = field(default_factory=dict)
     dates: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Span:
-    """A range of moments; `text` is its canonical form in the address. Open ends are None."""
-
-    text: str
-    start: datetime | None
-    end: datetime | None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    shown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,7 @@ class ListState:
     spans: Mapping[str, Span] = field(default_factory=dict)
     sort: str = ""
     per: int = SIZES[0]
+    columns: tuple[str, ...] = ()
     request: PageRequest = field(default_factory=PageRequest)
     notices: tuple[str, ...] = ()
 
@@ -109,7 +115,19 @@ class ListState:
             pairs.append(("sort", self.sort))
         if self.per != SIZES[0]:
             pairs.append(("per", str(self.per)))
+        if self.columns != self.spec.shown:
+            pairs.append(("cols", ",".join(self.columns)))
         return pairs
+
+    @property
+    def here(self) -> str:
+        """The canonical address of this state at its position."""
+        if self.request.last:
+            return self.url([("last", "1")])
+        if self.request.position is None:
+            return self.url()
+        side = "before" if self.request.backward else "after"
+        return self.url([(side, self.cursor(self.request.position))])
 
     def url(self, position: Sequence[tuple[str, str]] = ()) -> str:
         """The canonical address of this state, optionally at a position."""
@@ -122,6 +140,30 @@ class ListState:
         first = default if default.removeprefix("-") == key else key
         flipped = key if self.descending else f"-{key}"
         return replace(self, sort=flipped if self.sort_key == key else first).url()
+
+    @property
+    def sort_words(self) -> str:
+        """What the rows are sorted by, and in which direction."""
+        if self.sort_key in self.spec.dates:
+            return f"{self.spec.sorts[self.sort_key]}, {'newest' if self.descending else 'oldest'} first"
+        return f"{self.spec.sorts[self.sort_key]}{', descending' if self.descending else ''}"
+
+    def head(self, *, selectable: bool, numbers: Sequence[str] = ()) -> list[dict[str, str]]:
+        """The head cells of the table: a box to select all, if wanted, then the shown columns."""
+        cells = [
+            {
+                "label": self.spec.columns[key],
+                "sort": key if key in self.spec.sorts else "",
+                "kind": "number" if key in numbers else "",
+            }
+            for key in self.columns
+        ]
+        return [{"label": "Select", "kind": "select"}, *cells] if selectable else cells
+
+    def export_url(self, kind: str, *, every_column: bool = False) -> str:
+        """The address of these rows as a file."""
+        columns = tuple(self.spec.columns) if every_column else self.columns
+        return replace(self, path=f"{self.path}.{kind}", per=SIZES[0], columns=columns).url()
 
     @property
     def clear_url(self) -> str:
@@ -145,7 +187,7 @@ class ListState:
 
     def digest(self) -> str:
         """What a cursor is bound to: search, filters and sort."""
-        bound = [pair for pair in self.pairs() if pair[0] != "per"]
+        bound = [pair for pair in self.pairs() if pair[0] not in {"per", "cols"}]
         return hashlib.sha256(orjson.dumps([self.path, bound])).hexdigest()[:12]
 
     def cursor(self, position: Position) -> str:
@@ -153,7 +195,11 @@ class ListState:
         value = position.value
         if isinstance(value, datetime):
             value = {"t": value.isoformat()}
-        return _signer().dumps([1, self.digest(), value, str(position.id), position.ordinal])
+        return _signer("list cursor").dumps([1, self.digest(), value, str(position.id), position.ordinal])
+
+    def signed(self) -> str:
+        """The state without position as a token: what someone saw and chose to act on."""
+        return _signer("list state").dumps([self.path, self.pairs()])
 
 
 @dataclass(frozen=True)
@@ -188,8 +234,34 @@ def list_page(state: ListState, page: Page[Item]) -> ListPage[Item]:
     )
 
 
-def read_list(spec: ListSpec, zone: str = "UTC", args: "MultiDict[str, str] | None" = None) -> ListState:
-    """The state in the query string. What cannot be used is dropped with a notice; nothing here is an error."""
+def show_list(template: str, state: ListState, page: Page[Any], **context: Any) -> Response:
+    """The list as page or region, with the canonical address and the pages around it in the headers."""
+    shown = list_page(state, page)
+    control = trigger_id()
+    context["fresh_filters"] = control.startswith(REFILTERING)
+    response = render(template, "results", state=state, page=shown, **context)
+    links = [(state.here, "canonical"), (shown.next_url, "next"), (shown.previous_url, "prev")]
+    response.headers["Link"] = ", ".join(f'<{url}>; rel="{rel}"' for url, rel in links if url)
+    return address_bar(response, state.here, push=control not in REPLACING and not control.startswith("col-"))
+
+
+def read_signed(spec: ListSpec, token: str, path: str, zone: str = "UTC") -> ListState | None:
+    """The state in a token of `ListState.signed` for the list at `path`; None if it is none."""
+    try:
+        signed_path, pairs = _signer("list state").loads(token)
+        args = MultiDict[str, str]([(str(key), str(value)) for key, value in pairs])
+    except (BadData, ValueError, TypeError):
+        return None
+    return read_list(spec, zone, args, path) if signed_path == path else None
+
+
+def read_list(
+    spec: ListSpec, zone: str = "UTC", args: MultiDict[str, str] | None = None, path: str | None = None
+) -> ListState:
+    """The state in the query string. What cannot be used is dropped with a notice; nothing here is an error.
+
+    `args` and `path` are those of the request unless given.
+    """
     args = request.args if args is None else args
     notices: list[str] = []
     chosen, excluded = _facets(spec, args, notices)
@@ -198,7 +270,7 @@ def read_list(spec: ListSpec, zone: str = "UTC", args: "MultiDict[str, str] | No
         notices.append("The list cannot be sorted that way; the usual order is shown.")
         sort = spec.default_sort
     state = ListState(
-        path=request.path,
+        path=path or request.path,
         spec=spec,
         q=terms.clean(args.get("q", "")),
         chosen=chosen,
@@ -206,16 +278,41 @@ def read_list(spec: ListSpec, zone: str = "UTC", args: "MultiDict[str, str] | No
         spans=_spans(spec, args, zone, notices),
         sort=sort,
         per=_size(args.get("per", "")),
+        columns=_columns(spec, args, notices),
     )
-    known = {*RESERVED, *spec.facets, *spec.dates, "cols", "view"}
+    known = {*RESERVED, *spec.facets, *spec.dates}
     if any(key not in known for key in args):
         notices.append("Part of the address was not understood and is ignored.")
     wanted = _position(state, args, notices)
     return replace(state, request=wanted, notices=tuple(notices))
 
 
+def pasted_id(prefix: str, text: str) -> UUID | None:
+    """The id in a search text that is nothing else, with or without its type's prefix, sent with Enter; else None."""
+    if trigger_id() == "q":
+        return None
+    try:
+        return UUID(text.removeprefix(f"{prefix}_")) if len(text) >= 36 else None
+    except ValueError:
+        return None
+
+
+def posted_ids() -> list[UUID]:
+    """The ids ticked in a list, each once. NotFound for one in another spelling, Refusal for more than 200."""
+    raw = list(dict.fromkeys(request.form.getlist("ids")))
+    if len(raw) > MOST_IDS:
+        raise Refusal(422, "At most 200 rows can be changed at once.")
+    try:
+        ids = [UUID(value) for value in raw]
+    except ValueError as error:
+        raise NotFound from error
+    if [str(row_id) for row_id in ids] != raw:
+        raise NotFound
+    return ids
+
+
 def _facets(
-    spec: ListSpec, args: "MultiDict[str, str]", notices: list[str]
+    spec: ListSpec, args: MultiDict[str, str], notices: list[str]
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
     chosen: dict[str, tuple[str, ...]] = {}
     excluded: dict[str, tuple[str, ...]] = {}
@@ -240,7 +337,17 @@ def _size(raw: str) -> int:
     return min(SIZES, key=lambda size: abs(size - wanted))
 
 
-def _spans(spec: ListSpec, args: "MultiDict[str, str]", zone: str, notices: list[str]) -> dict[str, Span]:
+def _columns(spec: ListSpec, args: MultiDict[str, str], notices: list[str]) -> tuple[str, ...]:
+    """The chosen columns in their order, a comma list or a repeated parameter; the first of the list is locked."""
+    wanted = [key for key in ",".join(args.getlist("cols")).split(",") if key]
+    if not wanted or not spec.shown:
+        return spec.shown
+    if any(key not in spec.columns for key in wanted):
+        notices.append("A column that does not exist was left out.")
+    return tuple(dict.fromkeys([spec.shown[0], *(key for key in wanted if key in spec.columns)]))
+
+
+def _spans(spec: ListSpec, args: MultiDict[str, str], zone: str, notices: list[str]) -> dict[str, Span]:
     spans = {}
     for key, label in spec.dates.items():
         raw = args.get(key, "").strip()
@@ -254,30 +361,7 @@ def _spans(spec: ListSpec, args: "MultiDict[str, str]", zone: str, notices: list
     return spans
 
 
-def read_span(raw: str, zone: str, now: datetime | None = None) -> Span | None:
-    """`7d`, `24h`, `2026-11-01..2026-11-23` with open ends; days in `zone`. None if it is neither."""
-    now = now or datetime.now(UTC)
-    number, unit = raw[:-1], raw[-1:]
-    if number.isascii() and number.isdigit() and len(number) <= 4 and unit in {"d", "h"}:
-        length = timedelta(days=int(number)) if unit == "d" else timedelta(hours=int(number))
-        return Span(raw, now - length, None)
-    first, dots, last = raw.partition("..")
-    try:
-        start = _midnight(first, zone) if first else None
-        end = _midnight(last if dots else first, zone, days=1) if last or not dots else None
-    except (ValueError, OverflowError):
-        return None
-    if (start is None and end is None) or (start and end and start >= end):
-        return None
-    return Span(raw, start, end)
-
-
-def _midnight(text: str, zone: str, days: int = 0) -> datetime:
-    day = date.fromisoformat(text) + timedelta(days=days)
-    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
-
-
-def _position(state: ListState, args: "MultiDict[str, str]", notices: list[str]) -> PageRequest:
+def _position(state: ListState, args: MultiDict[str, str], notices: list[str]) -> PageRequest:
     if args.get("last"):
         return PageRequest(state.per, last=True)
     after, before = args.get("after"), args.get("before")
@@ -285,7 +369,7 @@ def _position(state: ListState, args: "MultiDict[str, str]", notices: list[str])
     if not token:
         return PageRequest(state.per)
     try:
-        version, digest, value, row_id, ordinal = _signer().loads(token)
+        version, digest, value, row_id, ordinal = _signer("list cursor").loads(token)
         if version != 1 or digest != state.digest():
             raise BadData("made for another list")  # noqa: TRY301 - one place says what happens then
         if isinstance(value, dict):
@@ -297,10 +381,10 @@ def _position(state: ListState, args: "MultiDict[str, str]", notices: list[str])
     return PageRequest(state.per, position)
 
 
-def _signer() -> URLSafeSerializer:
+def _signer(purpose: str) -> URLSafeSerializer:
     config = settings()
     keys = [*reversed(config.secret_key_fallbacks), config.secret_key]
-    return URLSafeSerializer(keys, salt="list cursor", serializer=_Compact)
+    return URLSafeSerializer(keys, salt=purpose, serializer=_Compact)
 
 
 class _Compact:

@@ -106,7 +106,10 @@ def render(template: str, block: str | None = None, status: int = 200, **context
 
 def _fragment(template: str, block: str, context: dict[str, Any]) -> str:
     own = current_app.jinja_env.get_template(template).blocks
-    title = f"<title>{render_block(template, 'title', **context)}{escape(context['shell'].title_end)}</title>"
+    title = ""
+    if "title" in own:
+        words = render_block(template, "title", **context)
+        title = f"<title>{words}{escape(context['shell'].title_end)}</title>"
     return title + render_blocks(
         template, [name for name in (block, "out_of_band") if name in own], **context
     )
@@ -154,12 +157,13 @@ def toast(text: str, level: str = "success", undo_url: str | None = None) -> Non
 def _deliver_toasts(response: Response) -> Response:
     """An htmx answer that swaps carries its toasts; one that leads elsewhere passes them to the next page."""
     toasts = g.pop("toasts", [])
-    if not toasts:
-        return response
     if 300 <= response.status_code < 400 or "HX-Redirect" in response.headers:
         for message in toasts:
             flash(message, message["level"])
-    else:
+        return response
+    if wants_fragment():
+        toasts = [*get_flashed_messages(), *toasts]
+    if toasts:
         events = orjson.dumps({"app:toast": {"toasts": toasts}}).decode()
         response.headers["HX-Trigger"] = events.encode("ascii", "backslashreplace").decode("ascii")
     return response

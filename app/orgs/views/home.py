@@ -29,7 +29,7 @@ def index() -> Response:
 
 @bp.get("/o/<org>")
 @org_right("org.read")
-def show(org: str) -> Response:  # noqa: ARG001 - the gate read it
+def show(org: str) -> Response:
     """Set-up cards and what the organisation holds."""
     membership = require_org()
     response = render("home/show.html", home=read_home(membership))

@@ -1,0 +1,231 @@
+"""Changes of agents, each with its audit row."""
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+
+from app.agents.models import Agent
+from app.agents.repo import AgentRepo, NameTaken
+from app.audit.repo import AuditRepo
+from app.audit.services import Target, record, record_each
+from app.web.errors import NotFound, Refusal
+
+FIELDS = (
+    "name",
+    "description",
+    "prompt",
+    "primary_model_provider",
+    "primary_model",
+    "primary_model_temperature",
+    "enabled",
+)
+COPIED = (*FIELDS[1:], "tools_enabled", "rag_enabled")
+NAME_LENGTH = 255
+COPIES = 100
+
+ACTS: Mapping[str, Mapping[str, str]] = {
+    "archive": {"enabled": "archive", "disabled": "archive"},
+    "restore": {"archived": "unarchive", "deleted": "undelete"},
+    "delete": {"enabled": "delete", "disabled": "delete", "archived": "delete"},
+}
+"""What people can do with the status of agents: for each status it applies to, the step it takes."""
+
+DONE = {"archive": "archived", "restore": "restored", "delete": "deleted"}
+_ACTIONS = {"archive": "archive", "unarchive": "restore", "delete": "delete", "undelete": "restore"}
+_LIVE = frozenset({"enabled", "disabled"})
+_VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_.]*)\s*\}\}")
+
+
+class Stale(Exception):
+    """Somebody else changed the agent in the meantime; `agent` is what is stored now."""
+
+    def __init__(self, agent: Agent) -> None:
+        super().__init__(agent.name)
+        self.agent = agent
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An agent that was left as it is, and why."""
+
+    id: UUID
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a change of several agents."""
+
+    changed: int
+    skipped: Sequence[Skipped]
+
+
+@dataclass(frozen=True)
+class PromptFacts:
+    """What can be said about a prompt without a model."""
+
+    characters: int
+    tokens: int
+    variables: tuple[str, ...]
+
+
+def prompt_facts(prompt: str) -> PromptFacts:
+    """Length, about how many tokens that is (four characters each), and the `{{variables}}` in order."""
+    found = tuple(dict.fromkeys(_VARIABLE.findall(prompt)))
+    return PromptFacts(len(prompt), math.ceil(len(prompt) / 4), found)
+
+
+def create_agent(org_id: UUID, values: Mapping[str, Any]) -> Agent:
+    """Store a new agent from FIELDS. Raises NameTaken."""
+    agent = AgentRepo().add(org_id, values)
+    record("agent.create", "agent", agent.id, agent.name, after=_values(agent))
+    return agent
+
+
+def change_agent(org_id: UUID, agent_id: UUID, lock_version: int, values: Mapping[str, Any]) -> Agent:
+    """Save an edited agent. Raises NameTaken, Stale, NotFound, and Refusal for a deleted agent."""
+    agent = editable_agent(org_id, agent_id)
+    if agent.lock_version != lock_version:
+        raise Stale(agent)
+    before = _values(agent)
+    changed = {name: value for name, value in values.items() if before[name] != value}
+    if not changed:
+        return agent
+    saved = AgentRepo().change(org_id, agent_id, lock_version, changed)
+    if saved is None:
+        raise Stale(editable_agent(org_id, agent_id))
+    record(
+        "agent.change",
+        "agent",
+        agent_id,
+        saved.name,
+        before={name: before[name] for name in changed},
+        after=changed,
+    )
+    return saved
+
+
+def editable_agent(org_id: UUID, agent_id: UUID) -> Agent:
+    """An agent that may be edited. Raises NotFound, and Refusal for a deleted one."""
+    agent = AgentRepo().get(org_id, agent_id)
+    if agent is None:
+        raise NotFound
+    if agent.deleted_at is not None:
+        raise Refusal(409, "This agent is deleted. Restore it first.")
+    return agent
+
+
+def duplicate_agent(org_id: UUID, agent_id: UUID) -> Agent:
+    """Store a copy under the next free name. Raises NotFound, Refusal, NameTaken."""
+    agent = editable_agent(org_id, agent_id)
+    names = [_copy_name(agent.name, number) for number in range(1, COPIES)]
+    taken = AgentRepo().taken(org_id, names)
+    name = next((name for name in names if name.lower() not in taken), None)
+    if name is None:
+        raise NameTaken
+    return create_agent(org_id, {"name": name, **{field: getattr(agent, field) for field in COPIED}})
+
+
+def change_status(org_id: UUID, ids: Sequence[UUID], act: str) -> Outcome:
+    """Archive, restore or delete (ACTS) those of the agents that it applies to.
+
+    Raises NotFound, with nothing changed, if one of them does not exist in the organisation.
+    """
+    rows = AgentRepo().lock(org_id, ids)
+    if len(rows) != len(set(ids)):
+        raise NotFound
+    steps = ACTS[act]
+    skipped = [Skipped(row.id, row.name, f"is {row.status}") for row in rows if row.status not in steps]
+    return _take(org_id, [(row, steps[row.status]) for row in rows if row.status in steps], skipped)
+
+
+def undo(org_id: UUID, actor_id: UUID, request_id: str) -> Outcome:
+    """Take back what a person's request did to the status of agents, where nothing happened to them since.
+
+    Raises NotFound if there is no such request within the last hour.
+    """
+    events = {
+        event.target_id: event
+        for event in AuditRepo().of_request(org_id, actor_id, request_id)
+        if event.target_id and event.action in {"agent.archive", "agent.restore", "agent.delete"}
+    }
+    if not events:
+        raise NotFound
+    moves: list[tuple[Row[Any], str]] = []
+    skipped = []
+    for row in AgentRepo().lock(org_id, list(events)):
+        event = events[row.id]
+        before, after = (event.before or {}).get("status"), (event.after or {}).get("status")
+        if row.status == after:
+            moves.append((row, _way_back(str(before), row.status)))
+        else:
+            skipped.append(Skipped(row.id, row.name, f"is {row.status} by now"))
+    return _take(org_id, moves, skipped)
+
+
+def _way_back(before: str, now: str) -> str:
+    if now == "deleted":
+        return "undelete"
+    if now == "archived" and before in _LIVE:
+        return "unarchive"
+    return "delete" if before == "deleted" else "archive"
+
+
+def _take(org_id: UUID, moves: Iterable[tuple[Row[Any], str]], skipped: Sequence[Skipped]) -> Outcome:
+    """Take each agent's step, all agents with the same step in one statement."""
+    grouped: dict[str, list[Row[Any]]] = defaultdict(list)
+    for row, step in moves:
+        grouped[step].append(row)
+    free, clashing = _split_taken(org_id, grouped["undelete"])
+    grouped["undelete"] = free
+    targets: list[Target] = []
+    for step, rows in grouped.items():
+        targets += _step(org_id, step, rows) if rows else []
+    record_each("agent", targets)
+    return Outcome(len(targets), [*skipped, *clashing])
+
+
+def _step(org_id: UUID, step: str, rows: Sequence[Row[Any]]) -> list[Target]:
+    repo, ids = AgentRepo(), [row.id for row in rows]
+    if step in {"archive", "unarchive"}:
+        changed = repo.set_archived(org_id, ids, archived=step == "archive")
+    else:
+        changed = repo.set_deleted(org_id, ids, deleted=step == "delete")
+    before = {row.id: row.status for row in rows}
+    return [
+        Target(
+            f"agent.{_ACTIONS[step]}", row.id, row.name, {"status": before[row.id]}, {"status": row.status}
+        )
+        for row in changed
+    ]
+
+
+def _split_taken(org_id: UUID, rows: Sequence[Row[Any]]) -> tuple[list[Row[Any]], list[Skipped]]:
+    """Those that can come back, and those whose name is in use."""
+    if not rows:
+        return [], []
+    taken = AgentRepo().taken(org_id, [row.name for row in rows])
+    free, clashing = [], []
+    for row in rows:
+        if row.name.lower() in taken:
+            clashing.append(Skipped(row.id, row.name, "cannot come back: another agent has its name"))
+        else:
+            free.append(row)
+            taken.add(row.name.lower())
+    return free, clashing
+
+
+def _copy_name(name: str, number: int) -> str:
+    end = " (copy)" if number == 1 else f" (copy {number})"
+    return name[: NAME_LENGTH - len(end)] + end
+
+
+def _values(agent: Agent) -> dict[str, Any]:
+    return {name: getattr(agent, name) for name in FIELDS}

@@ -1,0 +1,121 @@
+"""The list of agents, one agent, and its form."""
+
+from uuid import UUID
+
+from flask import Blueprint, Response, request, session, url_for
+
+from app.agents.forms import AgentForm, agent_list
+from app.agents.repo import AgentRepo, NameTaken
+from app.agents.services import Stale, change_agent, create_agent, editable_agent, prompt_facts
+from app.audit.repo import AuditRepo
+from app.db.session import transaction
+from app.web.access import org_right
+from app.web.errors import NotFound
+from app.web.filters import viewer_zone
+from app.web.idempotency import once
+from app.web.identity import require_org
+from app.web.listing import pasted_id, read_list, show_list
+from app.web.render import leave, render, toast
+
+bp = Blueprint("agents", __name__, url_prefix="/o/<org>/agents")
+HISTORY_LENGTH = 50
+NAME_IN_USE = "Another agent has this name. Choose a different one."
+
+
+@bp.get("")
+@org_right("agents.read")
+def index(org: str) -> Response:
+    """The agents that match the address; a pasted id, sent with Enter, leads to its agent."""
+    repo, org_id = AgentRepo(), require_org().org_id
+    state = read_list(agent_list(repo.choices(org_id)), viewer_zone().key)
+    jump = pasted_id("agt", state.q)
+    if jump and repo.get(org_id, jump):
+        return leave(url_for(".show", org=org, agent_id=jump))
+    page = repo.page(org_id, state)
+    none_yet = page.total == 0 and not state.filtered and not repo.any(org_id)
+    skipped = session.pop("skipped", None)
+    return show_list("agents/index.html", state, page, none_yet=none_yet, skipped=skipped)
+
+
+@bp.get("/new")
+@org_right("agents.edit")
+def new(org: str) -> Response:
+    """An empty form."""
+    return _form(AgentForm(), "agents/new.html")
+
+
+@bp.post("/new")
+@org_right("agents.edit")
+def create(org: str) -> Response:
+    """Store a new agent."""
+    form = AgentForm()
+    if not form.validate():
+        return _form(form, "agents/new.html", 422)
+
+    def stored() -> str:
+        agent = create_agent(require_org().org_id, form.values())
+        return url_for(".show", org=org, agent_id=agent.id)
+
+    try:
+        with transaction():
+            location = once(stored)
+    except NameTaken:
+        form.name.errors = [NAME_IN_USE]
+        return _form(form, "agents/new.html", 422)
+    toast("Agent created.")
+    return leave(location)
+
+
+@bp.get("/<uuid:agent_id>")
+@org_right("agents.read")
+def show(org: str, agent_id: UUID) -> Response:
+    """What an agent is, and what happened to it."""
+    org_id = require_org().org_id
+    agent = AgentRepo().get(org_id, agent_id)
+    if agent is None:
+        raise NotFound
+    history = AuditRepo().for_target(org_id, "agent", agent_id, HISTORY_LENGTH)
+    return render("agents/show.html", agent=agent, history=history, prompt=prompt_facts(agent.prompt or ""))
+
+
+@bp.get("/<uuid:agent_id>/edit")
+@org_right("agents.edit")
+def edit(org: str, agent_id: UUID) -> Response:
+    """The form with the agent as it is stored."""
+    agent = editable_agent(require_org().org_id, agent_id)
+    return _form(AgentForm(obj=agent), "agents/edit.html", agent_id=agent_id, title=agent.name)
+
+
+@bp.post("/<uuid:agent_id>/edit")
+@org_right("agents.edit")
+def update(org: str, agent_id: UUID) -> Response:
+    """Save the form; who saves over another's change sees both texts first."""
+    form, org_id = AgentForm(), require_org().org_id
+    title = editable_agent(org_id, agent_id).name
+    if not form.validate():
+        return _form(form, "agents/edit.html", 422, agent_id=agent_id, title=title)
+    try:
+        with transaction():
+            change_agent(org_id, agent_id, form.version(), form.values())
+    except NameTaken:
+        form.name.errors = [NAME_IN_USE]
+        return _form(form, "agents/edit.html", 422, agent_id=agent_id, title=title)
+    except Stale as stale:
+        return render("agents/conflict.html", "conflict", 409, form=form, theirs=stale.agent)
+    toast("Agent saved.")
+    return leave(url_for(".show", org=org, agent_id=agent_id))
+
+
+@bp.post("/prompt-facts")
+@org_right("agents.read")
+def describe_prompt(org: str) -> Response:
+    """Length, tokens and variables of a prompt that is being written."""
+    return render(
+        "agents/prompt_facts.html", "prompt_facts", prompt=prompt_facts(request.form.get("prompt", ""))
+    )
+
+
+def _form(form: AgentForm, template: str, status: int = 200, **context: object) -> Response:
+    choices = AgentRepo().choices(require_org().org_id)
+    facts = prompt_facts(form.prompt.data or "")
+    return render(template, "form", status, form=form, choices=choices, prompt=facts, **context)

@@ -1,0 +1,132 @@
+"""What is done to agents outside their form: copies, archive, restore, delete, one or many, and undo."""
+
+from urllib.parse import parse_qsl, urlencode
+from uuid import UUID
+
+from flask import Blueprint, Response, g, request, session, url_for
+
+from app.agents.forms import agent_list
+from app.agents.repo import AgentRepo, NameTaken
+from app.agents.services import ACTS, DONE, Outcome, change_status, duplicate_agent, undo
+from app.db.cursor import COUNT_CAP
+from app.db.session import transaction
+from app.web.access import org_right
+from app.web.errors import NotFound, Refusal
+from app.web.filters import grouped, viewer_zone
+from app.web.identity import require_org, require_visitor
+from app.web.listing import ListState, posted_ids, read_signed
+from app.web.render import leave, refresh, render, toast
+
+bp = Blueprint("agent_changes", __name__, url_prefix="/o/<org>/agents")
+SKIPPED_SHOWN = 20
+SKIPPED_NAME = 60
+
+
+@bp.post("/<uuid:agent_id>/duplicate")
+@org_right("agents.edit")
+def duplicate(org: str, agent_id: UUID) -> Response:
+    """Store a copy and open its form."""
+    try:
+        with transaction():
+            copy = duplicate_agent(require_org().org_id, agent_id)
+    except NameTaken as error:
+        raise Refusal(409, "Every name for a copy is in use. Rename a copy first.") from error
+    toast(f"Copied as {copy.name}.")
+    return leave(url_for("agents.edit", org=org, agent_id=copy.id))
+
+
+@bp.post("/<uuid:agent_id>/<any(archive,restore,delete):act>")
+@org_right("agents.edit")
+def change_one(org: str, agent_id: UUID, act: str) -> Response:
+    """Archive, restore or delete one agent; deleting leads back to the list."""
+    with transaction():
+        outcome = change_status(require_org().org_id, [agent_id], act)
+    _report(org, outcome, DONE[act])
+    if act == "delete":
+        return leave(url_for("agents.index", org=org))
+    return leave(url_for("agents.show", org=org, agent_id=agent_id))
+
+
+@bp.post("/bulk")
+@org_right("agents.edit")
+def change_many(org: str) -> Response:
+    """Archive, restore or delete the ticked agents, or ask first when all that match are meant."""
+    act = _act()
+    if request.form.get("match"):
+        state = request.form.get("state", "")
+        return leave(url_for(".confirm", org=org, act=act, state=state))
+    ids = posted_ids()
+    if not ids:
+        raise Refusal(422, "Select at least one agent.")
+    with transaction():
+        outcome = change_status(require_org().org_id, ids, act)
+    _report(org, outcome, DONE[act])
+    query = urlencode(parse_qsl(request.form.get("query", "")))
+    return refresh(f"{url_for('agents.index', org=org)}?{query}")
+
+
+@bp.get("/bulk")
+@org_right("agents.edit")
+def confirm(org: str) -> Response:
+    """Say how many agents match now, and ask."""
+    act, state = _act(), _state(org)
+    page = AgentRepo().page(require_org().org_id, state)
+    return render("agents/confirm.html", state=state, page=page, act=act)
+
+
+@bp.post("/bulk/matching")
+@org_right("agents.edit")
+def change_matching(org: str) -> Response:
+    """Archive, restore or delete every agent that matches."""
+    act, state, org_id = _act(), _state(org), require_org().org_id
+    with transaction():
+        ids = AgentRepo().matching(org_id, state, COUNT_CAP + 1)
+        if len(ids) > COUNT_CAP:
+            raise Refusal(422, "At most 10,000 agents can be changed at once. Narrow the list first.")
+        outcome = change_status(org_id, ids, act)
+    _report(org, outcome, DONE[act])
+    return leave(state.url())
+
+
+@bp.post("/undo/<request_id>")
+@org_right("agents.edit")
+def take_back(org: str, request_id: str) -> Response:
+    """Take back what one request of this person did within the last hour."""
+    with transaction():
+        outcome = undo(require_org().org_id, require_visitor().id, request_id)
+    _report(org, outcome, "changed back", undoable=False)
+    return leave(url_for("agents.index", org=org))
+
+
+def _act() -> str:
+    act = request.values.get("act", "")
+    if act not in ACTS:
+        raise Refusal(422, "Choose what to do with the agents: archive, restore or delete.")
+    return act
+
+
+def _state(org: str) -> ListState:
+    spec = agent_list(AgentRepo().choices(require_org().org_id))
+    token, path = request.values.get("state", ""), url_for("agents.index", org=org)
+    state = read_signed(spec, token, path, viewer_zone().key)
+    if state is None:
+        raise NotFound
+    return state
+
+
+def _report(org: str, outcome: Outcome, done: str, *, undoable: bool = True) -> None:
+    """A notice with Undo; agents that were left as they are stay in mind for the list."""
+    parts = [f"{grouped(outcome.changed)} {done}"] if outcome.changed or not outcome.skipped else []
+    if outcome.skipped:
+        parts.append(f"{grouped(len(outcome.skipped))} skipped")
+        session["skipped"] = {
+            "count": len(outcome.skipped),
+            "agents": [
+                {"id": str(skipped.id), "name": skipped.name[:SKIPPED_NAME], "reason": skipped.reason}
+                for skipped in outcome.skipped[:SKIPPED_SHOWN]
+            ],
+        }
+    undo_url = (
+        url_for(".take_back", org=org, request_id=g.request_id) if undoable and outcome.changed else None
+    )
+    toast(f"{', '.join(parts)}.", "success" if outcome.changed else "warning", undo_url)
