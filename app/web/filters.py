@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Flask, g, request
+from flask import Flask, g, has_request_context, request
 from jinja2 import Environment, StrictUndefined
 from jinja2.runtime import Macro
 
@@ -56,7 +56,8 @@ def _holds_macros(path: str) -> bool:
 
 def viewer_zone() -> ZoneInfo:
     """The zone in which this request shows its times: the one chosen, else the browser's, else UTC."""
-    return _zone(g.get("time_zone") or "") or _zone(request.cookies.get(ZONE_COOKIE, "")) or ZoneInfo("UTC")
+    browser = request.cookies.get(ZONE_COOKIE, "") if has_request_context() else ""
+    return _zone(g.get("time_zone") or "") or _zone(browser) or ZoneInfo("UTC")
 
 
 @lru_cache(maxsize=64)
