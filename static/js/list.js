@@ -1,6 +1,5 @@
-// Lists: selected rows and their count, ranges, keys on rows, where the page scrolls after a page turn.
-// Reads: #results; form[data-bulk] (data-one, data-many, data-cleared) with input[name=ids], [data-select-all],
-// [data-bulk-count], [data-bulk-all]; #q. Writes: tr[data-active].
+// Selected rows, keys on rows. Reads: #results, #q, form[data-bulk] (data-one, data-many, data-cleared) around
+// input[name=ids], [data-select-all], [data-bulk-count], [data-bulk-all]. Writes: tr[data-active].
 import { onSwap, say } from "./adapter.js";
 import { bind } from "./keys.js";
 
@@ -11,13 +10,6 @@ const boxes = (form) => [...form.querySelectorAll("[name=ids]")];
 
 let last;
 
-function tell(form) {
-  const ticked = boxes(form).filter((box) => box.checked).length;
-  const { one, many, cleared } = form.dataset;
-  if (!ticked) return cleared;
-  return ticked === 1 ? one : many.replace("{n}", ticked);
-}
-
 function update(form) {
   const all = boxes(form);
   const ticked = all.filter((box) => box.checked).length;
@@ -27,13 +19,13 @@ function update(form) {
   if (head) Object.assign(head, { checked: full, indeterminate: ticked > 0 && !full });
   if (match) match.hidden = !full;
   if (match && !full) match.querySelector("input").checked = false;
-  if (ticked) form.querySelector("[data-bulk-count]").textContent = tell(form);
+  const { one, many, cleared } = form.dataset;
+  const words = [cleared, one][ticked] ?? many.replace("{n}", ticked);
+  form.querySelector("[data-bulk-count]").textContent = words;
+  return words;
 }
 
-function settle(form) {
-  update(form);
-  say(tell(form));
-}
+const settle = (form) => say(update(form));
 
 function range(form, box, checked) {
   const all = boxes(form);
