@@ -81,7 +81,7 @@ if (ID.test(location.pathname)) {
 
 function commands(query) {
   const words = query.replace(">", "").toLowerCase().split(" ");
-  return all("[data-commands]").map((place) => ({
+  return all("[data-commands]").reverse().map((place) => ({
     label: place.dataset.commands,
     items: all("a[href]", place)
       .map((link) => ({ text: link.dataset.command ?? link.textContent.trim(), url: link.href }))
