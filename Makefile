@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN = .venv/bin/python -m
 FLASK = $(BIN) flask --app wsgi
 PYTEST = $(BIN) pytest -n auto
+# A database of the migrations, of its own, for the length of one command.
+SCRATCH = export DATABASE_URL= DATA_DIR="$$(mktemp -d)" && trap 'rm -rf "$$DATA_DIR"' EXIT && $(FLASK) db upgrade
 
 .PHONY: run test conformance check format migration seed lock dev
 
@@ -25,15 +27,17 @@ check: dev  ## Check format, lint, types, imports and that the migrations make w
 	$(BIN) ruff check .
 	$(BIN) mypy
 	.venv/bin/lint-imports --no-cache
-	@export DATABASE_URL= DATA_DIR="$$(mktemp -d)" && trap 'rm -rf "$$DATA_DIR"' EXIT \
-		&& $(FLASK) db upgrade && $(FLASK) db check
+	@$(SCRATCH) && $(FLASK) db check
 
 format: dev  ## Put the code into shape
 	$(BIN) ruff format .
 	$(BIN) ruff check --fix .
 
+NEXT = $(shell printf '%04d' $$((1$$(cat migrations/HEAD) - 9999)))
+
 migration: dev  ## Write a migration from the models: make migration MESSAGE="add a column"
-	$(FLASK) db migrate --message "$(MESSAGE)"
+	@$(SCRATCH) && $(FLASK) db migrate --rev-id $(NEXT) --message "$(MESSAGE)"
+	@if [ -e migrations/versions/$(NEXT)_*.py ]; then echo $(NEXT) > migrations/HEAD; fi
 
 seed: dev  ## Fill the database with a demonstration organisation
 	$(FLASK) seed demo

@@ -22,7 +22,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sysconfig
 import time
 import types
 from collections.abc import Iterator, Sequence
@@ -45,7 +44,6 @@ from app.db.embedded.processes import terminate_leftover
 
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
-SITE_PACKAGES = Path(sysconfig.get_path("platlib", "venv", {"base": str(VENV), "platbase": str(VENV)}))
 PRODUCT = ("requirements.txt",)
 DEVELOPMENT = ("requirements.txt", "requirements-dev.txt")
 ASSETS = "requirements-assets.txt"
@@ -73,16 +71,29 @@ def install(requirement_files: Sequence[str]) -> None:
     """Bring the virtual environment and the front-end files up to date; does nothing when they are."""
     with (ROOT / "requirements.txt").open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        os.umask(0o022)  # the account that runs PostgreSQL must be able to read its programs
-        origin = f"{sys.version} {ROOT}"
-        if _stamp("python") != origin:
+        umask = os.umask(0o022)  # the account that runs PostgreSQL must be able to read its programs
+        if not _stamp("python") or _stamp("python") != _identity():
             say("Making the virtual environment.")
             _must([getattr(sys, "_base_executable", sys.executable), "-m", "venv", "--clear", str(VENV)])
-            _write_stamp("python", origin)
+            _write_stamp("python", _identity())
         for name in requirement_files:
             _install_once(name)
         _install_once(ASSETS, "--no-deps")
-        _copy_asset(SITE_PACKAGES / "django_htmx/static/django_htmx/htmx-2.min.js", "htmx.min.js")
+        _copy_asset(site_packages() / "django_htmx/static/django_htmx/htmx-2.min.js", "htmx.min.js")
+        os.umask(umask)
+
+
+def site_packages() -> Path:
+    """Where the virtual environment keeps its packages."""
+    return next((VENV / "lib").glob("python3.*/site-packages"))
+
+
+def _identity() -> str:
+    """Which Python the virtual environment runs, and where; empty when there is none that runs."""
+    if not PYTHON.exists():
+        return ""
+    script = "import sys; print(sys.version, sys.prefix)"
+    return subprocess.run([PYTHON, "-c", script], capture_output=True, text=True, check=False).stdout
 
 
 def _install_once(name: str, *options: str) -> None:
@@ -232,7 +243,7 @@ class Instance:
 
     def _start_database(self, stack: contextlib.ExitStack) -> None:
         if self.configuration.embedded:
-            self.postgres = EmbeddedPostgres(self.places.data_dir, SITE_PACKAGES)
+            self.postgres = EmbeddedPostgres(self.places.data_dir, site_packages())
             stack.enter_context(self.postgres.attached())
 
     def _start_parts(self, stack: contextlib.ExitStack) -> None:
