@@ -13,6 +13,7 @@ from typing import Any, cast
 from flask import Flask
 from psycopg import Connection, errors, generators
 from psycopg.abc import RV, PQGen
+from psycopg.pq import ExecStatus
 from sqlalchemy import Connection as EngineConnection
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import InvalidatePoolError
@@ -51,7 +52,9 @@ class PatientConnection(Connection[Any]):
         """Ask for a sign of life. OperationalError or NoAnswer without one."""
         self.pgconn.send_query(b"")
         with self.patient(PING_SECONDS):
-            self.wait(generators.execute(self.pgconn))
+            (result, *_) = self.wait(generators.execute(self.pgconn))
+        if result.status != ExecStatus.EMPTY_QUERY:
+            raise errors.OperationalError("the server ended the connection")
 
     @contextmanager
     def patient(self, seconds: float | None) -> Iterator[None]:

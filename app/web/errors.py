@@ -5,9 +5,10 @@ from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 
-from app.web.render import bare_shell, is_htmx, shell, toast, wants_fragment
+from app.web.render import Shell, bare_shell, is_htmx, shell, toast, wants_fragment
 from app.web.security import CsrfRefused
 
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 _TITLES = {
     400: "This request could not be read",
     403: "Your role does not allow this",
@@ -62,7 +63,7 @@ def failure(status: int, message: str = "", retry_after: int | None = None) -> R
     else:
         page = render_template(
             "errors/error.html",
-            shell=shell() if status < 500 else bare_shell(),
+            shell=_frame(status),
             status=status,
             heading=title,
             message=message,
@@ -72,6 +73,16 @@ def failure(status: int, message: str = "", retry_after: int | None = None) -> R
     if retry_after is not None:
         response.headers["Retry-After"] = str(retry_after)
     return response
+
+
+def _frame(status: int) -> Shell:
+    """The visitor's frame; a bare one where it cannot be known or would need what has just failed."""
+    if status >= 500:
+        return bare_shell()
+    try:
+        return shell()
+    except DATABASE_AWAY:
+        return bare_shell()
 
 
 def _refused(error: Refusal) -> Response:
@@ -117,5 +128,5 @@ def register(app: Flask) -> None:
     app.register_error_handler(CsrfRefused, _csrf_refused)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(DataError, _database_refused)
-    for away in (OperationalError, InterfaceError, PoolTimeout):
+    for away in DATABASE_AWAY:
         app.register_error_handler(away, _database_away)

@@ -7,10 +7,10 @@ from pathlib import Path
 import redis
 from flask import Flask, current_app
 from sqlalchemy import text
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.db.base import db
+from app.web.errors import DATABASE_AWAY
 from app.web.security import settings
 
 STALLED_SECONDS = 30
@@ -70,7 +70,7 @@ def readiness() -> Readiness:
     mail = "on" if settings().mail else "off"
     try:
         row = db.session.execute(_STATE).one()
-    except (OperationalError, InterfaceError, PoolTimeout):
+    except DATABASE_AWAY:
         return Readiness("away", "unknown", _redis_state(), "unknown", mail)
     except SQLAlchemyError:  # a table, function or role of a later revision is missing
         return Readiness("ok", "behind", _redis_state(), "unknown", mail)
