@@ -1,0 +1,123 @@
+"""What happens at the same moment: real processes, real commits, one winner."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import pytest
+
+from app.audit.models import AuditEvent
+from app.auth.models import User
+from app.orgs.models import Invitation, Org, OrgMember
+from app.orgs.services.setup import setup_link
+from tests.factories import auth, orgs
+from tests.factories.rows import rows
+from tests.support.pages import parse
+
+PERSON = {"first_name": "Bea", "last_name": "Berg", "password": "a long enough passphrase"}
+AT_ONCE = 6
+
+
+@pytest.fixture
+def together(live):
+    """A function that sends prepared requests at the same moment and returns their statuses, sorted."""
+
+    def send(requests):
+        with ThreadPoolExecutor(len(requests)) as pool:
+            return sorted(response.status_code for response in pool.map(lambda request: request(), requests))
+
+    return send
+
+
+def prepared(client, form_url, url, data):
+    """A function that posts a form whose page was loaded before."""
+    token = parse(client.get(form_url).text).find("input", attrs={"name": "csrf_token"})["value"]
+    return lambda: client.post(
+        url, data={"csrf_token": token, **data}, headers={"Sec-Fetch-Site": "same-origin"}
+    )
+
+
+@pytest.fixture
+def clients(live):
+    """A function that returns clients of the running product, one per person given (None: nobody)."""
+    with ExitStack() as stack:
+        yield lambda people: [stack.enter_context(live.client(person)) for person in people]
+
+
+def test_two_claims_have_one_winner(clients, together):
+    """The first run: the loser finds no /setup any more."""
+    token = setup_link().partition("token=")[2]
+    data = {**PERSON, "token": token, "org_name": "Acme"}
+    statuses = together(
+        [
+            prepared(client, "/setup", "/setup", {**data, "email": f"person{number}@example.org"})
+            for number, client in enumerate(clients([None] * AT_ONCE))
+        ]
+    )
+    assert statuses == [303] + [404] * (AT_ONCE - 1)
+    assert (len(rows(User)), len(rows(Org)), len(rows(OrgMember))) == (1, 1, 1)
+
+
+def test_invitations_accepted_in_parallel_have_one_winner(clients, together):
+    """IN: one link, several browsers."""
+    org = orgs.org(slug="acme")
+    owner = orgs.member(org, "owner")
+    _, token = orgs.invitation(org, email="b@example.org", invited_by=owner.id)
+    requests = []
+    for client in clients([None] * AT_ONCE):
+        client.get(f"/invitations/{token}")
+        requests.append(prepared(client, "/invitations/open", "/invitations/open", PERSON))
+    statuses = together(requests)
+    assert statuses.count(303) == 1
+    assert set(statuses) <= {303, 410}
+    assert len(rows(User, email="b@example.org")) == 1
+    assert len(rows(AuditEvent, action="invitation.accept")) == 1
+
+
+def test_accept_against_revoke_agrees_with_the_audit(clients, together):
+    org = orgs.org(slug="acme")
+    owner = orgs.member(org, "owner")
+    for number in range(4):
+        email = f"p{number}@example.org"
+        invitation, token = orgs.invitation(org, email=email, invited_by=owner.id)
+        guest, host = clients([None, owner])
+        guest.get(f"/invitations/{token}")
+        join = prepared(guest, "/invitations/open", "/invitations/open", PERSON)
+        path = f"/o/acme/invitations/{invitation.id}/revoke"
+        together([join, prepared(host, "/o/acme/invitations/new", path, {})])
+        (after,) = rows(Invitation, id=invitation.id)
+        noted = {event.action for event in rows(AuditEvent, target_id=invitation.id)}
+        assert (after.accepted_at is None) != (after.revoked_at is None)
+        assert noted == {"invitation.accept" if after.accepted_at else "invitation.revoke"}
+        assert len(rows(User, email=email)) == (1 if after.accepted_at else 0)
+
+
+def test_an_owner_remains_when_all_step_down_at_once(clients, together):
+    """RM-2: each takes the own ownership away; the last one keeps it."""
+    org = orgs.org(slug="acme")
+    owners = [orgs.member(org, "owner", auth.user()) for _ in range(4)]
+    requests = []
+    for number, (owner, client) in enumerate(zip(owners, clients(owners), strict=True)):
+        member = rows(OrgMember, user_id=owner.id)[0].id
+        page = f"/o/acme/members/{member}"
+        step = f"{page}/role" if number % 2 else "/o/acme/members/leave"
+        requests.append(prepared(client, page, step, {"role": "member"}))
+    assert together(requests) == [303, 303, 303, 409]
+    assert len(rows(OrgMember, org_id=org.id, role="owner")) == 1
+
+
+def test_two_invitations_of_one_address_leave_one_link(clients, together):
+    org = orgs.org(slug="acme")
+    owner = orgs.member(org, "owner")
+    page = "/o/acme/invitations/new"
+    data = {"email": "b@example.org", "role": "member"}
+    statuses = together([prepared(client, page, page, data) for client in clients([owner] * AT_ONCE)])
+    assert statuses == [200] * AT_ONCE
+    assert len(rows(Invitation, revoked_at=None)) == 1
+
+
+def test_organisations_of_one_name_get_different_addresses(clients, together):
+    person = auth.user()
+    page = "/orgs/new"
+    requests = [prepared(client, page, page, {"name": "Acme"}) for client in clients([person] * AT_ONCE)]
+    assert together(requests) == [303] * AT_ONCE
+    assert sorted(org.slug for org in rows(Org)) == ["acme", *(f"acme-{number}" for number in range(2, 7))]
