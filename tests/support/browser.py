@@ -16,6 +16,10 @@ AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practi
 ABORTED = ("sendAbort", "afterRequest")
 # A refused request is an answer the test looks at, not a fault of the page.
 ANSWERED = "Failed to load resource: the server responded with a status of 4"
+SETTLE = """async () => {
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    document.getAnimations().forEach((animation) => animation.finish());
+}"""
 BACK_FORWARD_CACHE_OFF = "--disable-back-forward-cache"
 
 
@@ -68,9 +72,11 @@ def axe(page: Page, exclude: Sequence[str] = ()) -> list[str]:
 
 
 def set_appearance(page: Page, width: int, theme: str) -> None:
-    """Give the page a width and the system's colour scheme."""
+    """Give the page a width and the system's colour scheme, and let no colour be on its way."""
+    page.emulate_media(reduced_motion="reduce")
     page.set_viewport_size({"width": width, "height": 800})
-    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    page.emulate_media(color_scheme=theme)
+    page.evaluate(SETTLE)
 
 
 def overflows(page: Page) -> bool:
