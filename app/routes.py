@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app.agents.views import agents, changes
+from app.agents.views import agents, changes, files, search
 from app.auth.views import sign_in
 from app.orgs.views import home, orgs, setup
 from app.web import gallery, health
@@ -17,5 +17,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(orgs.bp)
     app.register_blueprint(agents.bp)
     app.register_blueprint(changes.bp)
+    app.register_blueprint(files.bp)
+    app.register_blueprint(search.bp)
     if app.debug or app.testing:
         app.register_blueprint(gallery.bp)

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, load_only
 
 from app.agents.models import Agent
 from app.db import terms
@@ -123,18 +123,31 @@ class AgentRepo:
         found = {kind: tuple(sorted(value for of, value in rows if of == kind)) for kind in columns}
         return Choices(providers=found["provider"], models=found["model"])
 
-    def stream(self, org_id: UUID, state: ListState) -> Iterator[Row[Any]]:
-        """Every matching row in list order, read from one snapshot in small parts."""
+    def stream(self, org_id: UUID, state: ListState) -> Iterator[Mapping[str, Any]]:
+        """Every matching agent with its prompt in list order, read from one snapshot in small parts."""
         order = _order(state)
         column = order.column.desc() if order.descending else order.column.asc()
         statement = _filtered(org_id, state, _EXPORTED).order_by(
             column.nulls_last(), order.id.desc() if order.descending else order.id.asc()
         )
-        yield from self._session.execute(statement, execution_options={"yield_per": 500})
+        rows = self._session.execute(statement, execution_options={"yield_per": 500})
+        for row in rows.mappings():
+            yield dict(row)
 
     def matching(self, org_id: UUID, state: ListState, limit: int) -> Sequence[UUID]:
         """The ids of all matching rows, at most `limit`."""
         return self._session.scalars(_filtered(org_id, state, (Agent.id,)).limit(limit)).all()
+
+    def named(self, org_id: UUID, words: Sequence[str], limit: int) -> list[Agent]:
+        """Agents, not deleted, in whose name or description all words occur; by name."""
+        statement = (
+            select(Agent)
+            .where(Agent.org_id == org_id, Agent.deleted_at.is_(None), *(_matches(word) for word in words))
+            .options(load_only(Agent.id, Agent.name, Agent.description, raiseload=True))
+            .order_by(func.lower(Agent.name), Agent.id)
+            .limit(limit)
+        )
+        return list(self._session.scalars(statement))
 
     def any(self, org_id: UUID) -> bool:
         """Whether there is an agent at all, archived ones included and deleted ones left out."""

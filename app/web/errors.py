@@ -1,11 +1,11 @@
 """One shared answer for each kind of failure, as page, fragment or JSON; never a stack, never a 500 for bad input."""
 
-from flask import Flask, Response, current_app, g, make_response, render_template, request
+from flask import Flask, Response, current_app, g, make_response, render_template
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 
-from app.web.render import Shell, bare_shell, is_htmx, shell, toast, wants_fragment
+from app.web.render import Shell, bare_shell, is_htmx, shell, toast, wants_fragment, wants_json
 from app.web.security import CsrfRefused
 
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
@@ -55,7 +55,7 @@ def failure(status: int, message: str = "", retry_after: int | None = None) -> R
     if is_htmx() and wants_fragment():
         toast(message or title, "error")
         response = make_response("", status)
-    elif request.accept_mimetypes.best == "application/json":
+    elif wants_json():
         response = make_response(
             {"title": title, "status": status, "detail": message, "request_id": g.get("request_id")}, status
         )

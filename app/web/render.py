@@ -58,6 +58,11 @@ def is_htmx() -> bool:
     return "HX-Request" in request.headers
 
 
+def wants_json() -> bool:
+    """Whether a program or script asks for data."""
+    return request.accept_mimetypes.best == "application/json"
+
+
 def trigger_id() -> str:
     """The id of the control that made htmx send the request; empty if unknown."""
     return request.headers.get("HX-Trigger", "")

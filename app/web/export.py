@@ -1,0 +1,94 @@
+"""Lists as files: CSV, JSON and NDJSON, streamed row by row from one snapshot of the database."""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any
+
+import orjson
+from flask import Response
+from sqlalchemy.orm import Session
+
+from app.db.session import analytics_session
+
+Record = Mapping[str, Any]
+KINDS = {"csv": "text/csv; charset=utf-8", "json": "application/json", "ndjson": "application/x-ndjson"}
+_BOM = "\ufeff"
+_PART = 64 * 1024
+_RISKY = re.compile(r"\s*[=+\-@|\uff1d\uff0b\uff0d\uff20\uff5c]| *[\t\r]")
+
+
+def stream_file(
+    kind: str, name: str, columns: Iterable[str], read: Callable[[Session], Iterator[Record]]
+) -> Response:
+    """An attachment `<name>-<date>.<kind>` with these columns of the records that `read` yields.
+
+    `read` gets a read-only session of its own, open as long as the answer is sent; the running transaction must have
+    ended before.
+    """
+    stack = ExitStack()
+    try:
+        records = read(stack.enter_context(analytics_session()))
+        parts = _WRITERS[kind](list(columns), records)
+        first = next(parts)
+    except BaseException:
+        stack.close()
+        raise
+    response = Response(chain([first], parts), content_type=KINDS[kind])
+    response.call_on_close(stack.close)
+    response.headers["Content-Disposition"] = (
+        f'attachment; filename="{name}-{datetime.now(UTC):%Y-%m-%d}.{kind}"'
+    )
+    return response
+
+
+def harmless(text: str) -> str:
+    """The text as a spreadsheet may open it: what would start a formula there gets a leading apostrophe."""
+    return f"'{text}" if _RISKY.match(text) else text
+
+
+def _cell(value: Any) -> Any:
+    if value is None or isinstance(value, int | float):
+        return value
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    return harmless(str(value))
+
+
+def _csv(columns: list[str], records: Iterator[Record]) -> Iterator[bytes]:
+    buffer = io.StringIO(newline="")
+    buffer.write(_BOM)
+    writer = csv.writer(buffer)
+    writer.writerow(columns)
+    for record in records:
+        writer.writerow([_cell(record[column]) for column in columns])
+        if buffer.tell() > _PART:
+            yield buffer.getvalue().encode()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue().encode()
+
+
+def _json(columns: list[str], records: Iterator[Record]) -> Iterator[bytes]:
+    start = b"["
+    for record in records:
+        yield start + b"\n" + _line(columns, record)
+        start = b","
+    yield b"\n]\n" if start == b"," else b"[]\n"
+
+
+def _ndjson(columns: list[str], records: Iterator[Record]) -> Iterator[bytes]:
+    for record in records:
+        yield _line(columns, record) + b"\n"
+    yield b""
+
+
+def _line(columns: list[str], record: Record) -> bytes:
+    return orjson.dumps({column: record[column] for column in columns})
+
+
+_WRITERS = {"csv": _csv, "json": _json, "ndjson": _ndjson}
