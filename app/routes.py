@@ -3,8 +3,8 @@
 from flask import Flask
 
 from app.agents.views import agents, changes, files, search
-from app.auth.views import sign_in
-from app.orgs.views import home, orgs, setup
+from app.auth.views import resets, sign_in
+from app.orgs.views import home, invitations, joining, members, orgs, settings, setup
 from app.web import gallery, health
 
 
@@ -12,9 +12,14 @@ def register(app: Flask) -> None:
     """Attach the blueprints."""
     app.register_blueprint(health.bp)
     app.register_blueprint(sign_in.bp)
+    app.register_blueprint(resets.bp)
     app.register_blueprint(setup.bp)
     app.register_blueprint(home.bp)
     app.register_blueprint(orgs.bp)
+    app.register_blueprint(settings.bp)
+    app.register_blueprint(members.bp)
+    app.register_blueprint(invitations.bp)
+    app.register_blueprint(joining.bp)
     app.register_blueprint(agents.bp)
     app.register_blueprint(changes.bp)
     app.register_blueprint(files.bp)

@@ -20,6 +20,8 @@ class AuditEvent(Identified, Created, Base):
         Index(None, "org_id", "target_type", "target_id"),
         Index(None, "actor_id", "created_at"),
     )
+    # Nobody may read back what an anonymous request wrote.
+    __mapper_args__ = {"eager_defaults": False}
 
     org_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
     actor_id: Mapped[uuid.UUID | None]

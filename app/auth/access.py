@@ -1,6 +1,7 @@
 """From the session cookie to the person."""
 
 import secrets
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ from flask import session as flask_session
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from app.auth.repo.sessions import SessionRepo, VisitorRow
+from app.db.scope import current_scope, use_scope
 from app.db.session import transaction
 from app.extensions import login_manager
 from app.web.identity import Membership, Visitor
@@ -55,6 +57,11 @@ def drop_session(response: Response) -> None:
     response.delete_cookie(session_cookie_name(), httponly=True, **_cookie())
     _rotate_epoch(response)
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
+
+
+def act_as(user_id: UUID, email: str) -> None:
+    """Let the rest of the request act, and be audited, as this person."""
+    use_scope(replace(current_scope(), user_id=user_id, actor_label=email))
 
 
 def is_known_device(user_id: UUID) -> bool:

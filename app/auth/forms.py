@@ -7,6 +7,7 @@ from wtforms import EmailField, PasswordField
 from wtforms.validators import DataRequired, InputRequired, ValidationError
 
 from app.auth.services.passwords import password_problem
+from app.web.fields import address_field
 
 
 class SignInForm(FlaskForm):
@@ -22,6 +23,12 @@ class SignInForm(FlaskForm):
         validators=[InputRequired("Enter your password.")],
         render_kw={"autocomplete": "current-password"},
     )
+
+
+class RequestResetForm(FlaskForm):
+    """Whose password is forgotten."""
+
+    email = address_field("E-mail")
 
 
 def new_password_field(label: str = "Password") -> PasswordField:
@@ -46,3 +53,9 @@ def _acceptable(_form: Any, field: Any) -> None:
     problem = password_problem(field.data)
     if problem:
         raise ValidationError(problem)
+
+
+class NewPasswordForm(FlaskForm):
+    """The password after a reset."""
+
+    password = new_password_field("New password")

@@ -49,8 +49,8 @@ class PatientConnection(Connection[Any]):
             raise NoAnswer("the database server does not answer") from silence
 
     def ping(self) -> None:
-        """Ask for a sign of life. OperationalError or NoAnswer without one."""
-        self.pgconn.send_query(b"")
+        """Forget what was set for the session and ask for a sign of life, in one trip. OperationalError or NoAnswer."""
+        self.pgconn.send_query(b"RESET ROLE; RESET ALL")
         with self.patient(PING_SECONDS):
             (result, *_) = self.wait(generators.execute(self.pgconn))
         if result.status != ExecStatus.EMPTY_QUERY:

@@ -43,15 +43,14 @@ INVITATIONS = ListSpec(
 
 def role_field(label: str = "Role") -> RadioField:
     """One of the organisation's roles; which of them a page offers is set by `offer_roles`."""
-    choices = [(role, ROLE_WORDS[role]) for role in reversed(ROLES)]
     return RadioField(
-        label, choices=choices, validate_choice=False, validators=[AnyOf(ROLES, "Choose a role.")]
+        label, choices=ROLE_WORDS, validate_choice=False, validators=[AnyOf(ROLES, "Choose a role.")]
     )
 
 
 def offer_roles(field: Any, roles: tuple[str, ...]) -> None:
     """Show only these roles, the highest first."""
-    field.choices = [(role, ROLE_WORDS[role]) for role in reversed(roles)]
+    field.choices = {role: ROLE_WORDS[role] for role in reversed(roles)}
 
 
 def org_name_field() -> StringField:

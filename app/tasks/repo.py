@@ -92,7 +92,7 @@ class ExpiryRepo:
             delete(PasswordReset).where(PasswordReset.expires_at < yesterday),
             delete(EmailChange).where(EmailChange.expires_at < yesterday),
             delete(OAuthFlow).where(OAuthFlow.expires_at < now),
-            delete(LoginAttempt).where(LoginAttempt.created_at < yesterday),
+            delete(LoginAttempt).where(LoginAttempt.updated_at < yesterday),
             delete(IdempotencyKey).where(IdempotencyKey.expires_at < now),
             delete(WorkerProcess).where(WorkerProcess.seen_at < yesterday),
         ):
@@ -101,7 +101,7 @@ class ExpiryRepo:
     def deleted_agents(self, before: datetime) -> Sequence[tuple[UUID, UUID]]:
         """Organisation and id of some agents that were deleted before a moment."""
         statement = text("SELECT org_id, id FROM agents_deleted_before(:before, :limit)")
-        return [tuple(row) for row in self._session.execute(statement, {"before": before, "limit": BATCH})]
+        return self._session.execute(statement, {"before": before, "limit": BATCH}).all()
 
     def erase_agents(self, org_id: UUID, ids: Sequence[UUID], before: datetime) -> Sequence[tuple[UUID, str]]:
         """Delete for good those that are still deleted; their ids and names."""
@@ -110,4 +110,4 @@ class ExpiryRepo:
             .where(Agent.org_id == org_id, Agent.id.in_(ids), Agent.deleted_at < before)
             .returning(Agent.id, Agent.name)
         )
-        return self._session.execute(statement).tuples().all()
+        return self._session.execute(statement).all()

@@ -5,8 +5,13 @@ from flask import Response, redirect, session
 
 def keep_token(purpose: str, token: str, clean_url: str) -> Response:
     """Remember the token of an opened link for `purpose` and lead to the page without it."""
-    session[_key(purpose)] = token[:200]
+    remember_token(purpose, token)
     return unreferred(redirect(clean_url, 302))  # type: ignore[arg-type]
+
+
+def remember_token(purpose: str, token: str) -> None:
+    """Keep a token in this browser's signed cookie."""
+    session[_key(purpose)] = token[:200]
 
 
 def kept_token(purpose: str) -> str | None:

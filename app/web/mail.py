@@ -85,14 +85,19 @@ def send(message: EmailMessage, seconds: float = DELIVERY_SECONDS) -> str:
     except smtplib.SMTPResponseException as error:
         raise Undelivered(_words((error.smtp_code, _bytes(error.smtp_error)))) from error
     except smtplib.SMTPServerDisconnected as error:
-        raise Undelivered("The mail server closed the connection.") from error
+        late = time.monotonic() >= deadline  # smtplib reports a timeout so, too
+        raise Undelivered(_too_slow(seconds) if late else "The mail server closed the connection.") from error
     except smtplib.SMTPException as error:
         raise Undelivered(_CONTROL.sub(" ", str(error))) from error
     except TimeoutError as error:
-        raise Undelivered(f"The mail server did not answer within {seconds:.0f} s.") from error
+        raise Undelivered(_too_slow(seconds)) from error
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise Undelivered(f"{server.server} port {server.port} cannot be reached: {reason}.") from error
+
+
+def _too_slow(seconds: float) -> str:
+    return f"The mail server did not answer within {seconds:g} s."
 
 
 def _server() -> MailSettings:

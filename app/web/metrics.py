@@ -1,11 +1,12 @@
 """Figures for Prometheus: requests, statements, the pool, the worker, the mail queue."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from flask import Flask, current_app
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
-from sqlalchemy import QueuePool
+from sqlalchemy import Engine, QueuePool
 
 from app.db.base import db
 from app.web.readiness import Readiness
@@ -15,9 +16,10 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15)
 
 
 class Metrics:
-    """The figures of one application."""
+    """The figures of one application with these engines."""
 
-    def __init__(self) -> None:
+    def __init__(self, engines: Mapping[str | None, Engine]) -> None:
+        self._pools = {name or "main": engine.pool for name, engine in engines.items()}
         self.registry = CollectorRegistry()
         self._requests = Counter(
             "agentpress_requests",
@@ -67,11 +69,10 @@ class Metrics:
         self._mail.labels("waiting").set(queue.waiting if queue else float("nan"))
         self._mail.labels("failed").set(queue.failed if queue else float("nan"))
         self._mail_age.set((datetime.now(UTC) - oldest).total_seconds() if oldest else 0)
-        for key, engine in db.engines.items():
-            label = key or "main"
-            if isinstance(pool := engine.pool, QueuePool):
-                self._pool.labels(label, "used").set(pool.checkedout())
-                self._pool.labels(label, "idle").set(pool.checkedin())
+        for name, pool in self._pools.items():
+            if isinstance(pool, QueuePool):
+                self._pool.labels(name, "used").set(pool.checkedout())
+                self._pool.labels(name, "idle").set(pool.checkedin())
 
 
 def metrics() -> Metrics:
@@ -91,4 +92,5 @@ def exposition(found: Readiness) -> tuple[bytes, str]:
 
 def register(app: Flask) -> None:
     """Begin counting at zero."""
-    app.extensions["metrics"] = Metrics()
+    with app.app_context():
+        app.extensions["metrics"] = Metrics(db.engines)

@@ -12,6 +12,10 @@ from app.web.identity import Visitor
 # group -> (label, endpoint, icon, right)
 _ORG_SECTIONS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
     "Build": (("Agents", "agents.index", "agent", "agents.read"),),
+    "Organisation": (
+        ("Members", "members.index", "users", "members.read"),
+        ("Settings", "settings.show", "settings", "settings.manage"),
+    ),
 }
 _PLATFORM_SECTIONS: tuple[tuple[str, str, str], ...] = ()
 

@@ -91,7 +91,7 @@ def _dialect(tag: Tag) -> list[str]:
 
 
 def _form(tag: Tag) -> list[str]:
-    if tag.name != "form":
+    if tag.name != "form" or tag.get("method") == "dialog":
         return []
     where = f"form {tag.get('id') or tag.get('action')}"
     method = str(tag.get("method", "")).lower()
@@ -150,4 +150,5 @@ def _references(page: BeautifulSoup) -> list[str]:
 
 
 def _text(tag: Tag) -> str:
-    return " ".join(tag.get_text(" ").split())
+    """Words inside a `<template>` count: scripts show copies of it."""
+    return " ".join(" ".join(tag.find_all(string=True)).split())

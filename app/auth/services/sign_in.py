@@ -1,13 +1,12 @@
 """Proving who one is, and the session that follows."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import urljoin
 
 from flask import current_app, request
 
 from app.audit.services import record
-from app.auth.access import SESSION_LIFE
+from app.auth.access import SESSION_LIFE, act_as
 from app.auth.models import SignInSession, User
 from app.auth.repo.links import ResetRepo
 from app.auth.repo.sessions import SessionRepo
@@ -15,7 +14,7 @@ from app.auth.repo.users import UserRepo
 from app.auth.services.passwords import hash_password, needs_rehash, verify_password
 from app.auth.services.throttle import Limit, count_attempt, source_network
 from app.db.queue import queue_email
-from app.db.scope import current_scope, use_scope
+from app.db.scope import current_scope
 from app.db.session import transaction
 from app.web.addresses import read_address
 from app.web.security import hash_token, new_token, session_token, settings
@@ -76,7 +75,7 @@ def start_session(user: User) -> str:
             user_agent=request.user_agent.string[:_USER_AGENT_LENGTH],
         )
     )
-    use_scope(replace(current_scope(), user_id=user.id, actor_label=user.email))
+    act_as(user.id, user.email)
     record("session.start", "session", sign_in.id)
     return token
 

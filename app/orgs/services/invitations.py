@@ -6,6 +6,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from app.audit.services import record
+from app.auth.models import User
 from app.db.queue import queue_email
 from app.db.scope import current_scope, in_org, use_scope
 from app.orgs.models import Invitation
@@ -30,7 +31,7 @@ class Sent:
     mailed: bool
 
 
-def invite(org_id: UUID, email: str, role: str, hours: int = DEFAULT_HOURS) -> Sent | None:
+def invite(org_id: UUID, email: str, role: str, hours: int) -> Sent | None:
     """Invite an address, in the caller's transaction; a link it already has dies.
 
     None if the address belongs to a member. Refusal 403 for a role above what the actor manages.
@@ -59,13 +60,16 @@ def invite(org_id: UUID, email: str, role: str, hours: int = DEFAULT_HOURS) -> S
     return sent
 
 
-def renew(org_id: UUID, invitation_id: UUID) -> Sent | None:
-    """Invite the same address to the same role again, which ends the former link. Refusal 409 once accepted."""
+def renew(org_id: UUID, invitation_id: UUID) -> tuple[str, Sent | None]:
+    """Invite the same address to the same role again, which ends the former link. Refusal 409 once accepted.
+
+    Returns the address and what `invite` does.
+    """
     former = _get(org_id, invitation_id)
     if former.status == "accepted":
         raise Refusal(409, f"{former.email} has accepted this invitation.")
     hours = round((former.expires_at - former.sent_at) / timedelta(hours=1))
-    return invite(org_id, former.email, former.role, hours)
+    return former.email, invite(org_id, former.email, former.role, hours)
 
 
 def revoke(org_id: UUID, invitation_id: UUID) -> InvitationFacts:
@@ -89,27 +93,31 @@ def open_invitation(token: str) -> InvitationFacts:
         return _usable(*found)
 
 
-def accept(token: str, account: NewAccount | None = None) -> tuple[InvitationFacts, UUID]:
-    """Join by a link, in the caller's transaction: the actor does, or the new account with the invited address.
-
-    Returns the invitation and who joined. Of several at once one wins. Raises LinkGone, AddressTaken.
-    """
-    invitation = _take(token)
-    if account is not None:
-        user = create_user(replace(account, email=invitation.email))
-        use_scope(replace(current_scope(), user_id=user.id, actor_label=user.email))
+def accept(token: str) -> None:
+    """Let the actor join by a link, in the caller's transaction. Of several at once one wins. Raises LinkGone."""
     user_id = current_scope().user_id
     assert user_id is not None
-    members = MemberRepo()
-    joined = members.add(invitation.org_id, user_id, invitation.role)
-    if account is not None and not joined:  # the default organisation is the inviting one
-        members.set_role(invitation.org_id, user_id, invitation.role)
+    invitation = _take(token)
+    MemberRepo().add(invitation.org_id, user_id, invitation.role)
+    _consume(invitation, user_id)
+
+
+def accept_anew(token: str, account: NewAccount) -> User:
+    """Create the account, with the invited address, that joins by a link. Raises LinkGone, AddressTaken."""
+    invitation = _take(token)
+    user = create_user(replace(account, email=invitation.email))
+    use_scope(replace(current_scope(), user_id=user.id, actor_label=user.email))
+    if not MemberRepo().add(invitation.org_id, user.id, invitation.role):  # the default organisation invites
+        MemberRepo().set_role(invitation.org_id, user.id, invitation.role)
+    _consume(invitation, user.id)
+    return user
+
+
+def _consume(invitation: InvitationFacts, user_id: UUID) -> None:
     if not InvitationRepo().consume(invitation.org_id, invitation.id, user_id):
         raise LinkGone
-    record(
-        "invitation.accept", "invitation", invitation.id, invitation.email, after={"role": invitation.role}
-    )
-    return invitation, user_id
+    after = {"role": invitation.role}
+    record("invitation.accept", "invitation", invitation.id, invitation.email, after=after)
 
 
 def _take(token: str) -> InvitationFacts:

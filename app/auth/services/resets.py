@@ -1,0 +1,78 @@
+"""A forgotten password."""
+
+from datetime import UTC, datetime, timedelta
+
+from app.audit.services import record
+from app.auth.access import act_as
+from app.auth.models import User
+from app.auth.repo.links import ResetRepo
+from app.auth.repo.users import UserRepo
+from app.auth.services.changes import set_password
+from app.auth.services.throttle import Limit, TooManyAttempts, count_attempt, source_network
+from app.db.queue import queue_email
+from app.db.scope import current_scope
+from app.db.session import transaction
+from app.web.identity import current_visitor
+from app.web.security import hash_token, new_token, settings
+
+RESET_LIFE = timedelta(minutes=60)
+MAILS_PER_DAY = 5
+REQUESTS_PER_ADDRESS = 200
+_DAY_SECONDS = 24 * 60 * 60
+
+
+class ResetGone(Exception):
+    """The link is used, expired, replaced or unknown."""
+
+
+def issue_reset(user: User) -> str:
+    """A link that lets its holder choose a new password once within 60 minutes, in the caller's transaction.
+
+    Links issued before end. The second factor is still asked at the next sign-in.
+    """
+    token, token_hash = new_token()
+    ResetRepo().withdraw(user.id)
+    ResetRepo().add(user.id, token_hash, datetime.now(UTC) + RESET_LIFE)
+    record("password_reset.issue", "user", user.id, user.email)
+    return f"{settings().base_url}/reset/{token}"
+
+
+def request_reset(email: str) -> None:
+    """Mail a reset link to an account that has a password; the caller learns nothing about who has one.
+
+    Raises TooManyAttempts if one address asks too often.
+    """
+    network = source_network(current_scope().address)
+    with transaction():
+        count_attempt([Limit(f"reset {network}", REQUESTS_PER_ADDRESS)])
+        user = UserRepo().for_email(email)
+    if settings().mail is None or user is None or user.password is None or user.disabled_at is not None:
+        return
+    try:
+        with transaction():
+            count_attempt([Limit(f"reset {user.id}", MAILS_PER_DAY, _DAY_SECONDS)])
+            context = {"name": user.first_name or "", "reset_url": issue_reset(user)}
+            queue_email(user.email, "password_reset", "Reset your AgentPress password", context)
+    except TooManyAttempts:
+        return
+
+
+def is_pending(token: str) -> bool:
+    """Whether the link with this token works at this moment."""
+    return ResetRepo().is_pending(hash_token(token))
+
+
+def reset_password(token: str, password_hash: str) -> None:
+    """Give the account of the link a new password, in the caller's transaction; its other sessions end.
+
+    Raises ResetGone.
+    """
+    user_id = ResetRepo().consume(hash_token(token))
+    user = UserRepo().lock(user_id) if user_id else None
+    if user is None or user.disabled_at is not None:
+        raise ResetGone
+    visitor = current_visitor()
+    act_as(user.id, user.email)
+    kept = visitor.session_id if visitor and visitor.id == user.id else None
+    set_password(user, password_hash, kept_session=kept)
+    record("password_reset.use", "user", user.id, user.email)

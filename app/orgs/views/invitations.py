@@ -1,0 +1,82 @@
+"""Invitations of an organisation: list, create, new link, revoke."""
+
+from uuid import UUID
+
+from flask import Blueprint, Response, url_for
+
+from app.db.session import transaction
+from app.orgs.forms import INVITATIONS, ROLE_HINTS, InvitationForm, offer_roles
+from app.orgs.repo.invitations import InvitationRepo
+from app.orgs.services import invitations
+from app.web.access import manageable_roles, org_right
+from app.web.filters import viewer_zone
+from app.web.identity import require_org
+from app.web.links import unreferred
+from app.web.listing import list_page, read_list
+from app.web.render import refresh, render, toast
+
+bp = Blueprint("invitations", __name__, url_prefix="/o/<org>/invitations")
+
+
+@bp.get("")
+@org_right("invitations.manage")
+def index(org: str) -> Response:  # noqa: ARG001 - the gate read it
+    """The list."""
+    state = read_list(INVITATIONS, viewer_zone().key)
+    page = list_page(state, InvitationRepo().page(require_org().org_id, state))
+    manageable = manageable_roles(require_org().role)
+    return render("invitations/index.html", "results", state=state, page=page, manageable=manageable)
+
+
+@bp.get("/new")
+@org_right("invitations.manage")
+def new(org: str) -> Response:  # noqa: ARG001
+    """Ask whom to invite."""
+    return _page(InvitationForm(role="member"))
+
+
+@bp.post("/new")
+@org_right("invitations.manage")
+def create(org: str) -> Response:  # noqa: ARG001
+    """Invite, and show the link this once."""
+    form = InvitationForm()
+    if not form.validate():
+        return _page(form, 422)
+    hours = form.expires_in_hours.data or 0
+    with transaction():
+        sent = invitations.invite(require_org().org_id, form.email.data, form.role.data, hours)
+    return _sent(sent, form.email.data)
+
+
+@bp.post("/<uuid:invitation_id>/renew")
+@org_right("invitations.manage")
+def renew(org: str, invitation_id: UUID) -> Response:  # noqa: ARG001
+    """Make a new link, which ends the former one, and show it this once."""
+    with transaction():
+        email, sent = invitations.renew(require_org().org_id, invitation_id)
+    return _sent(sent, email)
+
+
+@bp.post("/<uuid:invitation_id>/revoke")
+@org_right("invitations.manage")
+def revoke(org: str, invitation_id: UUID) -> Response:
+    """End the invitation."""
+    with transaction():
+        invitation = invitations.revoke(require_org().org_id, invitation_id)
+    toast(f"The invitation of {invitation.email} no longer works.")
+    return refresh(url_for(".index", org=org))
+
+
+def _page(form: InvitationForm, status: int = 200) -> Response:
+    offer_roles(form.role, manageable_roles(require_org().role))
+    return render(
+        "invitations/new.html",
+        status=status,
+        form=form,
+        role_hints=ROLE_HINTS,
+        most_hours=invitations.MOST_HOURS,
+    )
+
+
+def _sent(sent: invitations.Sent | None, email: str) -> Response:
+    return unreferred(render("invitations/sent.html", sent=sent, email=email))

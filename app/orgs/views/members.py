@@ -1,0 +1,162 @@
+"""Members of an organisation: list, roles, removal, leaving."""
+
+from dataclasses import replace
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from flask import Blueprint, Response, request, url_for
+from werkzeug.datastructures import MultiDict
+
+from app.db.session import transaction
+from app.orgs.forms import MEMBERS, ROLE_HINTS, ROLE_WORDS, RoleForm, offer_roles
+from app.orgs.repo.members import MemberFacts, MemberRepo
+from app.orgs.services.members import (
+    Skipped,
+    change_role,
+    change_roles,
+    leave_org,
+    remove_member,
+    remove_members,
+)
+from app.web.access import ROLES, manageable_roles, org_right
+from app.web.errors import NotFound, Refusal
+from app.web.filters import viewer_zone
+from app.web.identity import require_org, require_visitor
+from app.web.listing import list_page, read_list
+from app.web.render import leave, refresh, render, toast
+
+bp = Blueprint("members", __name__, url_prefix="/o/<org>/members")
+MOST_AT_ONCE = 200
+
+
+@bp.get("")
+@org_right("members.read")
+def index(org: str) -> Response:  # noqa: ARG001 - the gate read it
+    """The list."""
+    membership = require_org()
+    state = read_list(MEMBERS, viewer_zone().key)
+    page = list_page(state, MemberRepo().page(membership.org_id, state))
+    manageable = manageable_roles(membership.role)
+    return render("members/index.html", "results", state=state, page=page, manageable=manageable)
+
+
+@bp.get("/<uuid:member_id>")
+@org_right("members.read")
+def show(org: str, member_id: UUID) -> Response:  # noqa: ARG001
+    """One member, with what the visitor may change."""
+    return _page(_member(member_id), RoleForm())
+
+
+@bp.post("/<uuid:member_id>/role")
+@org_right("members.manage")
+def update_role(org: str, member_id: UUID) -> Response:
+    """Give the member another role."""
+    form = RoleForm()
+    if not form.validate():
+        return _page(_member(member_id), form, 422)
+    with transaction():
+        member = change_role(require_org().org_id, member_id, form.role.data)
+    toast(f"{member.name} is now {ROLE_WORDS[form.role.data].lower()}.")
+    return leave(url_for(".show", org=org, member_id=member_id))
+
+
+@bp.get("/<uuid:member_id>/remove")
+@org_right("members.manage")
+def confirm_remove(org: str, member_id: UUID) -> Response:  # noqa: ARG001
+    """Say what removing the member means."""
+    return render("members/remove.html", member=_member(member_id))
+
+
+@bp.post("/<uuid:member_id>/remove")
+@org_right("members.manage")
+def remove(org: str, member_id: UUID) -> Response:
+    """End the membership."""
+    with transaction():
+        member = remove_member(require_org().org_id, member_id)
+    toast(f"{member.name} no longer belongs to {require_org().name}.")
+    return leave(url_for(".index", org=org))
+
+
+@bp.post("/bulk")
+@org_right("members.manage")
+def bulk(org: str) -> Response:
+    """Change the role of the selected members, or remove them, where the visitor may."""
+    member_ids = _selected()
+    with transaction():
+        if request.form.get("action") == "remove":
+            count, skipped = remove_members(require_org().org_id, member_ids)
+        elif (role := request.form.get("role", "")) in ROLES:
+            count, skipped = change_roles(require_org().org_id, member_ids, role)
+        else:
+            raise Refusal(422, "Choose a role or an action.")
+    _report(count, skipped)
+    return refresh(_list_address(org))
+
+
+@bp.get("/leave")
+@org_right("org.read")
+def confirm_leave(org: str) -> Response:  # noqa: ARG001
+    """Say what leaving means."""
+    membership = require_org()
+    last_owner = membership.role == "owner" and MemberRepo().count_owners(membership.org_id) == 1
+    return render("members/leave.html", last_owner=last_owner)
+
+
+@bp.post("/leave")
+@org_right("org.read")
+def leave_organisation(org: str) -> Response:  # noqa: ARG001
+    """End the visitor's own membership."""
+    with transaction():
+        leave_org(require_org().org_id)
+    toast(f"You have left {require_org().name}.")
+    return leave(url_for("home.index"))
+
+
+def _member(member_id: UUID) -> MemberFacts:
+    found = MemberRepo().get(require_org().org_id, member_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _page(member: MemberFacts, form: RoleForm, status: int = 200) -> Response:
+    own = member.user_id == require_visitor().id
+    role = require_org().role
+    manageable = manageable_roles(role)
+    offer_roles(form.role, manageable)
+    if not form.is_submitted():
+        form.role.data = member.role
+    may_manage = member.role in manageable and (not own or role == "owner")
+    return render(
+        "members/show.html",
+        status=status,
+        member=member,
+        form=form,
+        own=own,
+        may_manage=may_manage,
+        role_hints=ROLE_HINTS,
+    )
+
+
+def _selected() -> list[UUID]:
+    """The ids of the ticked rows. NotFound for one that is no id, Refusal 422 for none or too many."""
+    given = request.form.getlist("ids")
+    if not 0 < len(given) <= MOST_AT_ONCE:
+        raise Refusal(422, f"Select 1 to {MOST_AT_ONCE} members.")
+    try:
+        return [UUID(member_id) for member_id in given]
+    except ValueError:
+        raise NotFound from None
+
+
+def _list_address(org: str) -> str:
+    """The list as it was when the form was sent."""
+    state = read_list(MEMBERS, args=MultiDict(parse_qsl(request.form.get("query", ""))))
+    return replace(state, path=url_for(".index", org=org)).url()
+
+
+def _report(count: int, skipped: list[Skipped]) -> None:
+    if count:
+        toast(f"{count} changed.")
+    for one in skipped:
+        toast(f"{one.name} was skipped. {one.reason}", "warning")

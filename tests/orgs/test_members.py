@@ -1,0 +1,204 @@
+"""Members, roles, leaving."""
+
+import pytest
+
+from app.audit.models import AuditEvent
+from app.auth.models import User
+from app.orgs.models import ApiKey, Invitation, OrgMember
+from tests.factories import auth, orgs
+from tests.factories.rows import rows, stored
+from tests.support.queries import queries
+
+
+@pytest.fixture
+def org(connection):
+    return orgs.org(name="Acme", slug="acme")
+
+
+@pytest.fixture
+def owner(org):
+    return orgs.member(org, "owner", auth.user(first_name="Olga", last_name="Owner"))
+
+
+def member_id(org, user):
+    return rows(OrgMember, org_id=org.id, user_id=user.id)[0].id
+
+
+def role_of(org, user):
+    found = rows(OrgMember, org_id=org.id, user_id=user.id)
+    return found[0].role if found else None
+
+
+def set_role(client, org, user, role):
+    return client.submit(f"/o/acme/members/{member_id(org, user)}/role", {"role": role})
+
+
+def remove(client, org, user):
+    return client.submit(f"/o/acme/members/{member_id(org, user)}/remove")
+
+
+def test_the_list_is_searched_filtered_and_sorted(new_client, org, owner):
+    ana = orgs.member(org, "viewer", auth.user(first_name="Ana", last_name="Lima", email="zz@example.org"))
+    orgs.member(orgs.org(), "viewer", auth.user(first_name="Stranger"))
+    client = new_client(owner)
+    names = [cell.a.text for cell in client.both("/o/acme/members").select("th.cell-name")]
+    assert names == ["Ana Lima", "Olga Owner"]
+    page = client.both("/o/acme/members?q=zz%40")
+    assert [cell.a.text for cell in page.select("th.cell-name")] == ["Ana Lima"]
+    page = client.both("/o/acme/members?role=owner&sort=-email")
+    assert [cell.a.text for cell in page.select("th.cell-name")] == ["Olga Owner"]
+    assert "No members match" in client.both("/o/acme/members?q=nobody").text
+    client.page(f"/o/acme/members/{member_id(org, ana)}")
+
+
+def test_a_list_of_any_length_takes_the_same_statements(new_client, org, owner):
+    for _ in range(25):
+        orgs.member(org)
+    client = new_client(owner)
+    with queries(max=4):
+        client.get("/o/acme/members?per=50")
+
+
+@pytest.mark.usefixtures("owner")
+class TestRM2:
+    """RM-2: what each role may do to members."""
+
+    @pytest.mark.parametrize("role", ["owner", "admin"])
+    def test_an_admin_grants_no_high_role(self, new_client, org, role):
+        member = orgs.member(org, "member")
+        response = set_role(new_client(orgs.member(org, "admin")), org, member, role)
+        assert (response.status_code, role_of(org, member)) == (403, "member")
+
+    @pytest.mark.parametrize("role", ["owner", "admin"])
+    def test_an_admin_changes_and_removes_no_equal(self, new_client, org, role):
+        other, client = orgs.member(org, role), new_client(orgs.member(org, "admin"))
+        assert set_role(client, org, other, "viewer").status_code == 403
+        assert remove(client, org, other).status_code == 403
+        assert role_of(org, other) == role
+
+    @pytest.mark.parametrize("role", ["viewer", "member", "owner"])
+    def test_an_admin_does_not_change_the_own_role(self, new_client, org, role):
+        admin = orgs.member(org, "admin")
+        assert set_role(new_client(admin), org, admin, role).status_code == 403
+        assert role_of(org, admin) == "admin"
+
+    def test_an_admin_manages_members_and_viewers(self, new_client, org):
+        member, client = orgs.member(org, "member"), new_client(orgs.member(org, "admin"))
+        assert set_role(client, org, member, "viewer").status_code == 303
+        assert role_of(org, member) == "viewer"
+        assert remove(client, org, member).status_code == 303
+        assert role_of(org, member) is None
+
+    @pytest.mark.parametrize("role", ["member", "viewer"])
+    def test_lower_roles_change_nobody(self, new_client, org, role):
+        client, other = new_client(orgs.member(org, role)), orgs.member(org, "viewer")
+        assert set_role(client, org, other, "member").status_code == 403
+        assert remove(client, org, other).status_code == 403
+        assert client.submit("/o/acme/invitations/new", {"email": "x@y.org"}).status_code == 403
+
+    def test_an_owner_steps_down_while_another_stays(self, new_client, org, owner):
+        orgs.member(org, "owner")
+        assert set_role(new_client(owner), org, owner, "member").status_code == 303
+        assert role_of(org, owner) == "member"
+        (event,) = rows(AuditEvent, action="member.change_role")
+        assert (event.before, event.after, event.actor_id) == (
+            {"role": "owner"},
+            {"role": "member"},
+            owner.id,
+        )
+
+    def test_the_last_owner_stays(self, new_client, org, owner):
+        client = new_client(owner)
+        assert set_role(client, org, owner, "admin").status_code == 409
+        assert remove(client, org, owner).status_code == 409
+        response = client.submit("/o/acme/members/leave")
+        assert response.status_code == 409
+        assert "at least one owner" in response.text
+        assert role_of(org, owner) == "owner"
+
+
+def test_ownership_is_handed_over(new_client, org, owner):
+    heir = orgs.member(org, "member")
+    client = new_client(owner)
+    assert set_role(client, org, heir, "owner").status_code == 303
+    assert client.submit("/o/acme/members/leave").location == "/"
+    assert (role_of(org, owner), role_of(org, heir)) == (None, "owner")
+    assert new_client(heir).get("/o/acme").status_code == 200
+    assert client.get("/o/acme").status_code == 404
+
+
+def test_a_removed_member_loses_keys_and_open_invitations(new_client, org, owner):
+    admin = orgs.member(org, "admin")
+    key, _ = orgs.api_key(org, admin)
+    invitation, _ = orgs.invitation(org, invited_by=admin.id)
+    remove(new_client(owner), org, admin)
+    assert stored(key).revoked_at
+    assert stored(invitation).revoked_at
+    assert rows(AuditEvent, action="invitation.revoke")[0].after == {
+        "reason": f"{admin.email} may no longer invite"
+    }
+
+
+@pytest.mark.parametrize("role", ["", "boss", "OWNER"])
+def test_an_unknown_role_is_refused(new_client, org, owner, role):
+    assert set_role(new_client(owner), org, orgs.member(org), role).status_code == 422
+
+
+def test_a_member_of_another_organisation_does_not_exist_here(new_client, org, owner):
+    other = orgs.org(name="Other", slug="other")
+    stranger = orgs.member(other, "member")
+    path = f"/o/acme/members/{member_id(other, stranger)}"
+    client = new_client(owner)
+    assert client.get(path).status_code == 404
+    assert client.submit(f"{path}/role", {"role": "viewer"}).status_code == 404
+    assert client.submit(f"{path}/remove").status_code == 404
+    assert role_of(other, stranger) == "member"
+
+
+class TestBulk:
+    """Several members at once."""
+
+    def bulk(self, client, org, people, **values):
+        ids = [member_id(org, person) for person in people]
+        return client.submit("/o/acme/members/bulk", {"ids": ids, **values})
+
+    def test_what_may_change_changes_and_the_rest_is_named(self, new_client, org, owner):
+        first, second = orgs.member(org, "member"), orgs.member(org, "member")
+        client = new_client(orgs.member(org, "admin"))
+        response = self.bulk(
+            client, org, [first, owner, second], action="role", role="viewer", query="role=member&sort=-name"
+        )
+        assert (response.status_code, response.location) == (303, "/o/acme/members?role=member&sort=-name")
+        assert [role_of(org, user) for user in (first, second, owner)] == ["viewer", "viewer", "owner"]
+        page = client.get(response.location).text
+        assert "2 changed." in page
+        assert "Olga Owner was skipped." in page
+
+    def test_several_are_removed(self, new_client, org, owner):
+        people = [orgs.member(org) for _ in range(3)]
+        assert self.bulk(new_client(owner), org, people, action="remove").status_code == 303
+        assert {role_of(org, user) for user in people} == {None}
+
+    def test_a_foreign_id_refuses_the_whole_call(self, new_client, org, owner):
+        member, other = orgs.member(org), orgs.org()
+        foreign = orgs.member(other)
+        ids = [member_id(org, member), member_id(other, foreign)]
+        response = new_client(owner).submit("/o/acme/members/bulk", {"ids": ids, "action": "remove"})
+        assert response.status_code == 404
+        assert role_of(org, member) == "member"
+
+    @pytest.mark.parametrize(
+        ("ids", "action", "status"), [([], "remove", 422), (["x"], "remove", 404), (None, "explode", 422)]
+    )
+    def test_nonsense_is_refused(self, new_client, org, owner, ids, action, status):
+        given = [member_id(org, orgs.member(org))] if ids is None else ids
+        response = new_client(owner).submit("/o/acme/members/bulk", {"ids": given, "action": action})
+        assert response.status_code == status
+
+
+def test_people_are_not_deleted_with_their_membership(new_client, org, owner):
+    member = orgs.member(org)
+    remove(new_client(owner), org, member)
+    assert rows(User, id=member.id)
+    assert not rows(Invitation)
+    assert not rows(ApiKey)

@@ -1,0 +1,21 @@
+"""A mail server that the application in the test's process knows."""
+
+from dataclasses import replace
+
+import pytest
+
+from app.config import MailSettings
+from tests.support.smtp import MailSink
+
+
+@pytest.fixture
+def sink(app):
+    """The mail server; the application sends by it while the test runs."""
+    before = app.extensions["settings"]
+    with MailSink() as started:
+        server = MailSettings(
+            "127.0.0.1", started.port, None, None, False, False, "Console <desk@example.org>"
+        )
+        app.extensions["settings"] = replace(before, mail=server)
+        yield started
+    app.extensions["settings"] = before

@@ -1,0 +1,81 @@
+"""What the hourly clean-up deletes, and what it leaves."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app.agents.models import Agent
+from app.audit.models import AuditEvent
+from app.auth.models import LoginAttempt, OAuthFlow, PasswordReset, SignInSession
+from app.db.tables import EmailOutbox, IdempotencyKey, WorkerProcess
+from app.tasks.services import clean_up
+from tests.factories import agents, auth, orgs
+from tests.factories.rows import rows, save, stored
+
+NOW = datetime.now(UTC)
+LATER, EARLIER = NOW + timedelta(hours=1), NOW - timedelta(hours=1)
+LONG_AGO = NOW - timedelta(days=31)
+
+
+def session(person, number, **values):
+    return SignInSession(user_id=person.id, token_hash=bytes([number]), **values)
+
+
+def reset(person, number, **values):
+    return PasswordReset(user_id=person.id, token_hash=bytes([number]), **values)
+
+
+def flow(_person, number, **values):
+    return OAuthFlow(provider="GITHUB", state_hash=bytes([number]), browser_hash=b"b", **values)
+
+
+def key(person, number, **values):
+    return IdempotencyKey(user_id=person.id, key=str(number), fingerprint=b"f", status=303, **values)
+
+
+def attempt(_person, number, **values):
+    return LoginAttempt(key_hash=bytes([number]), moments=[], **values)
+
+
+def worker(_person, _number, **values):
+    return WorkerProcess(host="h", pid=1, **values)
+
+
+def mail(_person, _number, **values):
+    return EmailOutbox(recipient="a@example.org", template="test", subject="s", **values)
+
+
+@pytest.mark.parametrize(
+    ("make", "over", "current"),
+    [
+        (session, {"expires_at": EARLIER}, {"expires_at": LATER}),
+        (session, {"expires_at": LATER, "last_seen_at": NOW - timedelta(days=15)}, {"expires_at": LATER}),
+        (reset, {"expires_at": LONG_AGO}, {"expires_at": EARLIER}),
+        (flow, {"expires_at": EARLIER}, {"expires_at": LATER}),
+        (key, {"expires_at": EARLIER}, {"expires_at": LATER}),
+        (attempt, {"updated_at": LONG_AGO}, {"updated_at": EARLIER}),
+        (worker, {"seen_at": LONG_AGO}, {"seen_at": EARLIER}),
+        (mail, {"sent_at": LONG_AGO}, {"sent_at": EARLIER}),
+        (mail, {"failed_at": LONG_AGO}, {"created_at": LONG_AGO}),
+    ],
+)
+def test_what_is_over_goes_and_the_rest_stays(acting, make, over, current):
+    acting()
+    person = auth.user()
+    gone, kept = save(make(person, 1, **over)), save(make(person, 2, **current))
+    clean_up()
+    assert stored(gone) is None
+    assert stored(kept) is not None
+
+
+def test_agents_deleted_30_days_ago_are_erased_in_every_organisation(acting):
+    acting()
+    erased = [agents.agent(orgs.org(), name="Old", deleted_at=LONG_AGO) for _ in range(2)]
+    kept = [agents.agent(orgs.org(), deleted_at=EARLIER), agents.agent(orgs.org())]
+    clean_up()
+    assert [stored(agent) for agent in erased] == [None, None]
+    assert None not in [stored(agent) for agent in kept]
+    events = rows(AuditEvent, action="agent.erase")
+    assert {(event.org_id, event.target_id) for event in events} == {(a.org_id, a.id) for a in erased}
+    assert {(event.actor_label, event.target_label) for event in events} == {("system", "Old")}
+    assert len(rows(Agent)) == 2
