@@ -103,7 +103,7 @@ def _http(error: HTTPException) -> Response:
         current_app.logger.error("unhandled", exc_info=error.original_exception)
     if error.code in {301, 302, 303, 307, 308} and error.response is not None:
         return current_app.make_response(error.get_response())
-    if error.code == 404:  # noqa: PLR2004
+    if error.code == 404:
         return _refused(NotFound())
     response = failure(error.code or 500)
     if error.code == 405:

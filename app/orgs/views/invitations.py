@@ -20,7 +20,7 @@ bp = Blueprint("invitations", __name__, url_prefix="/o/<org>/invitations")
 
 @bp.get("")
 @org_right("invitations.manage")
-def index(org: str) -> Response:  # noqa: ARG001 - the gate read it
+def index(org: str) -> Response:
     """The list."""
     state = read_list(INVITATIONS, viewer_zone().key)
     page = list_page(state, InvitationRepo().page(require_org().org_id, state))
@@ -30,14 +30,14 @@ def index(org: str) -> Response:  # noqa: ARG001 - the gate read it
 
 @bp.get("/new")
 @org_right("invitations.manage")
-def new(org: str) -> Response:  # noqa: ARG001
+def new(org: str) -> Response:
     """Ask whom to invite."""
     return _page(InvitationForm(role="member"))
 
 
 @bp.post("/new")
 @org_right("invitations.manage")
-def create(org: str) -> Response:  # noqa: ARG001
+def create(org: str) -> Response:
     """Invite, and show the link this once."""
     form = InvitationForm()
     if not form.validate():
@@ -50,7 +50,7 @@ def create(org: str) -> Response:  # noqa: ARG001
 
 @bp.post("/<uuid:invitation_id>/renew")
 @org_right("invitations.manage")
-def renew(org: str, invitation_id: UUID) -> Response:  # noqa: ARG001
+def renew(org: str, invitation_id: UUID) -> Response:
     """Make a new link, which ends the former one, and show it this once."""
     with transaction():
         email, sent = invitations.renew(require_org().org_id, invitation_id)

@@ -31,7 +31,7 @@ MOST_AT_ONCE = 200
 
 @bp.get("")
 @org_right("members.read")
-def index(org: str) -> Response:  # noqa: ARG001 - the gate read it
+def index(org: str) -> Response:
     """The list."""
     membership = require_org()
     state = read_list(MEMBERS, viewer_zone().key)
@@ -42,7 +42,7 @@ def index(org: str) -> Response:  # noqa: ARG001 - the gate read it
 
 @bp.get("/<uuid:member_id>")
 @org_right("members.read")
-def show(org: str, member_id: UUID) -> Response:  # noqa: ARG001
+def show(org: str, member_id: UUID) -> Response:
     """One member, with what the visitor may change."""
     return _page(_member(member_id), RoleForm())
 
@@ -62,7 +62,7 @@ def update_role(org: str, member_id: UUID) -> Response:
 
 @bp.get("/<uuid:member_id>/remove")
 @org_right("members.manage")
-def confirm_remove(org: str, member_id: UUID) -> Response:  # noqa: ARG001
+def confirm_remove(org: str, member_id: UUID) -> Response:
     """Say what removing the member means."""
     return render("members/remove.html", member=_member(member_id))
 
@@ -95,7 +95,7 @@ def bulk(org: str) -> Response:
 
 @bp.get("/leave")
 @org_right("org.read")
-def confirm_leave(org: str) -> Response:  # noqa: ARG001
+def confirm_leave(org: str) -> Response:
     """Say what leaving means."""
     membership = require_org()
     last_owner = membership.role == "owner" and MemberRepo().count_owners(membership.org_id) == 1
@@ -104,7 +104,7 @@ def confirm_leave(org: str) -> Response:  # noqa: ARG001
 
 @bp.post("/leave")
 @org_right("org.read")
-def leave_organisation(org: str) -> Response:  # noqa: ARG001
+def leave_organisation(org: str) -> Response:
     """End the visitor's own membership."""
     with transaction():
         leave_org(require_org().org_id)

@@ -18,7 +18,7 @@ bp = Blueprint("settings", __name__, url_prefix="/o/<org>/settings")
 
 @bp.get("")
 @org_right("settings.manage")
-def show(org: str) -> Response:  # noqa: ARG001 - the gate read it
+def show(org: str) -> Response:
     """The settings that the visitor may change."""
     return _page()
 
@@ -38,7 +38,7 @@ def update(org: str) -> Response:
 
 @bp.post("/name")
 @org_right("org.rename")
-def rename(org: str) -> Response:  # noqa: ARG001
+def rename(org: str) -> Response:
     """Change name and address."""
     form = RenameForm()
     if not form.validate():
@@ -55,14 +55,14 @@ def rename(org: str) -> Response:  # noqa: ARG001
 
 @bp.get("/delete")
 @org_right("org.delete")
-def confirm_delete(org: str) -> Response:  # noqa: ARG001
+def confirm_delete(org: str) -> Response:
     """Say what goes, and ask for the name."""
     return _confirm(ConfirmForm(require_org().name))
 
 
 @bp.post("/delete")
 @org_right("org.delete")
-def destroy(org: str) -> Response:  # noqa: ARG001
+def destroy(org: str) -> Response:
     """Delete the organisation with all its rows."""
     membership = require_org()
     form = ConfirmForm(membership.name)
