@@ -53,7 +53,7 @@ class PatientConnection(Connection[Any]):
         self.pgconn.send_query(b"RESET ROLE; RESET ALL")
         with self.patient(PING_SECONDS):
             (result, *_) = self.wait(generators.execute(self.pgconn))
-        if result.status != ExecStatus.EMPTY_QUERY:
+        if result.status != ExecStatus.COMMAND_OK:
             raise errors.OperationalError("the server ended the connection")
 
     @contextmanager
