@@ -15,7 +15,19 @@ from app.db.embedded.places import database_url
 from app.db.session import ANALYTICS
 from app.extensions import migrate
 from app.orgs import access as gate
-from app.web import assets, errors, filters, idempotency, logs, metrics, readiness, render, security, tracing
+from app.web import (
+    assets,
+    errors,
+    filters,
+    idempotency,
+    logs,
+    metrics,
+    params,
+    readiness,
+    render,
+    security,
+    tracing,
+)
 
 ROOT = Path(__file__).parent.parent
 MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -35,6 +47,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         metrics,
         readiness,
         tracing,
+        params,
         filters,
         assets,
         render,

@@ -10,7 +10,7 @@ from app.web.access import Access, access_of, role_has, roles_with
 from app.web.errors import NotFound, Refusal
 from app.web.identity import Visitor, current_visitor
 from app.web.render import leave, to_sign_in
-from app.web.security import SAFE_METHODS, check_csrf, source_address
+from app.web.security import FORM_TYPES, SAFE_METHODS, check_csrf, source_address
 
 
 def gate() -> Response | None:
@@ -29,6 +29,8 @@ def gate() -> Response | None:
         _check_access(access, visitor)
     if request.method not in SAFE_METHODS:
         check_csrf()
+        if request.mimetype not in FORM_TYPES:
+            raise Refusal(415, "Send the values as a form.")
     return None
 
 

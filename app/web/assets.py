@@ -42,8 +42,12 @@ class Assets:
 
     def find(self, name: str) -> Path:
         """The file of that name. NotFound if there is none inside the tree."""
-        path = (self.root / name).resolve()
-        if not path.is_relative_to(self.root) or not path.is_file():
+        try:
+            path = (self.root / name).resolve()
+            found = path.is_relative_to(self.root) and path.is_file()
+        except (ValueError, OSError):  # a name no file can have
+            found = False
+        if not found:
             raise NotFound
         return path
 

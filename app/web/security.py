@@ -13,6 +13,7 @@ from flask import Flask, Request, Response, current_app, request, session
 
 from app.config import Settings
 
+FORM_TYPES = frozenset({"", "application/x-www-form-urlencoded", "multipart/form-data"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_FIELD = "csrf_token"
 CSRF_HEADER = "X-CSRFToken"

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 from uuid import UUID
 
 from flask import Flask
+from werkzeug.routing import AnyConverter, Rule
 
 from app.web.access import Access, access_of
 from tests.factories.world import Tenant
 from tests.support.pages import parse
 
+METHODS = {"GET", "POST"}
 UNKNOWN = UUID("01930000-0000-7000-8000-000000000000")
 # How each kind of path argument finds its value. An argument missing here fails every sweep: add it.
 FILL = {
@@ -28,6 +31,7 @@ FILL = {
     "provider": lambda _tenant: "github",
     "path": lambda _tenant: "absent.css",
     "name": lambda _tenant: "absent",
+    "request_id": lambda tenant: tenant.rows["audit_events"].request_id,
     "card": lambda _tenant: "agent",
     "page": lambda _tenant: "buttons",
     "digest": lambda _tenant: "0",
@@ -59,17 +63,28 @@ def calls(app: Flask, tenant: Tenant, other: Mapping[str, Any] | None = None) ->
     """Yield every GET and POST route; `other` overrides path arguments by name."""
     adapter = app.url_map.bind("localhost")
     for rule in app.url_map.iter_rules():
-        values = {name: FILL[name](tenant) for name in rule.arguments} | {
-            name: value for name, value in (other or {}).items() if name in rule.arguments
-        }
-        for method in sorted((rule.methods or set()) & {"GET", "POST"}):
+        access = access_of(app, rule.endpoint)
+        for values, method in product(
+            _values(rule, tenant, other or {}), sorted((rule.methods or set()) & METHODS)
+        ):
             path = adapter.build(rule.endpoint, values, method=method)
-            access = access_of(app, rule.endpoint)
-            yield Call(method, rule.rule, rule.endpoint, access, path, frozenset(rule.arguments))
+            yield Call(method, rule.rule, rule.endpoint, access, path, frozenset(rule._converters))
+
+
+def _values(rule: Rule, tenant: Tenant, other: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the path arguments of a route, once for each word where it takes one of several."""
+    choices = []
+    for name in sorted(rule._converters):
+        converter = rule._converters[name]
+        if isinstance(converter, AnyConverter):
+            choices.append([(name, word) for word in sorted(converter.items)])
+        else:
+            choices.append([(name, other[name] if name in other else FILL[name](tenant))])
+    yield from map(dict, product(*choices))
 
 
 def row_names(html: str) -> list[str]:
-    """Return the row headers of the results table, top to bottom."""
+    """Return what the rows of the results table link to, top to bottom."""
     results = parse(html).find(id="results")
     assert results is not None, "the page holds no results"
-    return [" ".join(cell.get_text().split()) for cell in results.select("tbody th[scope=row]")]
+    return [" ".join(cell.get_text().split()) for cell in results.select("tbody th[scope=row] a")]

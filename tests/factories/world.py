@@ -58,6 +58,7 @@ def tenant(canary: str) -> Tenant:
                 target_type="agent",
                 target_id=agent.id,
                 target_label=agent.name,
+                request_id=f"{canary}-request",
             )
         ),
         "email_outbox": save(

@@ -65,6 +65,9 @@ def outer_transaction(app: Flask) -> Iterator[Connection]:
     kept = dict(engines)
     with kept[None].connect() as connection:
         outer = connection.begin()
+        connection.pool = kept[
+            None
+        ].pool  # the connection stands in for its engine; the figures ask for its pool
         engines.update(dict.fromkeys(engines, connection))
         try:
             with source(connection):
