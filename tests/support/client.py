@@ -20,7 +20,8 @@ class Client(FlaskClient):
     """A browser without scripts. `post` sends no token by itself; `submit` does."""
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
-        """Run the request in a context of its own, as a server does: nothing of the test's context reaches it."""
+        """Run the request to its last byte in a context of its own, as a server does."""
+        kwargs.setdefault("buffered", True)
         return Context().run(super().open, *args, **kwargs)
 
     def sign_in(self, user: User) -> "Client":

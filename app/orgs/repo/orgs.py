@@ -62,7 +62,7 @@ class OrgRepo:
         more = func.jsonb_build_object("dismissed_cards", noted.op("||")(func.jsonb_build_array(card)))
         changed = (
             update(Org)
-            .where(Org.id == org_id, ~noted.op("?")(card))
+            .where(Org.id == org_id, ~noted.bool_op("?")(card))
             .values(settings=Org.settings.op("||")(more))
             .returning(Org.id)
         )
