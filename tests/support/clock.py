@@ -5,6 +5,12 @@ from pathlib import Path
 
 from tests.support import programs
 
+# Python sleeps by clock_nanosleep, which libfaketime 0.9 answers with EINVAL; select it leaves alone.
+SLEEP = """
+import select, time
+time.sleep = lambda seconds: select.select([], [], [], seconds)
+"""
+
 
 class Clock:
     """A clock shared by every program started with `environment`; `shift` acts on running ones at once."""
@@ -13,6 +19,7 @@ class Clock:
         self._directory = tempfile.TemporaryDirectory(prefix="agentpress-clock-")
         Path(self._directory.name).chmod(0o755)  # the database runs under another account
         self._file = Path(self._directory.name, "clock")
+        Path(self._directory.name, "sitecustomize.py").write_text(SLEEP)
         self._library = programs.need("libfaketime")
         self.shift(0)
 
@@ -32,4 +39,5 @@ class Clock:
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "DONT_FAKE_MONOTONIC": "1",
+            "PYTHONPATH": self._directory.name,
         }

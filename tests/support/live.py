@@ -32,10 +32,14 @@ class LiveClient(httpx.Client):
         self, url: str, data: dict[str, Any] | None = None, form_url: str | None = None
     ) -> httpx.Response:
         """Post a form with the CSRF token of the page that holds it."""
-        field = parse(self.get(form_url or url).text).find("input", attrs={"name": CSRF_FIELD})
-        assert field is not None, f"{form_url or url} carries no CSRF token"
         headers = {"Sec-Fetch-Site": "same-origin"}
-        return self.post(url, data={CSRF_FIELD: field["value"], **(data or {})}, headers=headers)
+        return self.post(url, data={CSRF_FIELD: self.token(form_url or url), **(data or {})}, headers=headers)
+
+    def token(self, url: str) -> str:
+        """Return the CSRF token that a page carries."""
+        field = parse(self.get(url).text).find("input", attrs={"name": CSRF_FIELD})
+        assert field is not None, f"{url} carries no CSRF token"
+        return str(field["value"])
 
     def page(self, url: str) -> BeautifulSoup:
         response = self.get(url)
