@@ -7,9 +7,9 @@ from flask import Flask, Response, current_app, g, request, url_for
 from app.auth.repo.users import UserRepo
 from app.db.scope import Scope, use_scope
 from app.web.access import Access, access_of, role_has, roles_with
-from app.web.errors import NotFound, Refusal
+from app.web.errors import NotFound, Refusal, not_signed_in
 from app.web.identity import Visitor, current_visitor
-from app.web.render import leave, to_sign_in
+from app.web.render import leave
 from app.web.security import FORM_TYPES, SAFE_METHODS, check_csrf, source_address
 
 
@@ -23,7 +23,7 @@ def gate() -> Response | None:
         if not UserRepo().any():
             return leave(url_for("setup.show"))
         if access.kind != "public":
-            return to_sign_in(_sign_in_url())
+            return not_signed_in(_sign_in_url())
     use_scope(_scope(visitor))
     if visitor is not None:
         _check_access(access, visitor)

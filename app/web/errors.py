@@ -5,12 +5,13 @@ from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 
-from app.web.render import Shell, bare_shell, is_htmx, shell, toast, wants_fragment, wants_json
+from app.web.render import Shell, bare_shell, is_htmx, shell, to_sign_in, toast, wants_fragment, wants_json
 from app.web.security import CsrfRefused
 
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 _TITLES = {
     400: "This request could not be read",
+    401: "You are not signed in",
     403: "Your role does not allow this",
     404: "Page not found",
     405: "This page does not accept that kind of request",
@@ -72,6 +73,15 @@ def failure(status: int, message: str = "", retry_after: int | None = None) -> R
         response = make_response(page, status)
     if retry_after is not None:
         response.headers["Retry-After"] = str(retry_after)
+    return response
+
+
+def not_signed_in(url: str) -> Response:
+    """The answer to a request that needs a session: people sign in at `url`, a program is told that it must."""
+    if not wants_json():
+        return to_sign_in(url)
+    response = failure(401, "Sign in first.")
+    response.headers["WWW-Authenticate"] = "Bearer"
     return response
 
 
