@@ -3,7 +3,7 @@
 from flask import Flask
 
 from app.agents.views import agents, changes, files, search
-from app.auth.views import resets, sign_in
+from app.auth.views import credentials, email_changes, profile, resets, sessions, sign_in
 from app.orgs.views import home, invitations, joining, members, orgs, settings, setup
 from app.web import gallery, health
 
@@ -13,6 +13,11 @@ def register(app: Flask) -> None:
     app.register_blueprint(health.bp)
     app.register_blueprint(sign_in.bp)
     app.register_blueprint(resets.bp)
+    app.register_blueprint(email_changes.bp)
+    app.register_blueprint(profile.bp)
+    app.register_blueprint(credentials.bp)
+    app.register_blueprint(credentials.confirm)
+    app.register_blueprint(sessions.bp)
     app.register_blueprint(setup.bp)
     app.register_blueprint(home.bp)
     app.register_blueprint(orgs.bp)

@@ -3,10 +3,11 @@
 import secrets
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import wraps
+from typing import Any, cast
 from uuid import UUID
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Request, Response, request, url_for
 from flask import session as flask_session
 from itsdangerous import BadSignature, URLSafeSerializer
 
@@ -14,12 +15,14 @@ from app.auth.repo.sessions import SessionRepo, VisitorRow
 from app.db.scope import current_scope, use_scope
 from app.db.session import transaction
 from app.extensions import login_manager
-from app.web.identity import Membership, Visitor
-from app.web.render import EPOCH_COOKIE
+from app.web.access import View
+from app.web.identity import Membership, Visitor, require_visitor
+from app.web.render import EPOCH_COOKIE, leave
 from app.web.security import VISIT, hash_token, session_cookie_name, session_token, settings
 
 SESSION_LIFE = timedelta(days=30)
 CHALLENGE = "challenge"
+_PROOF_LIFE = timedelta(minutes=15)
 _DEVICE_LIFE = timedelta(days=365)
 _PEOPLE_PER_DEVICE = 5
 _TOUCH_EVERY = timedelta(minutes=5)
@@ -57,6 +60,26 @@ def drop_session(response: Response) -> None:
     response.delete_cookie(session_cookie_name(), httponly=True, **_cookie())
     _rotate_epoch(response)
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
+
+
+def recent_password(view: View) -> View:
+    """Ask for the password first when it was given more than 15 minutes ago; stands below the access mark."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        return view(*args, **kwargs) if has_recent_proof() else ask_for_proof()
+
+    return cast("View", guarded)
+
+
+def has_recent_proof() -> bool:
+    """Whether the visitor proved who they are in the last 15 minutes."""
+    return datetime.now(UTC) - require_visitor().reauthenticated_at <= _PROOF_LIFE
+
+
+def ask_for_proof() -> Response:
+    """Lead to the page that asks for the password, and back here."""
+    return leave(url_for("confirm.new", next=request.path))
 
 
 def act_as(user_id: UUID, email: str) -> None:

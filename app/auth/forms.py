@@ -1,13 +1,14 @@
 """What accounts type."""
 
 from typing import Any
+from zoneinfo import available_timezones
 
 from flask_wtf import FlaskForm
-from wtforms import EmailField, PasswordField
-from wtforms.validators import DataRequired, InputRequired, ValidationError
+from wtforms import BooleanField, EmailField, PasswordField, RadioField, SelectChoice, SelectField
+from wtforms.validators import AnyOf, DataRequired, InputRequired, ValidationError
 
 from app.auth.services.passwords import password_problem
-from app.web.fields import address_field
+from app.web.fields import address_field, optional_field
 
 
 class SignInForm(FlaskForm):
@@ -59,3 +60,54 @@ class NewPasswordForm(FlaskForm):
     """The password after a reset."""
 
     password = new_password_field("New password")
+
+
+class ConfirmForm(FlaskForm):
+    """The password of the person at the keyboard."""
+
+    current_password = current_password_field()
+
+
+class ChangePasswordForm(FlaskForm):
+    """The password before and after; who has none yet gives the new one only."""
+
+    current_password = current_password_field()
+    password = new_password_field("New password")
+
+
+class EmailForm(FlaskForm):
+    """The address to move to."""
+
+    email = address_field("New e-mail")
+
+
+class ProfileForm(FlaskForm):
+    """What others see of a person."""
+
+    first_name = optional_field("First name", 255)
+    last_name = optional_field("Last name", 255)
+
+
+class PreferencesForm(FlaskForm):
+    """How pages look and behave for one person."""
+
+    theme = RadioField(
+        "Theme",
+        choices=[
+            SelectChoice("auto", "As the system"),
+            SelectChoice("light", "Light"),
+            SelectChoice("dark", "Dark"),
+        ],
+        validate_choice=False,
+        validators=[AnyOf(("auto", "light", "dark"), "Choose a theme.")],
+    )
+    time_zone = SelectField(
+        "Time zone",
+        choices=[
+            SelectChoice("", "That of the browser"),
+            *(SelectChoice(zone) for zone in sorted(available_timezones())),
+        ],
+        validate_choice=False,
+        validators=[AnyOf(("", *available_timezones()), "Choose a time zone of the list.")],
+    )
+    shortcuts = BooleanField("Single-key shortcuts", id="single-keys")

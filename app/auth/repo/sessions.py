@@ -26,6 +26,7 @@ _VISITOR = text(
 )
 
 
+MOST_SHOWN = 100
 _LIVE: tuple[ColumnElement[bool], ...] = (
     SignInSession.expires_at > func.now(),
     SignInSession.last_seen_at > func.now() - text("interval '14 days'"),
@@ -82,26 +83,32 @@ class SessionRepo:
             ended = ended.where(SignInSession.id != but)
         return len(self._session.scalars(ended).all())
 
-    def end(self, user_id: UUID, session_id: UUID) -> SignInSession | None:
-        """End one sign-in of a person; None if there is no such sign-in of theirs."""
-        return self._session.scalar(
+    def end(self, user_id: UUID, session_id: UUID) -> bool:
+        """End one sign-in of a person; False if there is no such sign-in of theirs."""
+        ended = (
             delete(SignInSession)
             .where(SignInSession.user_id == user_id, SignInSession.id == session_id)
-            .returning(SignInSession)
+            .returning(SignInSession.id)
         )
+        return self._session.scalar(ended) is not None
 
     def live_for(self, user_id: UUID) -> Sequence[SignInSession]:
-        """The sign-ins of a person that still work, last used first."""
+        """The sign-ins of a person that still work, last used first, at most MOST_SHOWN."""
         return self._session.scalars(
             select(SignInSession)
             .where(SignInSession.user_id == user_id, *_LIVE)
             .order_by(SignInSession.last_seen_at.desc(), SignInSession.id.desc())
+            .limit(MOST_SHOWN)
         ).all()
 
     def renew(self, session_id: UUID, token_hash: bytes) -> None:
-        """Give a sign-in another token and note that its person has just proved who they are."""
+        """Give a sign-in another token."""
         self._session.execute(
-            update(SignInSession)
-            .where(SignInSession.id == session_id)
-            .values(token_hash=token_hash, reauthenticated_at=func.now())
+            update(SignInSession).where(SignInSession.id == session_id).values(token_hash=token_hash)
+        )
+
+    def note_proof(self, session_id: UUID) -> None:
+        """Note that the person behind the session has just proved who they are."""
+        self._session.execute(
+            update(SignInSession).where(SignInSession.id == session_id).values(reauthenticated_at=func.now())
         )

@@ -1,19 +1,69 @@
 """Changes of one's own account, each told to the person by mail where it concerns security."""
 
+from typing import Any
 from uuid import UUID
 
 from app.audit.services import record
 from app.auth.models import User
-from app.auth.repo.links import ResetRepo
+from app.auth.repo.links import EmailChangeRepo, ResetRepo
 from app.auth.repo.sessions import SessionRepo
+from app.auth.repo.users import UserRepo
 from app.db.queue import queue_email
-from app.web.security import settings
+from app.web.errors import NotFound
+from app.web.security import new_token, settings
+
+
+def change_names(user_id: UUID, first_name: str | None, last_name: str | None) -> None:
+    """Give a person other names, in the caller's transaction."""
+    user = _locked(user_id)
+    before = {"first_name": user.first_name, "last_name": user.last_name}
+    user.first_name, user.last_name = first_name or None, last_name or None
+    after = {"first_name": user.first_name, "last_name": user.last_name}
+    if after != before:
+        record("profile.change", "user", user.id, user.email, before=before, after=after)
+
+
+def change_preferences(user_id: UUID, values: dict[str, Any]) -> None:
+    """Keep preferences of a person, in the caller's transaction."""
+    user = _locked(user_id)
+    before = {name: user.preferences.get(name) for name in values}
+    user.preferences = {**user.preferences, **values}
+    if values != before:
+        record("preferences.change", "user", user.id, user.email, before=before, after=values)
+
+
+def change_password(user_id: UUID, session_id: UUID, password_hash: str) -> str:
+    """Replace the password of the person at the keyboard, in the caller's transaction.
+
+    The other sessions end; this one goes on under the token that is returned.
+    """
+    set_password(_locked(user_id), password_hash, kept_session=session_id)
+    token, token_hash = new_token()
+    SessionRepo().renew(session_id, token_hash)
+    return token
+
+
+def end_session_of(user_id: UUID, session_id: UUID) -> bool:
+    """End one session of a person, in the caller's transaction; False if they have no such session."""
+    ended = SessionRepo().end(user_id, session_id)
+    if ended:
+        record("session.revoke", "session", session_id)
+    return ended
+
+
+def end_other_sessions(user_id: UUID, session_id: UUID) -> int:
+    """End all sessions of a person but this one, in the caller's transaction; how many ended."""
+    ended = SessionRepo().remove_for(user_id, but=session_id)
+    if ended:
+        record("session.revoke_others", "user", user_id, after={"ended": ended})
+    return ended
 
 
 def set_password(user: User, password_hash: str, kept_session: UUID | None) -> None:
-    """Replace the password, end reset links and all sessions but `kept_session`; in the caller's transaction."""
+    """Replace the password, end waiting links and all sessions but `kept_session`; in the caller's transaction."""
     user.password = password_hash
     ResetRepo().withdraw(user.id)
+    EmailChangeRepo().withdraw(user.id)
     SessionRepo().remove_for(user.id, but=kept_session)
     record("password.change", "user", user.id, user.email)
     notify(
@@ -33,3 +83,18 @@ def notify(recipient: str, user: User, title: str, what: str) -> None:
         "reset_url": f"{settings().base_url}/reset",
     }
     queue_email(recipient, "account_changed", f"AgentPress: {title[0].lower()}{title[1:]}", context)
+
+
+def account_of(user_id: UUID) -> User:
+    """The account of somebody who is signed in. Raises NotFound if it is gone by now."""
+    user = UserRepo().get(user_id)
+    if user is None:
+        raise NotFound
+    return user
+
+
+def _locked(user_id: UUID) -> User:
+    user = UserRepo().lock(user_id)
+    if user is None:
+        raise NotFound
+    return user

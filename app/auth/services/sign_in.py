@@ -1,7 +1,7 @@
 """Proving who one is, and the session that follows."""
 
 from datetime import UTC, datetime
-from urllib.parse import urljoin
+from uuid import UUID
 
 from flask import current_app, request
 
@@ -52,6 +52,17 @@ def verify_credentials(email: str, password: str) -> User:
     return user
 
 
+def confirm_password(user_id: UUID, password: str) -> None:
+    """Check the password of somebody who is signed in. Raises WrongCredentials or TooManyAttempts."""
+    with transaction():
+        attempt = count_attempt([Limit(f"confirm {user_id}", ATTEMPTS)])
+        user = UserRepo().get(user_id)
+    if user is None or not verify_password(user.password, password):
+        raise WrongCredentials
+    with transaction():
+        attempt.take_back()
+
+
 def start_session(user: User) -> str:
     """Sign a person in with the browser of this request, in the caller's transaction: the token for its cookie.
 
@@ -93,7 +104,7 @@ def notify_new_device(user: User, device: str) -> None:
         "device": device,
         "address": current_scope().address,
         "moment": datetime.now(UTC).strftime("%-d %b %Y, %H:%M UTC"),
-        "sessions_url": urljoin(settings().base_url, "/me/sessions"),
+        "sessions_url": f"{settings().base_url}/me/sessions",
     }
     queue_email(user.email, "new_sign_in", "New sign-in to AgentPress", context)
 

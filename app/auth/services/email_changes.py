@@ -1,0 +1,113 @@
+"""Moving an account to another address."""
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.exc import IntegrityError
+
+from app.audit.services import record
+from app.auth.access import act_as
+from app.auth.models import EmailChange, User
+from app.auth.repo.links import EmailChangeRepo, ResetRepo
+from app.auth.repo.sessions import SessionRepo
+from app.auth.repo.users import UserRepo
+from app.db.base import db
+from app.db.queue import queue_email
+from app.web.security import hash_token, new_token, settings
+
+CONFIRM_WITHIN = timedelta(hours=24)
+UNDO_WITHIN = timedelta(days=7)
+
+
+class ChangeGone(Exception):
+    """The link is used, expired, replaced or unknown, or the address belongs to another account by now."""
+
+
+def request_change(user: User, email: str) -> None:
+    """Ask the new address for its confirmation, in the caller's transaction; an earlier request ends.
+
+    Whether another account has the address is not told: then nothing is sent.
+    """
+    EmailChangeRepo().withdraw(user.id)
+    record("email.request", "user", user.id, user.email, after={"email": email})
+    if UserRepo().for_email(email) is not None:
+        return
+    token, token_hash = new_token()
+    expires_at = datetime.now(UTC) + CONFIRM_WITHIN
+    EmailChangeRepo().add(
+        EmailChange(
+            user_id=user.id,
+            email=email,
+            former_email=user.email,
+            token_hash=token_hash,
+            expires_at=expires_at,
+        )
+    )
+    context = {
+        "name": user.first_name or "",
+        "former_email": user.email,
+        "confirm_url": f"{settings().base_url}/email-changes/{token}",
+    }
+    queue_email(email, "email_confirm", "Confirm your new AgentPress address", context)
+
+
+def pending_change(token: str) -> EmailChange | None:
+    """The change that the link with this token confirms, while it works."""
+    return EmailChangeRepo().pending(hash_token(token))
+
+
+def undoable_change(token: str) -> EmailChange | None:
+    """The change that the link with this token undoes, while it works."""
+    return EmailChangeRepo().undoable(hash_token(token))
+
+
+def confirm_change(token: str) -> EmailChange:
+    """Move the account to the new address and send the former one a way back, in the caller's transaction.
+
+    Raises ChangeGone.
+    """
+    undo, undo_hash = new_token()
+    change = EmailChangeRepo().confirm(hash_token(token), undo_hash, datetime.now(UTC) + UNDO_WITHIN)
+    if change is None:
+        raise ChangeGone
+    user = _owner(change)
+    former = user.email
+    _move(user, change.email)
+    record("email.change", "user", user.id, user.email, before={"email": former}, after={"email": user.email})
+    context = {
+        "name": user.first_name or "",
+        "new_email": user.email,
+        "undo_url": f"{settings().base_url}/email-changes/undo/{undo}",
+    }
+    queue_email(former, "email_changed", "Your AgentPress address was changed", context)
+    return change
+
+
+def undo_change(token: str) -> EmailChange:
+    """Bring the former address back and end every session, in the caller's transaction. Raises ChangeGone."""
+    change = EmailChangeRepo().undo(hash_token(token))
+    if change is None:
+        raise ChangeGone
+    user = _owner(change)
+    wrong = user.email
+    EmailChangeRepo().remove_since(change)
+    SessionRepo().remove_for(user.id)
+    _move(user, change.former_email)
+    record("email.undo", "user", user.id, user.email, before={"email": wrong}, after={"email": user.email})
+    return change
+
+
+def _owner(change: EmailChange) -> User:
+    user = UserRepo().lock(change.user_id)
+    if user is None or user.disabled_at is not None:
+        raise ChangeGone
+    act_as(user.id, user.email)
+    return user
+
+
+def _move(user: User, email: str) -> None:
+    user.email = email
+    try:
+        db.session.flush()
+    except IntegrityError as error:
+        raise ChangeGone from error
+    ResetRepo().withdraw(user.id)

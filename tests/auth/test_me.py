@@ -1,0 +1,214 @@
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from app.audit.models import AuditEvent
+from app.auth.models import SignInSession, User
+from app.web.security import session_cookie_name
+from tests.factories import auth
+from tests.factories.auth import PASSWORD
+from tests.factories.rows import rows, stored
+
+NEW = "an entirely different phrase"
+PAGES = [
+    "/me",
+    "/me/preferences",
+    "/me/password",
+    "/me/email",
+    "/me/sessions",
+    "/me/confirm",
+    "/me/email/sent",
+]
+
+
+@pytest.fixture
+def person():
+    return auth.user()
+
+
+@pytest.fixture
+def own(new_client, person):
+    return new_client(person)
+
+
+def long_ago(person):
+    """A client whose password was typed 16 minutes ago."""
+    return auth.sign_in_token(person, reauthenticated_at=datetime.now(UTC) - timedelta(minutes=16))
+
+
+@pytest.fixture
+def stale(app, client, connection, person):
+    with app.app_context():
+        client.set_cookie(session_cookie_name(), long_ago(person))
+    return client
+
+
+def actions():
+    return [event.action for event in rows(AuditEvent)]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_pages_of_an_account_need_a_session(connection, person, own, new_client, page):
+    own.page(page)
+    assert new_client().get(page).location == f"/sign-in?next={page}"
+
+
+def test_names_are_changed(own, person):
+    assert own.submit("/me", {"first_name": " Ana ", "last_name": ""}).status_code == 303
+    assert (stored(person).first_name, stored(person).last_name, actions()) == (
+        "Ana",
+        None,
+        ["profile.change"],
+    )
+    assert own.page("/me").find(id="first_name")["value"] == "Ana"
+
+
+def test_a_name_on_two_lines_is_refused(own, person):
+    response = own.submit("/me", {"first_name": "A\nb", "last_name": "x" * 300})
+    assert (response.status_code, stored(person).first_name) == (422, person.first_name)
+
+
+def test_preferences_are_kept(own, person):
+    given = {"theme": "dark", "time_zone": "Europe/Berlin"}
+    assert own.submit("/me/preferences", given).status_code == 303
+    assert stored(person).preferences == {**given, "shortcuts": False}
+    page = own.page("/me/preferences")
+    assert page.html["data-theme"] == "dark"
+    assert not page.find(id="single-keys").has_attr("checked")
+
+
+@pytest.mark.parametrize(
+    "given", [{"theme": "pink", "time_zone": ""}, {"theme": "auto", "time_zone": "../etc/passwd"}]
+)
+def test_unknown_preferences_are_refused(own, person, given):
+    assert own.submit("/me/preferences", given).status_code == 422
+    assert stored(person).preferences == {}
+
+
+def test_sessions_are_listed_and_ended(own, new_client, person):
+    other = new_client(person)
+    page = own.page("/me/sessions")
+    assert (len(page.select("tbody tr")), page.select_one("tbody").text.count("This one")) == (2, 1)
+    form = page.select_one("form[action$='/revoke']")
+    assert own.submit(form["action"]).status_code == 303
+    assert (other.get("/me").status_code, own.get("/me").status_code) == (302, 200)
+
+
+def test_all_other_sessions_end(own, new_client, person):
+    others = [new_client(person) for _ in range(3)]
+    own.submit("/me/sessions/revoke-others")
+    assert [client.get("/me").status_code for client in others] == [302, 302, 302]
+    assert (own.get("/me").status_code, actions()) == (200, ["session.revoke_others"])
+
+
+def test_a_session_of_somebody_else_is_unknown(own, new_client):
+    stranger = auth.user()
+    new_client(stranger)
+    (session,) = rows(SignInSession, user_id=stranger.id)
+    answers = [own.submit(f"/me/sessions/{i}/revoke") for i in (session.id, uuid4())]
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert stored(session)
+
+
+def test_se_3_a_new_password_ends_the_other_sessions(own, new_client, person, mails, sign_in):
+    other = new_client(person)
+    before = own.get_cookie("session").value
+    response = own.submit("/me/password", {"current_password": PASSWORD, "password": NEW})
+    assert response.status_code == 303
+    assert own.get_cookie("session").value != before
+    assert (own.get("/me").status_code, other.get("/me").status_code) == (200, 302)
+    assert mails()[-1].template == "account_changed"
+    assert sign_in(other, person.email).status_code == 422
+    assert sign_in(other, person.email, NEW).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"current_password": "wrong", "password": NEW},
+        {"current_password": "", "password": NEW},
+        {"current_password": PASSWORD, "password": "short"},
+    ],
+)
+def test_a_password_changes_only_with_the_old_one(own, person, given):
+    assert own.submit("/me/password", given).status_code == 422
+    assert stored(person).password == person.password
+
+
+def test_guessing_the_current_password_is_limited(own):
+    for _ in range(10):
+        own.submit("/me/password", {"current_password": "wrong", "password": NEW})
+    response = own.submit("/me/password", {"current_password": PASSWORD, "password": NEW})
+    assert (response.status_code, int(response.headers["Retry-After"]) > 0) == (429, True)
+
+
+def test_the_password_is_asked_again_after_fifteen_minutes(stale):
+    assert stale.get("/me/email").location == "/me/confirm?next=/me/email"
+    assert stale.submit("/me/email", {"email": "new@example.org"}).location == "/me/confirm?next=/me/email"
+    assert stale.submit("/me/confirm", {"current_password": "wrong", "next": "/me/email"}).status_code == 422
+    answer = stale.submit("/me/confirm", {"current_password": PASSWORD, "next": "/me/email"})
+    assert (answer.status_code, answer.location) == (303, "/me/email")
+    stale.page("/me/email")
+
+
+def test_who_has_no_password_sets_one_only_with_a_fresh_sign_in(new_client):
+    person = auth.user(password=None)
+    assert new_client(person).submit("/me/password", {"password": NEW}).status_code == 303
+    assert stored(person).password.startswith("$argon2id$")
+
+
+def test_an_address_changes_when_the_new_one_confirms(own, person, mails):
+    assert own.submit("/me/email", {"email": "New@Example.org"}).location == "/me/email/sent"
+    assert stored(person).email == person.email
+    (mail,) = mails()
+    assert mail.recipient == "new@example.org"
+    token = mail.token("confirm_url")
+    assert own.get(f"/email-changes/{token}").location == "/email-changes/confirm"
+    own.page("/email-changes/confirm")
+    assert own.submit("/email-changes/confirm").status_code == 303
+    assert stored(person).email == "new@example.org"
+    assert own.get(f"/email-changes/{token}").status_code == 410
+    assert (mails()[-1].recipient, mails()[-1].template) == (person.email, "email_changed")
+
+
+def test_the_former_address_undoes_the_change_and_what_followed(own, new_client, person, mails):
+    stranger = new_client()
+    for email in ("evil@example.org", "worse@example.org"):
+        own.submit("/me/email", {"email": email})
+        own.get(f"/email-changes/{mails()[-1].token('confirm_url')}")
+        own.submit("/email-changes/confirm")
+    first, second = [mail.token("undo_url") for mail in mails() if mail.template == "email_changed"]
+    stranger.get(f"/email-changes/undo/{first}")
+    stranger.page("/email-changes/undo")
+    assert stranger.submit("/email-changes/undo").location == "/reset"
+    assert (stored(person).email, own.get("/me").status_code) == (person.email, 302)
+    assert [stranger.get(f"/email-changes/undo/{token}").status_code for token in (first, second)] == [
+        410,
+        410,
+    ]
+
+
+def test_an_address_of_another_account_is_neither_told_nor_taken(own, person, mails):
+    other = auth.user()
+    assert own.submit("/me/email", {"email": other.email}).location == "/me/email/sent"
+    assert mails() == []
+
+
+def test_an_address_taken_meanwhile_is_refused(own, person, mails):
+    own.submit("/me/email", {"email": "new@example.org"})
+    auth.user(email="new@example.org")
+    own.get(f"/email-changes/{mails()[0].token('confirm_url')}")
+    assert own.submit("/email-changes/confirm").status_code == 410
+    assert stored(person).email == person.email
+
+
+def test_without_mail_the_address_stays(own, person):
+    assert own.submit("/me/email", {"email": "new@example.org"}).status_code == 409
+
+
+def test_the_new_address_dies_with_the_password(own, person, mails):
+    own.submit("/me/email", {"email": "new@example.org"})
+    own.submit("/me/password", {"current_password": PASSWORD, "password": NEW})
+    assert own.get(f"/email-changes/{mails()[0].token('confirm_url')}").status_code == 410
+    assert len(rows(User, email=person.email)) == 1
