@@ -139,6 +139,6 @@ def _visitor(row: VisitorRow, slug: str | None) -> Visitor:
 def register(app: Flask) -> None:
     """Let Flask-Login find the person by our session rows; its own cookies play no part."""
     app.config.update(REMEMBER_COOKIE_NAME="unused remember cookie", SESSION_PROTECTION=None)
-    login_manager.init_app(app)
+    login_manager.init_app(app, add_context_processor=False)
     login_manager.session_protection = None
     login_manager.request_loader(load_visitor)
