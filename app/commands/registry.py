@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app.commands import database, inspect, work
+from app.commands import accounts, database, inspect, work
 
 
 def register(app: Flask) -> None:
@@ -10,4 +10,7 @@ def register(app: Flask) -> None:
     app.cli.add_command(work.worker)
     app.cli.add_command(work.print_setup_link)
     app.cli.add_command(inspect.routes)
+    app.cli.add_command(accounts.users)
+    app.cli.add_command(accounts.orgs)
+    app.cli.add_command(accounts.api_keys)
     database.extend_migrations()

@@ -8,7 +8,7 @@ from operator import itemgetter
 import orjson
 
 from app.audit.services import record
-from app.db.scope import Scope, use_scope
+from app.db.scope import in_org
 from app.db.sealed import keyring
 from app.db.session import transaction
 from app.tasks.repo import ClaimedEmail, ExpiryRepo, MailRepo
@@ -76,7 +76,6 @@ def clean_up() -> None:
     with transaction():
         due = ExpiryRepo().deleted_agents(before)
         for org_id, pairs in groupby(due, key=itemgetter(0)):
-            use_scope(Scope(org_id=org_id))
-            for agent_id, name in ExpiryRepo().erase_agents(org_id, [pair[1] for pair in pairs], before):
-                record("agent.erase", "agent", agent_id, name)
-        use_scope(Scope())
+            with in_org(org_id):
+                for agent_id, name in ExpiryRepo().erase_agents(org_id, [pair[1] for pair in pairs], before):
+                    record("agent.erase", "agent", agent_id, name)

@@ -31,6 +31,10 @@ class OrgRepo:
         """The organisation."""
         return self._session.get(Org, org_id)
 
+    def for_slug(self, slug: str) -> Org | None:
+        """The organisation whose addresses begin with `/o/<slug>`."""
+        return self._session.scalar(select(Org).where(Org.slug == slug))
+
     def add(self, name: str) -> Org:
         """Store an organisation under the first free slug made of its name."""
         for slug in _slugs(name):

@@ -1,0 +1,112 @@
+"""The command line, run as a person runs it."""
+
+import json
+
+import pytest
+from click.testing import Result
+
+from app.audit.models import AuditEvent
+from app.auth.models import User
+from app.db.tables import WorkerProcess
+from app.orgs.models import ApiKey, Org, OrgMember
+from app.web.security import hash_token
+from tests.factories import auth, orgs
+from tests.factories.rows import rows
+
+PASSWORD = "four unlikely words here"
+
+
+@pytest.fixture
+def run(app, connection):
+    """A function that runs `flask <words>` and returns how it ended."""
+    runner = app.test_cli_runner()
+
+    def command(*words: str, status: int = 0) -> Result:
+        result = runner.invoke(args=words)
+        assert result.exit_code == status, result.output
+        return result
+
+    return command
+
+
+def test_users_create_stores_an_account_that_can_sign_in(run):
+    run("users", "create", " Ana@Example.org ", "--first-name", "Ana", "--admin", "--password", PASSWORD)
+    (user,) = rows(User, email="ana@example.org")
+    assert (user.first_name, user.role) == ("Ana", "ADMIN")
+    assert user.password.startswith("$argon2id$")
+
+
+def test_users_create_can_add_a_membership(run):
+    org = orgs.org(slug="acme")
+    run("users", "create", "ben@example.org", "--org", "acme", "--role", "admin", "--password", PASSWORD)
+    (member,) = rows(OrgMember, org_id=org.id)
+    assert member.role == "admin"
+    (event,) = rows(AuditEvent, action="member.add")
+    assert event.actor_label == "command line"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("users", "create", "nobody", "--password", PASSWORD), "is not one e-mail address"),
+        (("users", "create", "a@example.org", "--password", "short"), "at least 8 characters"),
+        (
+            ("users", "create", "a@example.org", "--password", PASSWORD, "--org", "no"),
+            "There is no organisation",
+        ),
+        (("users", "create", "taken@example.org", "--password", PASSWORD), "exists"),
+        (("users", "create"), "Missing argument"),
+        (("orgs", "create", "Acme", "--owner", "nobody@example.org"), "There is no account"),
+        (("orgs", "create", "   ", "--owner", "taken@example.org"), "printable characters"),
+        (("api-keys", "create", "k", "--org", "acme", "--user", "taken@example.org"), "is not a member"),
+        (("api-keys", "create", "k", "--org", "acme", "--user", "taken@example.org", "--days", "0"), "range"),
+        (("db", "push"), "for development"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_status_2(run, words, said):
+    auth.user(email="taken@example.org")
+    orgs.org(slug="acme")
+    assert said in run(*words, status=2).output
+    assert rows(AuditEvent) == []
+
+
+def test_orgs_create(run):
+    owner = auth.user(email="ana@example.org")
+    assert "/o/acme-gmbh" in run("orgs", "create", "Acme GmbH", "--owner", "ana@example.org").output
+    (org,) = rows(Org, slug="acme-gmbh")
+    (member,) = rows(OrgMember, org_id=org.id)
+    assert (member.user_id, member.role) == (owner.id, "owner")
+
+
+def test_api_keys_create_prints_the_key_once_and_keeps_a_hash(run):
+    org = orgs.org(slug="acme")
+    orgs.member(org, user=auth.user(email="ana@example.org"))
+    result = run(
+        "api-keys", "create", "Nightly", "--org", "acme", "--user", "ana@example.org", "--days", "30"
+    )
+    secret = result.output.strip()
+    (key,) = rows(ApiKey, org_id=org.id)
+    assert key.key_hash == hash_token(secret)
+    assert secret.startswith(key.prefix)
+    assert len(secret) > len(key.prefix) + 32
+    assert (key.expires_at - key.created_at).days == 30
+    (event,) = rows(AuditEvent, action="api_key.create")
+    assert secret not in str(event.after)
+
+
+def test_routes_as_json_name_methods_endpoint_and_rule(run):
+    found = {route["path"]: route for route in json.loads(run("routes", "--json").output)}
+    assert found["/healthz"] == {
+        "path": "/healthz",
+        "methods": ["GET"],
+        "endpoint": "health.live",
+        "access": "always",
+    }
+    assert all(route["access"] for route in found.values())
+
+
+def test_setup_link_prints_a_link_until_the_instance_is_claimed(run):
+    assert "/setup?token=" in run("setup-link").output
+    auth.platform_admin()
+    assert run("setup-link").output == ""
+    assert rows(WorkerProcess) == []
