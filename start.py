@@ -79,6 +79,7 @@ def install(requirement_files: Sequence[str]) -> None:
         for name in requirement_files:
             _install_once(name)
         _install_once(ASSETS, "--no-deps")
+        _register_commands()
         _copy_asset(site_packages() / "django_htmx/static/django_htmx/htmx-2.min.js", "htmx.min.js")
         os.umask(umask)
 
@@ -104,6 +105,18 @@ def _install_once(name: str, *options: str) -> None:
     pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
     _must([*pip, "--require-hashes", *options, "-r", name])
     _write_stamp(name, wanted)
+
+
+def _register_commands() -> None:
+    """Make the product's own `flask routes` known to Flask, whose built-in one would hide it."""
+    (site_packages() / "agentpress.pth").write_text(f"{ROOT}\n", encoding="utf-8")
+    package = site_packages() / "agentpress.dist-info"
+    package.mkdir(exist_ok=True)
+    for name, text in (
+        ("METADATA", "Metadata-Version: 2.1\nName: agentpress\nVersion: 0.1.0\n"),
+        ("entry_points.txt", "[flask.commands]\nroutes = app.commands.inspect:routes\n"),
+    ):
+        (package / name).write_text(text, encoding="utf-8")
 
 
 def _must(command: Sequence[str]) -> None:

@@ -168,6 +168,13 @@ class AgentRepo:
         )
         return set(self._session.scalars(statement))
 
+    def named(self, org_id: UUID, names: Sequence[str]) -> Sequence[UUID]:
+        """The agents with exactly these names."""
+        statement = select(Agent.id).where(
+            Agent.org_id == org_id, Agent.deleted_at.is_(None), Agent.name.in_(names)
+        )
+        return self._session.scalars(statement).all()
+
     def add(self, org_id: UUID, values: Mapping[str, Any]) -> Agent:
         """Store a new agent. Raises NameTaken."""
         self._count_change(org_id)

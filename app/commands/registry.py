@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app.commands import accounts, database, inspect, work
+from app.commands import accounts, database, inspect, sample, work
 
 
 def register(app: Flask) -> None:
@@ -13,4 +13,5 @@ def register(app: Flask) -> None:
     app.cli.add_command(accounts.users)
     app.cli.add_command(accounts.orgs)
     app.cli.add_command(accounts.api_keys)
+    app.cli.add_command(sample.seed)
     database.extend_migrations()

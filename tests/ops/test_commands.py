@@ -5,12 +5,13 @@ import json
 import pytest
 from click.testing import Result
 
+from app.agents.models import Agent
 from app.audit.models import AuditEvent
 from app.auth.models import User
 from app.db.tables import WorkerProcess
 from app.orgs.models import ApiKey, Org, OrgMember
 from app.web.security import hash_token
-from tests.factories import auth, orgs
+from tests.factories import agents, auth, orgs
 from tests.factories.rows import rows
 
 PASSWORD = "four unlikely words here"
@@ -110,3 +111,21 @@ def test_setup_link_prints_a_link_until_the_instance_is_claimed(run):
     auth.platform_admin()
     assert run("setup-link").output == ""
     assert rows(WorkerProcess) == []
+
+
+def test_seed_demo_adds_labelled_agents_once_and_removes_them(run):
+    org = orgs.org()
+    agents.agent(org, name="My own")
+    assert "Added 5 sample agents" in run("seed", "demo").output
+    assert "Added 0 sample agents" in run("seed", "demo").output
+    names = [agent.name for agent in rows(Agent, org_id=org.id)]
+    assert sum(name.endswith("(sample)") for name in names) == 5
+    assert "Deleted 5 sample agents" in run("seed", "demo", "--remove").output
+    assert [agent.name for agent in rows(Agent, org_id=org.id, deleted_at=None)] == ["My own"]
+
+
+def test_seed_demo_asks_for_the_organisation_when_there_are_several(run):
+    orgs.org()
+    orgs.org(slug="second")
+    assert "--org" in run("seed", "demo", status=2).output
+    run("seed", "demo", "--org", "second")

@@ -35,6 +35,11 @@ class OrgRepo:
         """The organisation whose addresses begin with `/o/<slug>`."""
         return self._session.scalar(select(Org).where(Org.slug == slug))
 
+    def only(self) -> Org | None:
+        """The organisation of an instance that has exactly one."""
+        found = self._session.scalars(select(Org).limit(2)).all()
+        return found[0] if len(found) == 1 else None
+
     def add(self, name: str) -> Org:
         """Store an organisation under the first free slug made of its name."""
         for slug in _slugs(name):
