@@ -168,7 +168,7 @@ class AgentRepo:
         )
         return set(self._session.scalars(statement))
 
-    def named(self, org_id: UUID, names: Sequence[str]) -> Sequence[UUID]:
+    def ids_of(self, org_id: UUID, names: Sequence[str]) -> Sequence[UUID]:
         """The agents with exactly these names."""
         statement = select(Agent.id).where(
             Agent.org_id == org_id, Agent.deleted_at.is_(None), Agent.name.in_(names)

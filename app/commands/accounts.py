@@ -9,6 +9,7 @@ from flask.cli import AppGroup
 from app.audit.services import record
 from app.auth.models import User
 from app.auth.services.passwords import hash_password, password_problem
+from app.auth.services.resets import issue_reset
 from app.commands.running import Address, Line, changes, org_of, user_of
 from app.db.scope import in_org
 from app.orgs.models import ORG_ROLES
@@ -58,6 +59,14 @@ def _join(org_id: UUID, user: User, role: str) -> None:
         if not MemberRepo().add(org_id, user.id, role):  # a member by default already
             MemberRepo().set_role(org_id, user.id, role)
         record("member.add", "user", user.id, user.email, after={"role": role})
+
+
+@users.command("reset-password")
+@click.argument("email", type=Address())
+@changes
+def reset_account(*, email: str) -> str:
+    """Print a link that lets EMAIL choose a new password, once, within 60 minutes."""
+    return issue_reset(user_of(email))
 
 
 @orgs.command("create")

@@ -122,5 +122,5 @@ def _add(org: Org) -> int:
 
 
 def _remove(org: Org) -> int:
-    ids = AgentRepo().named(org.id, [entry[0] + _MARK for entry in _AGENTS])
+    ids = AgentRepo().ids_of(org.id, [entry[0] + _MARK for entry in _AGENTS])
     return change_status(org.id, ids, "delete").changed if ids else 0

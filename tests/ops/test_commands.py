@@ -71,6 +71,13 @@ def test_a_mistake_is_one_sentence_and_status_2(run, words, said):
     assert rows(AuditEvent) == []
 
 
+def test_users_reset_password_prints_a_link_that_works(run, client):
+    auth.user(email="ana@example.org")
+    link = run("users", "reset-password", "ana@example.org").output.strip()
+    assert client.get(link.partition("8000")[2], follow_redirects=True).status_code == 200
+    assert "no account" in run("users", "reset-password", "eve@example.org", status=2).output
+
+
 def test_orgs_create(run):
     owner = auth.user(email="ana@example.org")
     assert "/o/acme-gmbh" in run("orgs", "create", "Acme GmbH", "--owner", "ana@example.org").output
