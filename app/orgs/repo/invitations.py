@@ -6,23 +6,42 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, case, func, select, text, update
+from sqlalchemy import Row, Select, case, func, select, text, true, update
 from sqlalchemy.orm import Session
 
 from app.auth.models import User
 from app.db.base import db
 from app.db.cursor import Order, Page, paginate
+from app.db.tables import EmailOutbox
 from app.orgs.models import Invitation, Org
 from app.orgs.repo.members import FULL_NAME
 from app.web.conditions import chosen, searched
 from app.web.listing import ListState
 
+MAIL_TEMPLATE = "invitation"
 _BY_TOKEN = text("SELECT id, org_id FROM invitation_for_token(:token_hash)")
 _STATUS = case(
     (Invitation.accepted_at.is_not(None), "accepted"),
     (Invitation.revoked_at.is_not(None), "revoked"),
     (Invitation.expires_at <= func.now(), "expired"),
     else_="pending",
+)
+_MAIL = (
+    select(EmailOutbox.sent_at, EmailOutbox.failed_at, EmailOutbox.error, EmailOutbox.created_at)
+    .where(
+        EmailOutbox.org_id == Invitation.org_id,
+        EmailOutbox.recipient == Invitation.email,
+        EmailOutbox.template == MAIL_TEMPLATE,
+        EmailOutbox.created_at >= Invitation.created_at,
+    )
+    .order_by(EmailOutbox.created_at.desc(), EmailOutbox.id.desc())
+    .limit(1)
+    .lateral("mail")
+)
+_DELIVERY = case(
+    (_MAIL.c.sent_at.is_not(None), "sent"),
+    (_MAIL.c.failed_at.is_not(None), "failed"),
+    (_MAIL.c.created_at.is_not(None), "waiting"),
 )
 _COLUMNS: dict[str, Any] = {
     "id": Invitation.id,
@@ -36,6 +55,8 @@ _COLUMNS: dict[str, Any] = {
     "inviter": FULL_NAME,
     "sent_at": Invitation.created_at,
     "expires_at": Invitation.expires_at,
+    "delivery": _DELIVERY,
+    "delivery_error": _MAIL.c.error,
 }
 _SORTS: dict[str, Any] = {
     "sent": Invitation.created_at,
@@ -46,7 +67,10 @@ _SORTS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class InvitationFacts:
-    """An invitation as pages show it; `status` is pending, expired, accepted or revoked."""
+    """An invitation as pages show it.
+
+    `status` is pending, expired, accepted or revoked; `delivery` of its mail is waiting, sent, failed, or None without.
+    """
 
     id: UUID
     org_id: UUID
@@ -59,6 +83,8 @@ class InvitationFacts:
     inviter: str | None
     sent_at: datetime
     expires_at: datetime
+    delivery: str | None
+    delivery_error: str | None
 
 
 class InvitationRepo:
@@ -123,7 +149,8 @@ class InvitationRepo:
 def _invitations(org_id: UUID) -> Select[Any]:
     columns = [column.label(name) for name, column in _COLUMNS.items()]
     joined = select(*columns).join(Org, Org.id == Invitation.org_id)
-    return joined.outerjoin(User, User.id == Invitation.invited_by).where(Invitation.org_id == org_id)
+    inviter = joined.outerjoin(User, User.id == Invitation.invited_by)
+    return inviter.outerjoin(_MAIL, true()).where(Invitation.org_id == org_id)
 
 
 def _open(org_id: UUID) -> Any:

@@ -10,7 +10,7 @@ from app.auth.models import User
 from app.db.queue import queue_email
 from app.db.scope import current_scope, in_org, use_scope
 from app.orgs.models import Invitation
-from app.orgs.repo.invitations import InvitationFacts, InvitationRepo
+from app.orgs.repo.invitations import MAIL_TEMPLATE, InvitationFacts, InvitationRepo
 from app.orgs.repo.members import MemberRepo
 from app.orgs.repo.orgs import OrgRepo
 from app.orgs.services.accounts import NewAccount, create_user
@@ -164,4 +164,4 @@ def _mail(sent: Sent) -> None:
         "link": sent.link,
         "expires_at": f"{invitation.expires_at:%-d %B %Y, %H:%M} UTC",
     }
-    queue_email(invitation.email, "invitation", f"Join {short} on AgentPress", context)
+    queue_email(invitation.email, MAIL_TEMPLATE, f"Join {short} on AgentPress", context)
