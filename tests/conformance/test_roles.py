@@ -15,8 +15,12 @@ VISITORS = ("anonymous", "stranger", "operator", "viewer", "member", "admin", "o
 ORG_ROLES = ("viewer", "member", "admin", "owner")
 # These end the session they are allowed to.
 LEAVING = {"auth.sign_out"}
-# These look further than the right: nothing of one's own to take back, a card for what the role may not do.
-FURTHER = {"agent_changes.take_back": "missing", "home.dismiss": "forbidden"}
+# These look further than the right: a thing that is not one's own, a card for what the role may not do.
+FURTHER = {
+    "agent_changes.take_back": "missing",
+    "home.dismiss": "forbidden",
+    "sessions.revoke": "missing",
+}
 
 
 @pytest.fixture
