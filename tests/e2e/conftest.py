@@ -1,0 +1,47 @@
+"""One running product for the browser tests of a worker; each test has an organisation of its own in it."""
+
+import itertools
+
+import pytest
+
+from tests.factories import agents, auth, world
+from tests.support.browser import Watch
+from tests.support.live import Live
+
+AGENTS = 45
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def site(cluster, tmp_path_factory):
+    with Live(cluster, tmp_path_factory.mktemp("site")) as running:
+        yield running
+
+
+@pytest.fixture
+def home(site):
+    """An organisation with one of everything and 45 agents, the newest first by name."""
+    tenant = world.tenant(f"Org{next(_numbers)}")
+    for number in range(AGENTS):
+        agents.agent(tenant.org, name=f"Agent {AGENTS - number:02}", primary_model=f"model-{number % 3}")
+    return tenant
+
+
+@pytest.fixture
+def open_as(site, browser):
+    """A function that opens a page of the product in a fresh, watched profile of a person."""
+    contexts = []
+
+    def make(user, path, *, using=browser, **options):
+        context = using.new_context(base_url=site.url, viewport={"width": 1280, "height": 900}, **options)
+        contexts.append((context, Watch(context)))
+        context.add_cookies([{"name": "session", "value": auth.sign_in_token(user), "url": site.url}])
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.goto(path)
+        return page
+
+    yield make
+    for context, watch in contexts:
+        watch.check()
+        context.close()
