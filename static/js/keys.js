@@ -125,7 +125,7 @@ function add({ label, items }) {
   const count = options().length;
   const shown = items.slice(0, MOST - count).map((item, number) => option(item, count + number));
   if (!shown.length) return;
-  const group = make("li", "group", "");
+  const group = make("div", "group", "");
   group.ariaLabel = label;
   group.append(...shown);
   list.append(group);
