@@ -50,6 +50,14 @@ _SPEC = ListSpec(
     default_sort="-updated",
     facets={"status": Facet("Status", _STATUSES)},
     dates={"created": "Created"},
+    columns={
+        "name": "Name",
+        "status": "Status",
+        "model": "Model",
+        "messages": "Messages",
+        "updated": "Updated",
+    },
+    shown=("name", "status", "model", "messages", "updated"),
 )
 _NAMES = (
     ("Support triage", "Sorts incoming tickets and drafts the first reply", "active"),
@@ -69,6 +77,15 @@ class _Row:
     model: str
     messages: int
     updated_at: datetime
+
+
+@dataclass(frozen=True)
+class _Event:
+    action: str
+    actor_label: str
+    created_at: datetime
+    before: dict[str, str] | None
+    after: dict[str, str] | None
 
 
 class GalleryForm(FlaskForm):
@@ -195,7 +212,11 @@ def _values() -> dict[str, Any]:
     moments = [
         now - timedelta(**ago) for ago in ({"seconds": 5}, {"minutes": 12}, {"hours": 7}, {"days": 40})
     ]
-    return {"moments": [*moments, now + timedelta(hours=3)]}
+    events = [
+        _Event("agent.change", "ana@example.org", moments[1], {"name": "Triage"}, {"name": "Support triage"}),
+        _Event("agent.create", "ana@example.org", moments[3], None, None),
+    ]
+    return {"moments": [*moments, now + timedelta(hours=3)], "events": events}
 
 
 _SAMPLES = {"forms": _form, "invalid": _invalid_form, "lists": _list, "values": _values}

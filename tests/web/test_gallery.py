@@ -1,11 +1,13 @@
 """Every shared macro in all its states: markup, accessibility, reflow, policy."""
 
+import re
 import threading
 
 import pytest
 from werkzeug.serving import make_server
 
 from app.web.gallery import PAGES
+from tests.architecture.source import TEMPLATES
 from tests.support.browser import NARROWEST, THEMES, WIDE, Watch, axe, overflows, set_appearance
 from tests.support.pages import check_page
 
@@ -25,6 +27,13 @@ def gallery(app):
 @pytest.mark.parametrize("name", WITH_FRAME)
 def test_markup(app, name):
     check_page(app.test_client().get(f"/dev/ui/{name}").text)
+
+
+def test_every_macro_is_shown(app):
+    """Directly, or inside another macro; the words for the status region exist beside a swap only."""
+    texts = [path.read_text("utf-8") for part in ("dev", "ui") for path in (TEMPLATES / part).glob("*.html")]
+    called = set(re.findall(r"(?<!macro )\b(\w+)\(", "".join(texts)))
+    assert set(dir(app.jinja_env.globals["ui"])) - called == {"list_status"}
 
 
 def test_unknown_page_is_absent(app):
