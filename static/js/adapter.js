@@ -143,6 +143,7 @@ on("timeout", ({ detail }) => polls(detail) || report(detail, byId("failure").da
 // Focus: htmx finds the same id again; what it cannot find has a neighbour.
 
 let left;
+let settled;
 
 on("beforeSwap", ({ detail }) => {
   left = detail.target.contains(document.activeElement) ? document.activeElement : undefined;
@@ -156,11 +157,14 @@ function repair(region) {
   (neighbour ?? region).focus({ preventScroll: true });
 }
 
+// Fires for every element that came in, those out of band too.
 on("afterSettle", ({ target, detail }) => {
+  if (settled === detail.xhr) return;
+  settled = detail.xhr;
+  const region = byId(detail.target.id) ?? target;
   byId("failed")?.remove();
-  repair(target);
-  left = undefined;
-  swapped.forEach((act) => act(target, detail.requestConfig.elt));
+  repair(region);
+  swapped.forEach((act) => act(region, detail.requestConfig.elt));
 });
 
 // Back after sign-out: a page kept by the browser shows nothing until it is known to be of this session.

@@ -9,11 +9,11 @@ const NEEDS = {
   "[data-copy]": "./copy.js",
 };
 
-function load(root) {
+function load() {
   for (const [selector, module] of Object.entries(NEEDS)) {
-    if (root.querySelector(selector)) import(module);
+    if (document.querySelector(selector)) import(module);
   }
 }
 
-load(document);
+load();
 onSwap(load);

@@ -48,7 +48,7 @@ class Watch:
     def _console(self, message: ConsoleMessage) -> None:
         if message.type not in {"error", "warning"}:
             return
-        if message.text.startswith(ANSWERED) or message.text.split(" ")[0].endswith(ABORTED):
+        if message.text.startswith(ANSWERED) or message.text.split(",")[0].endswith(ABORTED):
             return
         self.problems.append(f"{message.type}: {message.text} ({message.location.get('url')})")
 

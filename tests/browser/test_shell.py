@@ -1,0 +1,196 @@
+"""The frame around every page: shortcuts, palette, toasts, times, copying, sign-out and Back."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.agents.models import Agent
+from tests.browser.conftest import UNKEPT, let_keep
+from tests.factories import agents
+from tests.factories.rows import rows
+
+pytestmark = pytest.mark.e2e
+
+OPTIONS = "#palette-list [role=option]"
+
+
+def _first(team) -> Agent:
+    return rows(Agent, org_id=team.org.id)[0]
+
+
+def _toast(page: Page, **message) -> None:
+    """Send the page a toast as the server does."""
+    page.evaluate(
+        "(toast) => document.body.dispatchEvent("
+        "new CustomEvent('app:toast', { bubbles: true, detail: { toasts: [toast] } }))",
+        {"level": "success", "text": "Done.", "undo_url": None, **message},
+    )
+
+
+def test_the_palette_opens_at_once_and_returns_the_focus(team, visit):
+    page = visit(team.list, team.owner)
+    page.locator("#sort-name").focus()
+    page.keyboard.press("Control+k")
+    assert page.locator("#palette").evaluate("(dialog) => dialog.open")
+    combobox = page.get_by_role("combobox", name="Search pages and commands")
+    expect(combobox).to_be_focused()
+    chosen = page.locator(f"{OPTIONS}[aria-selected=true]")
+    expect(chosen).to_have_count(1)
+    assert combobox.get_attribute("aria-activedescendant") == chosen.get_attribute("id")
+    expect(page.locator("#palette-count")).to_have_text(re.compile(r"\d+ results"))
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.id") == "sort-name"
+
+
+def test_opening_the_palette_takes_less_than_a_tenth_of_a_second(team, visit):
+    page = visit(team.list, team.owner)
+    taken = page.evaluate(
+        "() => { const start = performance.now(); document.getElementById('palette-button').click();"
+        " document.getElementById('palette').getBoundingClientRect(); return performance.now() - start; }"
+    )
+    assert taken < 100
+
+
+def test_the_palette_goes_where_the_arrows_lead(team, visit):
+    page = visit(f"{team.list}/{_first(team).id}", team.owner)
+    page.keyboard.press("Control+k")
+    page.keyboard.type(">agents")
+    expect(page.locator(OPTIONS)).to_have_text(["Agents"])
+    expect(page.locator("#palette-count")).to_have_text("1 result")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("Agents")
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("group", name="Recent")).to_contain_text("Agent 01")
+    page.keyboard.type(">no such command")
+    expect(page.locator("#palette-count")).to_have_text("Nothing found")
+
+
+def test_the_question_mark_lists_the_keys(team, visit):
+    page = visit(team.list, team.owner)
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_contain_text("Search this list")
+    page.keyboard.press("j")
+    assert page.locator("tr[data-active]").count() == 0
+
+
+@pytest.mark.parametrize("modifier", ["ctrlKey", "altKey", "metaKey", "modifierAltGraph"])
+def test_single_keys_do_nothing_with_a_modifier(team, visit, modifier):
+    page = visit(team.list, team.owner)
+    page.locator("body").dispatch_event("keydown", {"key": "j", modifier: True})
+    assert page.locator("tr[data-active]").count() == 0
+
+
+def test_single_keys_do_nothing_in_fields_and_while_composing(team, visit):
+    page = visit(team.list, team.owner)
+    for field in ("#q", "#filter-model", "#per"):
+        page.locator(field).focus()
+        page.keyboard.press("j")
+    page.locator("body").dispatch_event("keydown", {"key": "j", "isComposing": True})
+    assert page.locator("tr[data-active]").count() == 0
+    page.locator(".table-scroll").focus()
+    page.keyboard.press("j")
+    assert page.locator("tr[data-active]").count() == 1
+
+
+def test_single_keys_can_be_switched_off(team, visit):
+    page = visit(team.list, team.owner)
+    page.locator("#shortcuts").evaluate("(dialog) => dialog.removeAttribute('data-enabled')")
+    page.keyboard.press("j")
+    assert page.locator("tr[data-active]").count() == 0
+    page.keyboard.press("Control+k")
+    expect(page.locator("#palette")).to_be_visible()
+
+
+def test_sequences_lead_to_sections(team, visit):
+    page = visit(f"{team.list}/{_first(team).id}", team.owner)
+    page.keyboard.press("g")
+    page.keyboard.press("a")
+    expect(page.locator("h1")).to_have_text("Agents")
+    page.keyboard.press("/")
+    expect(page.locator("#q")).to_be_focused()
+
+
+def test_toasts_are_announced_stay_and_pause(team, visit):
+    page = visit(team.list, team.owner)
+    page.clock.install()
+    expect(page.locator("#toasts")).to_have_attribute("aria-live", "polite")
+    _toast(page)
+    _toast(page, text="Archived.", undo_url="/undo")
+    toasts = page.locator("#toasts [data-toast]")
+    page.clock.run_for(5900)
+    expect(toasts).to_have_count(2)
+    page.clock.run_for(200)
+    expect(toasts).to_have_text([re.compile("Archived")])
+    toasts.get_by_role("button", name="Undo").focus()
+    page.clock.run_for(20000)
+    expect(toasts).to_have_count(1)
+    page.locator("#q").focus()
+    page.clock.run_for(9900)
+    expect(toasts).to_have_count(1)
+    page.clock.run_for(200)
+    expect(toasts).to_have_count(0)
+
+
+def test_errors_are_alerts_and_dismissing_keeps_the_focus_on_the_page(team, visit):
+    page = visit(team.list, team.owner)
+    _toast(page, level="error", text="It broke.")
+    toast = page.get_by_role("alert").filter(has_text="It broke.")
+    toast.get_by_role("button", name="Dismiss").focus()
+    page.keyboard.press("Enter")
+    expect(toast).to_have_count(0)
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_times_are_in_the_zone_of_the_browser_and_stay_true(team, visit):
+    changed = datetime.now(UTC) - timedelta(minutes=58)
+    agents.agent(team.org, name="Timed", updated_at=changed)
+    page = visit(f"{team.list}?q=Timed", team.owner, timezone_id="Asia/Tokyo")
+    assert {"time_zone": "Asia/Tokyo"}.items() <= {
+        cookie["name"]: cookie["value"] for cookie in page.context.cookies()
+    }.items()
+    page.clock.install()
+    page.reload()
+    shown = page.get_by_role("row").filter(has_text="Timed").locator("time")
+    expect(shown).to_have_text("58 min ago")
+    expect(shown).to_have_attribute("title", re.compile("JST$"))
+    assert shown.get_attribute("datetime").endswith("Z")
+    page.clock.run_for(3 * 60_000)
+    expect(shown).to_have_text("1 h ago")
+    page.clock.run_for(23 * 60 * 60_000)
+    expect(shown).to_have_text(re.compile(r"^\d+ \w{3} \d{4}$"))
+
+
+def test_a_value_is_copied_and_it_is_said(team, visit):
+    page = visit(
+        f"{team.list}/{_first(team).id}", team.owner, permissions=["clipboard-read", "clipboard-write"]
+    )
+    page.locator("[data-copy]").first.click()
+    expect(page.locator("#status")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == f"agt_{_first(team).id}"
+
+
+def test_without_a_clipboard_the_value_is_selected(team, visit):
+    page = visit(f"{team.list}/{_first(team).id}", team.owner)
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    page.locator("[data-copy]").first.click()
+    expect(page.locator("#status")).to_have_text("Press Ctrl C to copy")
+    assert page.evaluate("getSelection().toString()") == f"agt_{_first(team).id}"
+
+
+def test_back_after_sign_out_shows_nothing(team, visit, caching_browser):
+    page = visit("/sign-in", team.owner, caching_browser, expected=UNKEPT)
+    let_keep(page)
+    page.goto(team.list)
+    page.evaluate(
+        "addEventListener('pageshow', ({ persisted }) => {"
+        " sessionStorage.back = `${persisted} ${document.documentElement.style.visibility}`; })"
+    )
+    page.locator("#account-button").click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.locator("h1")).to_have_text("Sign in")
+    page.go_back(wait_until="commit")
+    page.wait_for_url(re.compile("next="), wait_until="commit")
+    assert page.evaluate("sessionStorage.back") == "true hidden"
