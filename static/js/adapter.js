@@ -1,6 +1,5 @@
 // What htmx does, told to the visitor and to the other modules; no other module names its events.
-// Reads: meta csrf-token; #status, #progress, #toasts; templates #toast-good, #toast-bad, and #failure with data-offline,
-// data-slow, data-failed and a [data-retry] button; body[data-epoch].
+// Reads: meta csrf-token, body[data-epoch], #status, #progress, #toasts, templates #toast-good, #toast-bad, #failure.
 
 const BAR_AFTER = 300;
 const SHORT = 6000;
@@ -14,7 +13,7 @@ const on = (name, act) => document.addEventListener(`htmx:${name}`, act);
 
 let announcement;
 
-/** Has a screen reader say `text`; the only writer of the status region. The last of several wins. */
+/** Has `text` said; the only writer of the status region. */
 export function say(text) {
   const status = byId("status");
   status.textContent = "";
@@ -137,8 +136,9 @@ on("beforeOnLoad", (event) => {
   report(detail, text, xhr.status === 429 || xhr.status >= 500);
 });
 
-on("sendError", ({ detail }) => polls(detail) || report(detail, byId("failure").dataset.offline, true));
-on("timeout", ({ detail }) => polls(detail) || report(detail, byId("failure").dataset.slow, true));
+for (const [name, words] of [["sendError", "offline"], ["timeout", "slow"]]) {
+  on(name, ({ detail }) => polls(detail) || report(detail, byId("failure").dataset[words], true));
+}
 
 // Focus: htmx finds the same id again; what it cannot find has a neighbour.
 
@@ -150,8 +150,7 @@ on("beforeSwap", ({ detail }) => {
 });
 
 function repair(region) {
-  const lost = document.activeElement === null || document.activeElement === document.body;
-  if (!left || !lost) return;
+  if (!left || ![null, document.body].includes(document.activeElement)) return;
   const neighbour = left.closest(".chips") && byId("chips-clear");
   if (!neighbour) region.tabIndex = -1;
   (neighbour ?? region).focus({ preventScroll: true });
@@ -167,7 +166,7 @@ on("afterSettle", ({ target, detail }) => {
   swapped.forEach((act) => act(region, detail.requestConfig.elt));
 });
 
-// Back after sign-out: a page kept by the browser shows nothing until it is known to be of this session.
+// Back after sign-out: a kept page stays hidden until it is known to be of this session.
 
 const epoch = () => document.cookie.match(/(?:^|; )session_epoch=([^;]*)/)?.[1] ?? "";
 const veil = (value) => { document.documentElement.style.visibility = value; };

@@ -1,6 +1,6 @@
-// Forms: the warning about unsaved work, one submission at a time, counters, revealed passwords, Ctrl S and Ctrl Enter.
-// Reads: form[data-form], form[data-dirty] (came back with errors), body[data-public] (no warning); button[data-save],
-// button[data-busy] (words while sending); [data-counter] (id of the field) with data-left, data-over; [data-reveal] (id) with data-show, data-hide.
+// Forms: the warning about unsaved work, one submission at a time, counters, passwords, Ctrl S and Ctrl Enter.
+// Reads: form[data-form], form[data-dirty] (came back with errors), body[data-public] (no warning), button[data-save],
+// button[data-busy] (words while sending), [data-counter] and [data-reveal] (ids of fields).
 import { onEnd, onSwap } from "./adapter.js";
 
 const STUCK = 10000;

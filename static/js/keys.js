@@ -1,5 +1,5 @@
 // Shortcuts and the palette. Reads: [data-key] (clicked by its key; "g a" is a sequence), [data-opens] (a dialog's id),
-// #shortcuts[data-enabled] (absent: no single keys), [data-commands] (words of a group of links; data-command: of a link),
+// #shortcuts[data-enabled] (else no single keys), [data-commands] (words of a group of links, data-command: of one),
 // body[data-palette-url]: GET ?q= answers {"groups": [{"label", "items": [{"text", "note", "url"}]}]}.
 
 const SEQUENCE = 1500;

@@ -1,5 +1,5 @@
-// Keeps relative times true and tells the server the browser's zone.
-// Writes: cookie time_zone. Reads: time[data-ago][datetime][title]; template #ago (data-now, data-soon, data-past, data-future, data-minutes, data-hours).
+// Keeps relative times true and tells the server the browser's zone (cookie time_zone).
+// Reads: time[data-ago] with datetime and title; template #ago with the words.
 
 const MINUTE = 60000;
 const DAY = 24 * 60;
@@ -10,7 +10,8 @@ function words(time, now) {
   const minutes = Math.floor(Math.abs(distance) / MINUTE);
   if (minutes >= DAY) return time.title.split(",")[0];
   if (minutes < 1) return distance <= 0 ? form.now : form.soon;
-  const amount = minutes < 60 ? form.minutes.replace("{n}", minutes) : form.hours.replace("{n}", Math.floor(minutes / 60));
+  const hours = Math.floor(minutes / 60);
+  const amount = hours ? form.hours.replace("{n}", hours) : form.minutes.replace("{n}", minutes);
   return (distance <= 0 ? form.past : form.future).replace("{amount}", amount);
 }
 

@@ -27,18 +27,30 @@ def home(site):
     return tenant
 
 
+def listing(home) -> str:
+    """Return the address of the organisation's agents."""
+    return f"/o/{home.org.slug}/agents"
+
+
 @pytest.fixture
 def open_as(site, browser):
-    """A function that opens a page of the product in a fresh, watched profile of a person."""
+    """A function that opens a page of the product in a fresh, watched profile of a person, or of nobody.
+
+    Complaints with one of the words in `expected` are part of the test.
+    """
     contexts = []
 
-    def make(user, path, *, using=browser, **options):
-        context = using.new_context(base_url=site.url, viewport={"width": 1280, "height": 900}, **options)
-        contexts.append((context, Watch(context)))
-        context.add_cookies([{"name": "session", "value": auth.sign_in_token(user), "url": site.url}])
+    def make(user, path, *, using=browser, expected=(), **options):
+        context = using.new_context(
+            **{"base_url": site.url, "viewport": {"width": 1280, "height": 900}, **options}
+        )
+        contexts.append((context, Watch(context, expected)))
+        if user:
+            context.add_cookies([{"name": "session", "value": auth.sign_in_token(user), "url": site.url}])
         page = context.new_page()
         page.set_default_timeout(10_000)
         page.goto(path)
+        page.wait_for_load_state("networkidle")
         return page
 
     yield make

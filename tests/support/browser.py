@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Route
 
 from tests.support import programs
 
@@ -20,6 +20,8 @@ SETTLE = """async () => {
     await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
     document.getAnimations().forEach((animation) => animation.finish());
 }"""
+# Chromium reports the transition that a page restored for Back has no use for.
+UNKEPT = ("ViewTransition opt-in disabled",)
 BACK_FORWARD_CACHE_OFF = "--disable-back-forward-cache"
 
 
@@ -38,10 +40,14 @@ def chromium(playwright: Playwright, *, back_forward_cache: bool = False) -> Ite
 
 
 class Watch:
-    """Collects what a page complains about: console errors, policy violations, uncaught errors."""
+    """Collects what a page complains about: console errors, policy violations, uncaught errors.
 
-    def __init__(self, context: BrowserContext) -> None:
+    Complaints with one of the words in `expected` are left out.
+    """
+
+    def __init__(self, context: BrowserContext, expected: Sequence[str] = ()) -> None:
         self.problems: list[str] = []
+        self.expected = expected
         context.on("console", self._console)
         context.on("weberror", lambda error: self.problems.append(f"uncaught: {error.error}"))
 
@@ -54,7 +60,8 @@ class Watch:
 
     def check(self) -> None:
         """Fail when anything was collected."""
-        assert not self.problems, "\n".join(self.problems)
+        left = [line for line in self.problems if not any(word in line for word in self.expected)]
+        assert not left, "\n".join(left)
 
 
 def axe(page: Page, exclude: Sequence[str] = ()) -> list[str]:
@@ -91,3 +98,16 @@ def screenshots(page: Page, folder: Path, name: str) -> None:
         for theme in THEMES:
             set_appearance(page, width, theme)
             page.screenshot(path=folder / f"{name}-{width}-{theme}.png", full_page=True)
+
+
+def let_keep(page: Page) -> None:
+    """Take `no-store` from the documents, so that Chromium keeps pages for Back even over plain HTTP."""
+
+    def answer(route: Route) -> None:
+        if route.request.resource_type != "document":
+            return route.fallback()
+        response = route.fetch(max_redirects=0)
+        headers = {name: value for name, value in response.headers.items() if name != "cache-control"}
+        return route.fulfill(response=response, headers=headers)
+
+    page.route("**/*", answer)

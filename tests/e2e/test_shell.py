@@ -6,18 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.agents.models import Agent
-from tests.browser.conftest import UNKEPT, let_keep
+from tests.e2e.conftest import listing
 from tests.factories import agents
-from tests.factories.rows import rows
+from tests.support.browser import UNKEPT, let_keep
 
 pytestmark = pytest.mark.e2e
 
 OPTIONS = "#palette-list [role=option]"
-
-
-def _first(team) -> Agent:
-    return rows(Agent, org_id=team.org.id)[0]
 
 
 def _toast(page: Page, **message) -> None:
@@ -29,23 +24,8 @@ def _toast(page: Page, **message) -> None:
     )
 
 
-def test_the_palette_opens_at_once_and_returns_the_focus(team, visit):
-    page = visit(team.list, team.owner)
-    page.locator("#sort-name").focus()
-    page.keyboard.press("Control+k")
-    assert page.locator("#palette").evaluate("(dialog) => dialog.open")
-    combobox = page.get_by_role("combobox", name="Search pages and commands")
-    expect(combobox).to_be_focused()
-    chosen = page.locator(f"{OPTIONS}[aria-selected=true]")
-    expect(chosen).to_have_count(1)
-    assert combobox.get_attribute("aria-activedescendant") == chosen.get_attribute("id")
-    expect(page.locator("#palette-count")).to_have_text(re.compile(r"\d+ results"))
-    page.keyboard.press("Escape")
-    assert page.evaluate("document.activeElement.id") == "sort-name"
-
-
-def test_opening_the_palette_takes_less_than_a_tenth_of_a_second(team, visit):
-    page = visit(team.list, team.owner)
+def test_opening_the_palette_takes_less_than_a_tenth_of_a_second(home, open_as):
+    page = open_as(home.owner, listing(home))
     taken = page.evaluate(
         "() => { const start = performance.now(); document.getElementById('palette-button').click();"
         " document.getElementById('palette').getBoundingClientRect(); return performance.now() - start; }"
@@ -53,8 +33,8 @@ def test_opening_the_palette_takes_less_than_a_tenth_of_a_second(team, visit):
     assert taken < 100
 
 
-def test_the_palette_goes_where_the_arrows_lead(team, visit):
-    page = visit(f"{team.list}/{_first(team).id}", team.owner)
+def test_the_palette_goes_where_the_arrows_lead(home, open_as):
+    page = open_as(home.owner, f"{listing(home)}/{home.agent.id}")
     page.keyboard.press("Control+k")
     page.keyboard.type(">agents")
     expect(page.locator(OPTIONS)).to_have_text(["Agents"])
@@ -63,40 +43,21 @@ def test_the_palette_goes_where_the_arrows_lead(team, visit):
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text("Agents")
     page.keyboard.press("Control+k")
-    expect(page.get_by_role("group", name="Recent")).to_contain_text("Agent 01")
+    expect(page.get_by_role("group", name="Recent")).to_contain_text(home.agent.name)
     page.keyboard.type(">no such command")
     expect(page.locator("#palette-count")).to_have_text("Nothing found")
 
 
-def test_the_question_mark_lists_the_keys(team, visit):
-    page = visit(team.list, team.owner)
+def test_the_question_mark_lists_the_keys(home, open_as):
+    page = open_as(home.owner, listing(home))
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_contain_text("Search this list")
     page.keyboard.press("j")
     assert page.locator("tr[data-active]").count() == 0
 
 
-@pytest.mark.parametrize("modifier", ["ctrlKey", "altKey", "metaKey", "modifierAltGraph"])
-def test_single_keys_do_nothing_with_a_modifier(team, visit, modifier):
-    page = visit(team.list, team.owner)
-    page.locator("body").dispatch_event("keydown", {"key": "j", modifier: True})
-    assert page.locator("tr[data-active]").count() == 0
-
-
-def test_single_keys_do_nothing_in_fields_and_while_composing(team, visit):
-    page = visit(team.list, team.owner)
-    for field in ("#q", "#filter-model", "#per"):
-        page.locator(field).focus()
-        page.keyboard.press("j")
-    page.locator("body").dispatch_event("keydown", {"key": "j", "isComposing": True})
-    assert page.locator("tr[data-active]").count() == 0
-    page.locator(".table-scroll").focus()
-    page.keyboard.press("j")
-    assert page.locator("tr[data-active]").count() == 1
-
-
-def test_single_keys_can_be_switched_off(team, visit):
-    page = visit(team.list, team.owner)
+def test_single_keys_can_be_switched_off(home, open_as):
+    page = open_as(home.owner, listing(home))
     page.locator("#shortcuts").evaluate("(dialog) => dialog.removeAttribute('data-enabled')")
     page.keyboard.press("j")
     assert page.locator("tr[data-active]").count() == 0
@@ -104,17 +65,18 @@ def test_single_keys_can_be_switched_off(team, visit):
     expect(page.locator("#palette")).to_be_visible()
 
 
-def test_sequences_lead_to_sections(team, visit):
-    page = visit(f"{team.list}/{_first(team).id}", team.owner)
+def test_sequences_lead_to_sections(home, open_as):
+    page = open_as(home.owner, f"{listing(home)}/{home.agent.id}")
     page.keyboard.press("g")
     page.keyboard.press("a")
     expect(page.locator("h1")).to_have_text("Agents")
+    page.wait_for_load_state("networkidle")
     page.keyboard.press("/")
     expect(page.locator("#q")).to_be_focused()
 
 
-def test_toasts_are_announced_stay_and_pause(team, visit):
-    page = visit(team.list, team.owner)
+def test_toasts_are_announced_stay_and_pause(home, open_as):
+    page = open_as(home.owner, listing(home))
     page.clock.install()
     expect(page.locator("#toasts")).to_have_attribute("aria-live", "polite")
     _toast(page)
@@ -134,8 +96,8 @@ def test_toasts_are_announced_stay_and_pause(team, visit):
     expect(toasts).to_have_count(0)
 
 
-def test_errors_are_alerts_and_dismissing_keeps_the_focus_on_the_page(team, visit):
-    page = visit(team.list, team.owner)
+def test_errors_are_alerts_and_dismissing_keeps_the_focus_on_the_page(home, open_as):
+    page = open_as(home.owner, listing(home))
     _toast(page, level="error", text="It broke.")
     toast = page.get_by_role("alert").filter(has_text="It broke.")
     toast.get_by_role("button", name="Dismiss").focus()
@@ -144,10 +106,10 @@ def test_errors_are_alerts_and_dismissing_keeps_the_focus_on_the_page(team, visi
     assert page.evaluate("document.activeElement.id") == "main"
 
 
-def test_times_are_in_the_zone_of_the_browser_and_stay_true(team, visit):
+def test_times_are_in_the_zone_of_the_browser_and_stay_true(home, open_as):
     changed = datetime.now(UTC) - timedelta(minutes=58)
-    agents.agent(team.org, name="Timed", updated_at=changed)
-    page = visit(f"{team.list}?q=Timed", team.owner, timezone_id="Asia/Tokyo")
+    agents.agent(home.org, name="Timed", updated_at=changed)
+    page = open_as(home.owner, f"{listing(home)}?q=Timed", timezone_id="Asia/Tokyo")
     assert {"time_zone": "Asia/Tokyo"}.items() <= {
         cookie["name"]: cookie["value"] for cookie in page.context.cookies()
     }.items()
@@ -163,27 +125,27 @@ def test_times_are_in_the_zone_of_the_browser_and_stay_true(team, visit):
     expect(shown).to_have_text(re.compile(r"^\d+ \w{3} \d{4}$"))
 
 
-def test_a_value_is_copied_and_it_is_said(team, visit):
-    page = visit(
-        f"{team.list}/{_first(team).id}", team.owner, permissions=["clipboard-read", "clipboard-write"]
+def test_a_value_is_copied_and_it_is_said(home, open_as):
+    page = open_as(
+        home.owner, f"{listing(home)}/{home.agent.id}", permissions=["clipboard-read", "clipboard-write"]
     )
     page.locator("[data-copy]").first.click()
     expect(page.locator("#status")).to_have_text("Copied")
-    assert page.evaluate("navigator.clipboard.readText()") == f"agt_{_first(team).id}"
+    assert page.evaluate("navigator.clipboard.readText()") == f"agt_{home.agent.id}"
 
 
-def test_without_a_clipboard_the_value_is_selected(team, visit):
-    page = visit(f"{team.list}/{_first(team).id}", team.owner)
+def test_without_a_clipboard_the_value_is_selected(home, open_as):
+    page = open_as(home.owner, f"{listing(home)}/{home.agent.id}")
     page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
     page.locator("[data-copy]").first.click()
     expect(page.locator("#status")).to_have_text("Press Ctrl C to copy")
-    assert page.evaluate("getSelection().toString()") == f"agt_{_first(team).id}"
+    assert page.evaluate("getSelection().toString()") == f"agt_{home.agent.id}"
 
 
-def test_back_after_sign_out_shows_nothing(team, visit, caching_browser):
-    page = visit("/sign-in", team.owner, caching_browser, expected=UNKEPT)
+def test_back_after_sign_out_shows_nothing(home, open_as, caching_browser):
+    page = open_as(home.owner, "/sign-in", using=caching_browser, expected=UNKEPT)
     let_keep(page)
-    page.goto(team.list)
+    page.goto(listing(home))
     page.evaluate(
         "addEventListener('pageshow', ({ persisted }) => {"
         " sessionStorage.back = `${persisted} ${document.documentElement.style.visibility}`; })"
