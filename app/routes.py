@@ -3,8 +3,8 @@
 from flask import Flask
 
 from app.agents.views import agents, changes, files, search
-from app.auth.views import credentials, email_changes, profile, resets, sessions, sign_in
-from app.orgs.views import home, invitations, joining, members, orgs, settings, setup
+from app.auth.views import credentials, email_changes, external, profile, resets, sessions, sign_in
+from app.orgs.views import home, invitations, joining, members, orgs, settings, setup, sign_up
 from app.web import gallery, health
 
 
@@ -18,6 +18,8 @@ def register(app: Flask) -> None:
     app.register_blueprint(credentials.bp)
     app.register_blueprint(credentials.confirm)
     app.register_blueprint(sessions.bp)
+    app.register_blueprint(external.bp)
+    app.register_blueprint(external.identities)
     app.register_blueprint(setup.bp)
     app.register_blueprint(home.bp)
     app.register_blueprint(orgs.bp)
@@ -25,6 +27,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(members.bp)
     app.register_blueprint(invitations.bp)
     app.register_blueprint(joining.bp)
+    app.register_blueprint(sign_up.bp)
     app.register_blueprint(agents.bp)
     app.register_blueprint(changes.bp)
     app.register_blueprint(files.bp)

@@ -156,7 +156,7 @@ def _exchange(url: str, form: dict[str, str]) -> dict[str, Any]:
     answer = _answer(
         Call("oauth", url, "POST", headers={"Accept": "application/json"}, form=form, redirects=0)
     )
-    found = answer.json() if answer.status == 200 else None
+    found = _decoded(answer) if answer.status == 200 else None
     if not isinstance(found, dict) or not isinstance(found.get("access_token"), str):
         raise ProviderRefused("The provider refused this sign-in. Start again.")
     return found
@@ -170,6 +170,10 @@ def _json(call: Call) -> Any:
     answer = _answer(call)
     if answer.status != 200:
         raise ProviderRefused("The provider refused this sign-in. Start again.")
+    return _decoded(answer)
+
+
+def _decoded(answer: Answer) -> Any:
     try:
         return answer.json()
     except OutboundFailed as error:

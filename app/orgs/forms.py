@@ -58,11 +58,16 @@ def org_name_field() -> StringField:
     return name_field("Organisation name", 120, missing="Enter a name for the organisation.")
 
 
-class PersonForm(FlaskForm):
+class NamesForm(FlaskForm):
     """Who a new account is."""
 
     first_name = name_field("First name", 255, missing="Enter your first name.")
     last_name = optional_field("Last name", 255)
+
+
+class PersonForm(NamesForm):
+    """Who a new account is, and its password."""
+
     password = new_password_field()
 
 

@@ -90,8 +90,8 @@ class OAuthProvider:
         app = Flask("oauth_provider")
         rules = {
             "/github/login/oauth/authorize": self._authorize,
-            "/github/user": self._github_user,
-            "/github/user/emails": self._github_emails,
+            "/github/api/v3/user": self._github_user,
+            "/github/api/v3/user/emails": self._github_emails,
             "/google/.well-known/openid-configuration": self._discovery,
             "/google/authorize": self._authorize,
             "/google/userinfo": self._userinfo,

@@ -5,7 +5,9 @@ from flask import Blueprint, Response, request, url_for
 from app.auth.access import drop_session, is_known_device, keep_session
 from app.auth.forms import SignInForm
 from app.auth.models import User
+from app.auth.providers import configured
 from app.auth.services.devices import device_name
+from app.auth.services.external import claim
 from app.auth.services.sign_in import (
     WrongCredentials,
     end_session,
@@ -17,10 +19,12 @@ from app.auth.services.throttle import TooManyAttempts
 from app.db.session import transaction
 from app.web.access import public, signed_in
 from app.web.identity import current_visitor
+from app.web.links import drop_token, kept_token
 from app.web.render import leave, render
 from app.web.security import safe_next, session_token
 
 bp = Blueprint("auth", __name__)
+HELD = "identity"
 WRONG = "The e-mail address or the password is not right."
 
 
@@ -66,12 +70,14 @@ def admit(user: User, next_path: str) -> Response:
     """Begin a session of a person who has proved who they are, in a browser that leaves for `next_path`."""
     with transaction():
         token = start_session(user)
+        claim(kept_token(HELD), user)
         if not is_known_device(user.id):
             notify_new_device(user, device_name(request.user_agent.string))
+    drop_token(HELD)
     response = leave(next_path)
     keep_session(response, token, user.id)
     return response
 
 
 def _page(form: SignInForm, next_path: str, status: int = 200) -> Response:
-    return render("auth/sign_in.html", status=status, form=form, next_path=next_path)
+    return render("auth/sign_in.html", status=status, form=form, next_path=next_path, providers=configured())

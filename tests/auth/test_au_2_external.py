@@ -1,0 +1,208 @@
+"""Signing in with GitHub and Google, against a provider that speaks their protocols."""
+
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from app.auth.models import OAuthFlow, SignInSession, User
+from app.config import OAuthClient
+from app.orgs.models import OrgMember
+from tests.factories import auth, orgs
+from tests.factories.auth import PASSWORD
+from tests.factories.rows import rows
+from tests.support.oauth_provider import OAuthProvider
+
+
+@pytest.fixture
+def provider(app, connection):
+    before = app.extensions["settings"]
+    with OAuthProvider() as running:
+        client = OAuthClient(running.client_id, running.client_secret, running.github)
+        app.extensions["settings"] = replace(
+            before,
+            github=client,
+            google=replace(client, base_url=running.google),
+            open_registration=True,
+            outbound_allow=frozenset({("oauth", "127.0.0.1", urlsplit(running.url).port)}),
+        )
+        auth.user()
+        yield running
+    app.extensions["settings"] = before
+
+
+@pytest.fixture(params=["github", "google"])
+def word(request):
+    return request.param
+
+
+def leave_for(client, word: str, **data: str) -> str:
+    """Begin a sign-in; where the provider sends the browser back to."""
+    answer = client.submit(f"/sign-in/{word}", data)
+    assert answer.status_code == 303
+    back = httpx.get(answer.location, follow_redirects=False).headers["location"]
+    return back[back.index("/sign-in/") :]
+
+
+def come_back(client, word: str, **data: str):
+    return client.get(leave_for(client, word, **data))
+
+
+def identity(word: str) -> dict[str, str]:
+    return {f"{word}_id": "1001", "provider": word.upper(), "password": None}
+
+
+def test_the_sign_in_page_offers_what_is_configured(client, provider):
+    page = client.page("/sign-in")
+    assert {form["action"] for form in page.select("form.provider")} == {"/sign-in/github", "/sign-in/google"}
+    policy = client.get("/sign-in").headers["Content-Security-Policy"]
+    assert f"form-action 'self' {provider.url}" in policy
+
+
+def test_a_known_identity_signs_in_and_goes_on(client, provider, word):
+    user = auth.user(**identity(word))
+    answer = come_back(client, word, next="/me")
+    assert (answer.status_code, answer.location) == (303, "/me")
+    assert [session.user_id for session in rows(SignInSession)] == [user.id]
+    assert client.page("/me")
+    assert rows(OAuthFlow) == []
+
+
+def test_au_2_a_callback_without_foreign_or_replayed_state(client, new_client, provider, word):
+    auth.user(**identity(word))
+    assert client.get(f"/sign-in/{word}/callback?code=x").status_code == 400
+    back = leave_for(client, word)
+    assert new_client().get(back).status_code == 400
+    altered = back.replace("state=", "state=A")
+    assert client.get(altered).status_code == 400
+    back = leave_for(client, word)
+    assert client.get(back).status_code == 303
+    client.delete_cookie("session")
+    assert client.get(back).status_code == 400
+    assert len(rows(SignInSession)) == 1
+
+
+def test_au_2_b_an_unverified_address_opens_nothing(client, provider, word):
+    owner = auth.user(email="ana@example.org")
+    provider.becomes(email_verified=False)
+    answer = come_back(client, word)
+    assert (answer.status_code, answer.location) == (303, "/sign-in")
+    assert rows(SignInSession) == []
+    assert [user.email for user in rows(User) if user.github_id or user.google_id] == []
+    assert owner.password is not None
+
+
+def test_au_2_b_a_verified_address_is_linked_after_the_password_only(client, provider, word):
+    owner = auth.user(email="ana@example.org")
+    answer = come_back(client, word)
+    assert (answer.status_code, answer.location) == (303, "/sign-in?next=/")
+    assert rows(SignInSession) == []
+    assert client.submit("/sign-in", {"email": owner.email, "password": PASSWORD}).status_code == 303
+    linked = next(user for user in rows(User) if user.id == owner.id)
+    assert (linked.github_id or linked.google_id) == "1001"
+
+
+def test_a_password_of_another_address_links_nothing(client, provider, word):
+    auth.user(email="ana@example.org")
+    other = auth.user()
+    come_back(client, word)
+    assert client.submit("/sign-in", {"email": other.email, "password": PASSWORD}).status_code == 303
+    assert not [user for user in rows(User) if user.github_id or user.google_id]
+
+
+def test_au_2_c_the_same_subject_elsewhere_is_another_account(client, provider):
+    auth.user(**identity("github"))
+    provider.becomes(email="new@example.org")
+    answer = come_back(client, "google")
+    assert (answer.status_code, answer.location) == (303, "/sign-up")
+    assert rows(SignInSession) == []
+
+
+def test_a_new_identity_signs_up(client, provider, word):
+    provider.becomes(email="new@example.org")
+    assert come_back(client, word).location == "/sign-up"
+    page = client.page("/sign-up")
+    assert page.find(attrs={"name": "first_name"})["value"] == "Ana"
+    assert client.submit("/sign-up", {"first_name": "Ana", "email": "other@example.org"}).status_code == 303
+    made = next(user for user in rows(User) if user.email == "new@example.org")
+    assert (made.provider, made.password) == (word.upper(), None)
+    assert rows(OAuthFlow) == []
+    assert client.page("/me")
+
+
+def test_without_open_registration_a_new_identity_needs_an_invitation(app, client, provider, word):
+    app.extensions["settings"] = replace(app.extensions["settings"], open_registration=False)
+    provider.becomes(email="new@example.org")
+    come_back(client, word)
+    assert client.get("/sign-up").status_code == 403
+    assert client.submit("/sign-up", {"first_name": "Ana"}).status_code == 403
+    assert "new@example.org" not in {user.email for user in rows(User)}
+
+
+def test_a_refusal_at_the_provider_is_said(client, provider, word):
+    provider.refuse = True
+    answer = come_back(client, word)
+    assert answer.location == "/sign-in"
+    assert "did not confirm who you are" in client.get("/sign-in").text
+
+
+def test_a_disabled_account_stays_closed(client, provider, word):
+    from_there = {**identity(word), "email": "ana@example.org"}
+    auth.user(disabled_at="2026-01-01T00:00:00Z", **from_there)
+    come_back(client, word)
+    assert rows(SignInSession) == []
+
+
+def test_a_statement_for_another_sign_in_is_refused(client, provider, monkeypatch):
+    auth.user(**identity("google"))
+    real = provider.id_token
+    provider.id_token = lambda grant: real(replace(grant, nonce="of another browser"))
+    assert come_back(client, "google").location == "/sign-in"
+    provider.id_token = lambda grant: real(replace(grant, client_id="another client"))
+    assert come_back(client, "google").location == "/sign-in"
+    assert rows(SignInSession) == []
+
+
+def test_linking_and_removing(client, provider, word):
+    user = auth.user()
+    client.sign_in(user)
+    assert client.page("/me/sign-in-methods")
+    answer = client.submit(f"/me/sign-in-methods/{word}")
+    back = httpx.get(answer.location).headers["location"]
+    assert client.get(back[back.index("/sign-in/") :]).location == "/me/sign-in-methods"
+    assert getattr(next(u for u in rows(User) if u.id == user.id), f"{word}_id") == "1001"
+    assert client.submit(f"/me/sign-in-methods/{word}/remove").status_code == 303
+    assert getattr(next(u for u in rows(User) if u.id == user.id), f"{word}_id") is None
+
+
+def test_an_identity_in_use_is_not_linked_twice(client, provider, word):
+    auth.user(**identity(word))
+    client.sign_in(auth.user())
+    answer = client.submit(f"/me/sign-in-methods/{word}")
+    back = httpx.get(answer.location).headers["location"]
+    assert client.get(back[back.index("/sign-in/") :]).status_code == 409
+
+
+def test_the_last_way_in_stays(client, provider, word):
+    client.sign_in(auth.user(**identity(word)))
+    assert client.submit(f"/me/sign-in-methods/{word}/remove").status_code == 409
+
+
+def test_unknown_and_unconfigured_providers_do_not_exist(client, connection):
+    auth.user()
+    assert client.submit("/sign-in/github").status_code == 404
+    assert client.submit("/sign-in/gitlab").status_code == 404
+
+
+def test_an_invited_address_joins_with_its_identity(app, client, provider, word):
+    app.extensions["settings"] = replace(app.extensions["settings"], open_registration=False)
+    provider.becomes(email="new@example.org")
+    org = orgs.org()
+    owner = orgs.member(org, role="owner")
+    _, token = orgs.invitation(org, email="new@example.org", role="viewer", invited_by=owner.id)
+    assert client.get(f"/invitations/{token}").status_code == 302
+    assert come_back(client, word).location == "/sign-up"
+    assert client.submit("/sign-up", {"first_name": "Ana"}).status_code == 303
+    made = next(user for user in rows(User) if user.email == "new@example.org")
+    assert [(m.org_id, m.role) for m in rows(OrgMember) if m.user_id == made.id] == [(org.id, "viewer")]
