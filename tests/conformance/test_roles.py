@@ -15,11 +15,14 @@ VISITORS = ("anonymous", "stranger", "operator", "viewer", "member", "admin", "o
 ORG_ROLES = ("viewer", "member", "admin", "owner")
 # These end the session they are allowed to.
 LEAVING = {"auth.sign_out"}
-# These look further than the right: a thing that is not one's own, a card for what the role may not do.
+# These look further than the right: a thing that is not one's own, a card for what the role may not do,
+# a provider that is not set up.
 FURTHER = {
     "agent_changes.take_back": "missing",
     "home.dismiss": "forbidden",
     "sessions.revoke": "missing",
+    "identities.connect": "missing",
+    "identities.disconnect": "missing",
 }
 
 

@@ -34,25 +34,25 @@ _PATHS = {"github": GITHUB, "google": GOOGLE}
 _BROWSER = "oauth_browser"
 
 
-@bp.post("/<word>")
+@bp.post("/<any(github, google):provider>")
 @public
-def create(word: str) -> Response:
+def create(provider: str) -> Response:
     """Send the browser to the provider."""
-    return _depart(word, safe_next(request.form.get("next")))
+    return _depart(provider, safe_next(request.form.get("next")))
 
 
-@bp.get("/<word>/callback")
+@bp.get("/<any(github, google):provider>/callback")
 @public
-def callback(word: str) -> Response:
+def callback(provider: str) -> Response:
     """Where the provider sends the browser back."""
-    provider, browser = _provider(word), session.pop(_BROWSER, "")
+    name, browser = _provider(provider), session.pop(_BROWSER, "")
     state, code = request.args.get("state", ""), request.args.get("code", "")
     if not browser or not state:
         raise Refusal(400, _STRANGE)
     if not code:
-        return _not_identified(f"{LABELS[provider]} did not confirm who you are.")
+        return _not_identified(f"{LABELS[name]} did not confirm who you are.")
     try:
-        found = finish(provider, _return_address(word), browser, state, code)
+        found = finish(name, _return_address(provider), browser, state, code)
     except UnknownRoundTrip:
         raise Refusal(400, _STRANGE) from None
     except ProviderRefused as refusal:
@@ -76,23 +76,23 @@ def index() -> Response:
     )
 
 
-@identities.post("/<word>")
+@identities.post("/<any(github, google):provider>")
 @signed_in
 @recent_password
-def connect(word: str) -> Response:
+def connect(provider: str) -> Response:
     """Begin to link a provider."""
-    return _depart(word, url_for(".index"), link=True)
+    return _depart(provider, url_for(".index"), link=True)
 
 
-@identities.post("/<word>/remove")
+@identities.post("/<any(github, google):provider>/remove")
 @signed_in
 @recent_password
-def disconnect(word: str) -> Response:
+def disconnect(provider: str) -> Response:
     """Take a provider away."""
-    provider = _provider(word)
+    name = _provider(provider)
     with transaction():
-        unlink(require_visitor().id, provider)
-    toast(f"{LABELS[provider]} no longer opens your account.")
+        unlink(require_visitor().id, name)
+    toast(f"{LABELS[name]} no longer opens your account.")
     return leave(url_for(".index"))
 
 
@@ -100,14 +100,14 @@ _STRANGE = "This answer does not belong to a sign-in that was begun in this brow
 
 
 def _provider(word: str) -> str:
-    provider = _PATHS.get(word)
-    if provider is None or provider not in configured():
+    provider = _PATHS[word]
+    if provider not in configured():
         raise NotFound
     return provider
 
 
 def _return_address(word: str) -> str:
-    return f"{settings().base_url}{url_for('external.callback', word=word)}"
+    return f"{settings().base_url}{url_for('external.callback', provider=word)}"
 
 
 def _depart(word: str, next_path: str, *, link: bool = False) -> Response:

@@ -15,6 +15,7 @@ from app.orgs.services.sign_up import may_sign_up, sign_up
 from app.orgs.views.joining import LINK
 from app.web.access import public
 from app.web.errors import Refusal
+from app.web.identity import current_visitor
 from app.web.links import drop_token, kept_token
 from app.web.render import leave, render, toast
 
@@ -25,6 +26,8 @@ bp = Blueprint("sign_up", __name__, url_prefix="/sign-up")
 @public
 def new() -> Response:
     """The form of whoever may have an account."""
+    if current_visitor() is not None:
+        return leave(url_for("home.start"))
     waiting = _waiting()
     if waiting is None:
         return _page(SignUpForm(), None)
