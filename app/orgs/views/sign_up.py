@@ -27,7 +27,7 @@ bp = Blueprint("sign_up", __name__, url_prefix="/sign-up")
 def new() -> Response:
     """The form of whoever may have an account."""
     if current_visitor() is not None:
-        return leave(url_for("home.start"))
+        return leave(url_for("home.index"))
     waiting = _waiting()
     if waiting is None:
         return _page(SignUpForm(), None)
@@ -53,7 +53,7 @@ def create() -> Response:
     for purpose in (LINK, HELD):
         drop_token(purpose)
     toast("Welcome to AgentPress.")
-    response = leave(waiting.next_path if waiting else url_for("home.start"))
+    response = leave(waiting.next_path if waiting else url_for("home.index"))
     keep_session(response, token, user.id)
     return response
 
