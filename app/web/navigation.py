@@ -52,8 +52,14 @@ def navigation(visitor: Visitor | None) -> list[NavGroup]:
             ]
             groups.append(NavGroup(label, items))
     elif visitor.is_platform_admin:
-        groups.append(NavGroup("Platform", [_item(*section) for section in _PLATFORM_SECTIONS]))
+        groups.append(NavGroup("Platform", platform_pages(visitor)))
     return [group for group in groups if group.items]
+
+
+def platform_pages(visitor: Visitor | None) -> list[NavItem]:
+    """The platform's pages, for a platform admin."""
+    allowed = visitor is not None and visitor.is_platform_admin
+    return [_item(*section) for section in _PLATFORM_SECTIONS] if allowed else []
 
 
 def _item(label: str, endpoint: str, icon: str, **values: Any) -> NavItem:

@@ -22,7 +22,7 @@ from markupsafe import escape
 
 from app.web.access import role_has
 from app.web.identity import Membership, Visitor, current_visitor
-from app.web.navigation import NavGroup, navigation
+from app.web.navigation import NavGroup, NavItem, navigation, platform_pages
 
 TOAST_LENGTH = 200
 EPOCH_COOKIE = "session_epoch"
@@ -40,6 +40,7 @@ class Shell:
     theme: str
     messages: Sequence[dict[str, Any]]
     epoch: str = ""
+    platform: Sequence[NavItem] = ()
 
     @property
     def title_end(self) -> str:
@@ -88,6 +89,7 @@ def shell() -> Shell:
         theme=theme if theme in {"light", "dark"} else "auto",
         messages=() if wants_fragment() else cast("list[dict[str, Any]]", get_flashed_messages()),
         epoch=request.cookies.get(EPOCH_COOKIE, ""),
+        platform=platform_pages(visitor),
     )
 
 
