@@ -10,9 +10,11 @@ from typing import Any, Self
 import httpx
 import psycopg
 from bs4 import BeautifulSoup
+from flask import Flask
 
 from app import create_app
 from app.auth.models import User
+from app.db.base import db
 from app.web.security import CSRF_FIELD, session_cookie_name
 from tests.factories.auth import sign_in_token
 from tests.support import checksum, database
@@ -89,7 +91,7 @@ class Live:
             self.worker.begin()
             stack.callback(self.worker.stop)
             stack.enter_context(database.source(database.superuser_engine(self.cluster, self.name)))
-            stack.enter_context(self.application().app_context())
+            stack.enter_context(self._inside())
             self._stack = stack.pop_all()
         return self
 
@@ -98,8 +100,17 @@ class Live:
     ) -> None:
         self._stack.close()
 
-    def application(self):
-        """Return an application with the same settings, for the factories' sealed columns."""
+    @contextmanager
+    def _inside(self) -> Iterator[None]:
+        """The context that the factories' sealed columns need, and services a test calls."""
+        with self.application().app_context():
+            yield
+            db.session.remove()
+            for engine in db.engines.values():
+                engine.dispose()
+
+    def application(self) -> Flask:
+        """Return an application with the same settings."""
         rest = {
             name: value for name, value in self.settings.items() if name not in {"DATABASE_URL", "SECRET_KEY"}
         }
