@@ -13,7 +13,7 @@ from app.db import attach, engine, sealed
 from app.db.base import db
 from app.db.embedded.places import database_url
 from app.db.session import ANALYTICS
-from app.extensions import migrate
+from app.extensions import compress, migrate
 from app.orgs import access as gate
 from app.web import (
     assets,
@@ -78,6 +78,10 @@ def _configure(app: Flask, settings: Settings) -> None:
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
         WTF_CSRF_ENABLED=False,
+        COMPRESS_ALGORITHM="gzip",
+        COMPRESS_LEVEL=1,
+        COMPRESS_MIMETYPES=["text/html", "application/json"],
+        COMPRESS_STREAMS=False,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=engine.main_options(),
         SQLALCHEMY_BINDS={ANALYTICS: {"url": settings.analytics_database_url, **engine.analytics_options()}},
@@ -93,4 +97,5 @@ def _bind_extensions(app: Flask, settings: Settings) -> None:
         attach.register(app, settings.data_dir)
     engine.register(app)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
+    compress.init_app(app)
     assert models.__all__

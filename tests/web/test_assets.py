@@ -62,3 +62,12 @@ def test_templates_name_files_that_exist(app):
         "vendor/htmx.min.js",
         "js/main.js",
     }
+
+
+def test_pages_are_compressed_where_wanted(app):
+    client = app.test_client()
+    plain, packed = (client.get("/dev/ui/lists", headers={"Accept-Encoding": name}) for name in ("", "gzip"))
+    assert "Content-Encoding" not in plain.headers
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert len(packed.data) < len(plain.data) / 3
+    assert "Accept-Encoding" in packed.headers["Vary"]
