@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from app.agents.models import Agent
 from app.web.gallery import PAGES
 from tests.conformance import inventory
+from tests.conformance.test_output import POLYGLOT
 from tests.factories import agents, auth, orgs, world
+from tests.factories.rows import rows
 from tests.support.browser import NARROWEST, THEMES, WIDE, Watch, axe, overflows, screenshots, set_appearance
 from tests.support.live import Live
 
@@ -52,6 +55,10 @@ def findings(page, address) -> list[str]:
             found += [f"{where}: {line}" for line in axe(page)]
             if overflows(page):
                 found.append(f"{where}: scrolls sideways")
+    page.evaluate("() => { document.documentElement.dir = 'rtl'; }")
+    found += [f"{address} from right to left: {line}" for line in axe(page)]
+    if overflows(page):
+        found.append(f"{address} from right to left: scrolls sideways")
     return found
 
 
@@ -105,4 +112,30 @@ def test_pages_of_the_platform(browser, live, home):
     context = browser.new_context()
     sign_in(context, live, auth.platform_admin())
     visit(context, live, addresses(live, home, {"platform_admin"}))
+    context.close()
+
+
+def test_oe_1_what_people_typed_runs_nowhere(browser, live):
+    context = browser.new_context()
+    watch, page, dialogs = Watch(context), context.new_page(), []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    org = orgs.org(name=POLYGLOT[:110])
+    owner = orgs.member(
+        org, "owner", auth.platform_admin(first_name=POLYGLOT[:250], last_name=POLYGLOT[:250])
+    )
+    agents.agent(
+        org, name=POLYGLOT[:250], description=POLYGLOT, prompt=POLYGLOT, primary_model=POLYGLOT[:250]
+    )
+    hostile = world.tenant("Acme")
+    sign_in(context, live, owner)
+    paths = addresses(
+        live, world.Tenant(org, hostile.people, hostile.rows, "x"), {"org", "signed_in", "platform_admin"}
+    )
+    for path in [*paths, f"/o/{org.slug}/agents/{rows(Agent, org_id=org.id)[0].id}/edit"]:
+        answer = context.request.get(live.url + path, max_redirects=0)
+        if answer.headers.get("content-type", "").startswith("text/html") and answer.status < 300:
+            page.goto(live.url + path)
+            assert page.title() != "pwned", path
+    assert dialogs == []
+    watch.check()
     context.close()
