@@ -3,6 +3,7 @@
 from flask import Flask
 
 from app.agents.views import agents, changes, files, search
+from app.audit import views as audit
 from app.auth.views import credentials, email_changes, external, profile, resets, sessions, sign_in
 from app.orgs.views import home, invitations, joining, members, orgs, settings, setup, sign_up
 from app.web import gallery, health
@@ -28,6 +29,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(invitations.bp)
     app.register_blueprint(joining.bp)
     app.register_blueprint(sign_up.bp)
+    app.register_blueprint(audit.bp)
     app.register_blueprint(agents.bp)
     app.register_blueprint(changes.bp)
     app.register_blueprint(files.bp)

@@ -1,16 +1,63 @@
 """Reading the audit log."""
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, Select, func, select, text
 from sqlalchemy.orm import Session
 
 from app.audit.models import AuditEvent
 from app.db.base import db
+from app.db.cursor import Order, Page, paginate
+from app.web.conditions import chosen, searched, within
+from app.web.listing import ListState
 
 UNDO_WINDOW = timedelta(hours=1)
+_LISTED = (
+    AuditEvent.id,
+    AuditEvent.action,
+    AuditEvent.target_type,
+    AuditEvent.target_label,
+    AuditEvent.actor_label,
+    AuditEvent.address,
+    AuditEvent.created_at,
+)
+_EXPORTED = (*_LISTED, AuditEvent.target_id, AuditEvent.request_id, AuditEvent.before, AuditEvent.after)
+_CHOICES = text(
+    """
+    SELECT array_agg(DISTINCT actor_label) AS actors, array_agg(DISTINCT action) AS actions,
+           array_agg(DISTINCT target_type) AS targets,
+           array_agg(DISTINCT address) FILTER (WHERE address IS NOT NULL) AS addresses
+      FROM (SELECT actor_label, action, target_type, address FROM audit_events WHERE org_id = :org_id
+             ORDER BY created_at DESC, id DESC LIMIT 5000) newest
+    """
+)
+
+
+@dataclass(frozen=True)
+class EventRow:
+    """An event in the list."""
+
+    id: UUID
+    action: str
+    target_type: str
+    target_label: str | None
+    actor_label: str
+    address: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The values that the newest 5,000 events hold, for filters."""
+
+    actors: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
 
 
 class AuditRepo:
@@ -42,3 +89,46 @@ class AuditRepo:
             AuditEvent.actor_id == actor_id,
         )
         return self._session.scalars(statement).all()
+
+    def page(self, org_id: UUID, state: ListState) -> Page[EventRow]:
+        """The rows of a list page; two statements."""
+        order = Order(AuditEvent.created_at.expression, AuditEvent.id.expression, state.descending)
+        return paginate(self._session, _filtered(org_id, state, _LISTED), order, state.request, _event_row)
+
+    def choices(self, org_id: UUID) -> Choices:
+        """What the list can be filtered by."""
+        row = self._session.execute(_CHOICES, {"org_id": org_id}).one()
+        return Choices(**{name: tuple(values or ()) for name, values in row._asdict().items()})
+
+    def get(self, org_id: UUID, event_id: UUID) -> AuditEvent | None:
+        """The event with this id."""
+        return self._session.scalar(
+            select(AuditEvent).where(AuditEvent.org_id == org_id, AuditEvent.id == event_id)
+        )
+
+    def stream(self, org_id: UUID, state: ListState) -> Iterator[Mapping[str, Any]]:
+        """Every matching event in list order, read from one snapshot in small parts."""
+        columns = (AuditEvent.created_at, AuditEvent.id)
+        order = [column.desc() if state.descending else column.asc() for column in columns]
+        statement = _filtered(org_id, state, _EXPORTED).order_by(*order)
+        rows = self._session.execute(statement, execution_options={"yield_per": 500})
+        for row in rows.mappings():
+            yield dict(row)
+
+
+def _filtered(org_id: UUID, state: ListState, columns: Sequence[Any]) -> Select[Any]:
+    return select(*columns).where(
+        AuditEvent.org_id == org_id,
+        *searched(
+            state, AuditEvent.action, AuditEvent.target_label, AuditEvent.actor_label, AuditEvent.address
+        ),
+        *chosen(state, "actor", AuditEvent.actor_label),
+        *chosen(state, "action", AuditEvent.action),
+        *chosen(state, "target", AuditEvent.target_type),
+        *chosen(state, "address", AuditEvent.address),
+        *within(state, "at", AuditEvent.created_at),
+    )
+
+
+def _event_row(row: Row[Any]) -> EventRow:
+    return EventRow(**{name: getattr(row, name) for name in EventRow.__dataclass_fields__})

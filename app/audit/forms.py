@@ -1,0 +1,28 @@
+"""What the audit log can be asked."""
+
+from app.audit.repo import Choices
+from app.web.listing import Facet, ListSpec
+
+COLUMNS = {"action": "Action", "target": "What", "actor": "Who", "address": "Address", "at": "When"}
+
+
+def words(code: str) -> str:
+    """`agent.change` as people read it: `Agent change`."""
+    return code.replace(".", " ").replace("_", " ").capitalize()
+
+
+def event_list(choices: Choices) -> ListSpec:
+    """The list of events of an organisation whose newest events hold these values."""
+    return ListSpec(
+        sorts={"at": "time"},
+        default_sort="-at",
+        facets={
+            "actor": Facet("Who", {actor: actor for actor in choices.actors}),
+            "action": Facet("Action", {action: words(action) for action in choices.actions}),
+            "target": Facet("Kind", {target: words(target) for target in choices.targets}),
+            "address": Facet("Address", {address: address for address in choices.addresses}),
+        },
+        dates={"at": "When"},
+        columns=COLUMNS,
+        shown=tuple(COLUMNS),
+    )
