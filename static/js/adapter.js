@@ -4,6 +4,7 @@
 const BAR_AFTER = 300;
 const SHORT = 6000;
 const LONG = 10000;
+const STUCK = 10000;
 const ANSWERS = [401, 409, 422];
 
 const byId = (id) => document.getElementById(id);
@@ -106,6 +107,38 @@ on("afterRequest", ({ detail }) => {
   }
   ended.forEach((act) => act(detail.requestConfig.elt));
 });
+
+// Forms that are sent, with or without htmx: one at a time.
+
+function end(form) {
+  if (!form.isConnected || !form.matches("form[aria-busy]")) return;
+  for (const busy of [form, ...form.querySelectorAll("[aria-busy]")]) busy.removeAttribute("aria-busy");
+  for (const words of form.querySelectorAll("[data-words]")) {
+    words.textContent = words.dataset.words;
+    words.removeAttribute("data-words");
+  }
+}
+
+function send(form, button) {
+  form.setAttribute("aria-busy", "true");
+  button?.setAttribute("aria-busy", "true");
+  setTimeout(end, STUCK, form);
+  if (!button?.dataset.busy) return;
+  const words = button.querySelector("span");
+  words.dataset.words = words.textContent;
+  words.textContent = button.dataset.busy;
+}
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post") return;
+  if (!form.hasAttribute("aria-busy")) return send(form, event.submitter);
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}, true);
+
+onEnd(end);
+window.addEventListener("pageshow", ({ persisted }) => persisted && [...document.forms].forEach(end));
 
 // Failures: the old content stays, an alert above it says why.
 

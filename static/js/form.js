@@ -1,14 +1,11 @@
-// Forms: the warning about unsaved work, one submission at a time, counters, passwords, Ctrl S and Ctrl Enter.
+// Forms: the warning about unsaved work, counters, passwords, Ctrl S and Ctrl Enter.
 // Reads: form[data-form], form[data-dirty] (came back with errors), body[data-public] (no warning), button[data-save],
-// button[data-busy] (words while sending), [data-counter] and [data-reveal] (ids of fields).
+// [data-counter] and [data-reveal] (ids of fields).
 import { onEnd, onSwap } from "./adapter.js";
 
-const STUCK = 10000;
+// Unsaved work; a form that is being sent is none.
 
-// Unsaved work
-
-const guarded = "body:not([data-public]) form[data-form]";
-const leaving = new WeakSet();
+const guarded = "body:not([data-public]) form[data-form]:not([aria-busy])";
 
 function changed(control) {
   if (control.disabled) return false;
@@ -17,7 +14,7 @@ function changed(control) {
   return control.type !== "hidden" && "defaultValue" in control && control.value !== control.defaultValue;
 }
 
-const unsaved = (form) => !leaving.has(form) && ("dirty" in form.dataset || [...form.elements].some(changed));
+const unsaved = (form) => "dirty" in form.dataset || [...form.elements].some(changed);
 const warn = (event) => event.preventDefault();
 
 function guard() {
@@ -25,48 +22,8 @@ function guard() {
   window[attach ? "addEventListener" : "removeEventListener"]("beforeunload", warn);
 }
 
-// Sending
-
-function sent(button) {
-  button.removeAttribute("aria-busy");
-  if (button.dataset.words) button.querySelector("span").textContent = button.dataset.words;
-  delete button.dataset.words;
-}
-
-function end(form) {
-  if (!form?.matches?.("form[aria-busy]")) return;
-  form.removeAttribute("aria-busy");
-  form.querySelectorAll("button[aria-busy]").forEach(sent);
-  leaving.delete(form);
-  guard();
-}
-
-function send(form, button) {
-  form.setAttribute("aria-busy", "true");
-  leaving.add(form);
-  guard();
-  if (!button) return;
-  button.setAttribute("aria-busy", "true");
-  if (!button.dataset.busy) return;
-  const words = button.querySelector("span");
-  button.dataset.words = words.textContent;
-  words.textContent = button.dataset.busy;
-}
-
-document.addEventListener("submit", (event) => {
-  const form = event.target;
-  if (form.method !== "post") return;
-  if (form.hasAttribute("aria-busy")) {
-    event.preventDefault();
-    event.stopImmediatePropagation();
-    return;
-  }
-  send(form, event.submitter);
-  setTimeout(end, STUCK, form);
-}, true);
-
-onEnd(end);
-window.addEventListener("pageshow", ({ persisted }) => persisted && [...document.forms].forEach(end));
+document.addEventListener("submit", guard);
+onEnd(guard);
 
 // Counters and passwords
 

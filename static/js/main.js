@@ -1,19 +1,43 @@
-// Loads the modules that the page has a use for; a module that a swapped fragment needs comes with the swap.
+// What every page starts with: the modules it has a use for, times that stay true, and the zone told to the server.
+// Reads: time[data-ago] with datetime and title; template #ago with the words. Writes: cookie time_zone.
 import { onSwap } from "./adapter.js";
-import "./time.js";
 
 const NEEDS = {
   "#palette": "./keys.js",
-  "form": "./form.js",
+  "form[data-form]": "./form.js",
   "#results": "./list.js",
   "[data-copy]": "./copy.js",
 };
+const MINUTE = 60000;
+const DAY = 24 * 60;
 
 function load() {
   for (const [selector, module] of Object.entries(NEEDS)) {
     if (document.querySelector(selector)) import(module);
   }
 }
+
+function words(time, now) {
+  const form = document.getElementById("ago").dataset;
+  const distance = Date.parse(time.dateTime) - now;
+  const minutes = Math.floor(Math.abs(distance) / MINUTE);
+  if (minutes >= DAY) return time.title.split(",")[0];
+  if (minutes < 1) return distance <= 0 ? form.now : form.soon;
+  const hours = Math.floor(minutes / 60);
+  const amount = hours ? form.hours.replace("{n}", hours) : form.minutes.replace("{n}", minutes);
+  return (distance <= 0 ? form.past : form.future).replace("{amount}", amount);
+}
+
+function refresh() {
+  for (const time of document.querySelectorAll("time[data-ago]")) time.textContent = words(time, Date.now());
+}
+
+setInterval(refresh, MINUTE);
+document.addEventListener("visibilitychange", () => document.hidden || refresh());
+window.addEventListener("pageshow", ({ persisted }) => persisted && refresh());
+
+const zone = `time_zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
+if (!document.cookie.split("; ").includes(zone)) document.cookie = `${zone}; path=/; max-age=31536000; samesite=lax`;
 
 load();
 onSwap(load);
