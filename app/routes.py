@@ -4,7 +4,16 @@ from flask import Flask
 
 from app.agents.views import agents, changes, files, search
 from app.audit import views as audit
-from app.auth.views import credentials, email_changes, external, profile, resets, sessions, sign_in
+from app.auth.views import (
+    credentials,
+    email_changes,
+    external,
+    profile,
+    resets,
+    second_factor,
+    sessions,
+    sign_in,
+)
 from app.orgs.views import home, invitations, joining, members, orgs, settings, setup, sign_up
 from app.web import gallery, health
 
@@ -19,6 +28,8 @@ def register(app: Flask) -> None:
     app.register_blueprint(credentials.bp)
     app.register_blueprint(credentials.confirm)
     app.register_blueprint(sessions.bp)
+    app.register_blueprint(second_factor.bp)
+    app.register_blueprint(second_factor.challenge)
     app.register_blueprint(external.bp)
     app.register_blueprint(external.identities)
     app.register_blueprint(setup.bp)

@@ -4,8 +4,16 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, EmailField, PasswordField, RadioField, SelectChoice, SelectField
-from wtforms.validators import AnyOf, DataRequired, InputRequired, ValidationError
+from wtforms import (
+    BooleanField,
+    EmailField,
+    PasswordField,
+    RadioField,
+    SelectChoice,
+    SelectField,
+    StringField,
+)
+from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, ValidationError
 
 from app.auth.services.passwords import password_problem
 from app.web.fields import address_field, optional_field
@@ -60,6 +68,20 @@ class NewPasswordForm(FlaskForm):
     """The password after a reset."""
 
     password = new_password_field("New password")
+
+
+class CodeForm(FlaskForm):
+    """A code of the authenticator app, or a recovery code."""
+
+    code = StringField(
+        "Code",
+        validators=[InputRequired("Enter the code."), Length(max=40, message="This is too long for a code.")],
+        render_kw={
+            "autocomplete": "one-time-code",
+            "autocapitalize": "none",
+            "spellcheck": "false",
+        },
+    )
 
 
 class ConfirmForm(FlaskForm):

@@ -19,7 +19,7 @@ from app.auth.services.external import (
     owner_of,
     unlink,
 )
-from app.auth.views.sign_in import HELD, admit
+from app.auth.views.entering import HELD, admit
 from app.db.session import transaction
 from app.web.access import public, signed_in
 from app.web.errors import NotFound, Refusal

@@ -2,29 +2,19 @@
 
 from flask import Blueprint, Response, request, url_for
 
-from app.auth.access import drop_session, is_known_device, keep_session
+from app.auth.access import drop_session
 from app.auth.forms import SignInForm
-from app.auth.models import User
 from app.auth.providers import configured
-from app.auth.services.devices import device_name
-from app.auth.services.external import claim
-from app.auth.services.sign_in import (
-    WrongCredentials,
-    end_session,
-    notify_new_device,
-    start_session,
-    verify_credentials,
-)
+from app.auth.services.sign_in import WrongCredentials, end_session, verify_credentials
 from app.auth.services.throttle import TooManyAttempts
+from app.auth.views.entering import admit
 from app.db.session import transaction
 from app.web.access import public, signed_in
 from app.web.identity import current_visitor
-from app.web.links import drop_token, kept_token
 from app.web.render import leave, render
 from app.web.security import safe_next, session_token
 
 bp = Blueprint("auth", __name__)
-HELD = "identity"
 WRONG = "The e-mail address or the password is not right."
 
 
@@ -63,19 +53,6 @@ def sign_out() -> Response:
         end_session(token)
     response = leave(url_for("auth.sign_in"))
     drop_session(response)
-    return response
-
-
-def admit(user: User, next_path: str) -> Response:
-    """Begin a session of a person who has proved who they are, in a browser that leaves for `next_path`."""
-    with transaction():
-        token = start_session(user)
-        claim(kept_token(HELD), user)
-        if not is_known_device(user.id):
-            notify_new_device(user, device_name(request.user_agent.string))
-    drop_token(HELD)
-    response = leave(next_path)
-    keep_session(response, token, user.id)
     return response
 
 

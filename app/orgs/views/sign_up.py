@@ -7,7 +7,7 @@ from app.auth.providers import LABELS
 from app.auth.services.external import Identified, held
 from app.auth.services.passwords import RULES, hash_password
 from app.auth.services.sign_in import start_session
-from app.auth.views.sign_in import HELD
+from app.auth.views.entering import HELD
 from app.db.session import transaction
 from app.orgs.forms import NamesForm, SignUpForm
 from app.orgs.services.accounts import AddressTaken, NewAccount

@@ -1,0 +1,157 @@
+"""The second factor: asking for it at sign-in, turning it on and off."""
+
+import time
+from uuid import UUID
+
+import segno
+from flask import Blueprint, Response, session, url_for
+
+from app.auth.access import CHALLENGE, recent_password
+from app.auth.forms import CodeForm
+from app.auth.models import User
+from app.auth.repo.factors import FactorRepo
+from app.auth.repo.users import UserRepo
+from app.auth.services.changes import account_of
+from app.auth.services.second_factor import (
+    WrongCode,
+    begin_enrolment,
+    check,
+    confirm,
+    enrolment,
+    is_on,
+    renew_codes,
+    turn_off,
+)
+from app.auth.services.throttle import TooManyAttempts
+from app.auth.views.entering import enter, password_mark
+from app.db.session import transaction
+from app.web.access import public, signed_in
+from app.web.identity import require_visitor
+from app.web.render import leave, render, toast
+
+bp = Blueprint("second_factor", __name__, url_prefix="/me/two-factor")
+challenge = Blueprint("challenge", __name__, url_prefix="/sign-in/code")
+CHALLENGE_SECONDS = 600
+_WRONG = "This code is not right, or it was used. Wait for the next one."
+
+
+@challenge.get("")
+@public
+def show() -> Response:
+    """Ask for a code; without a proven password, for that first."""
+    return _challenge_page(CodeForm()) if _challenged() else leave(url_for("auth.sign_in"))
+
+
+@challenge.post("")
+@public
+def answer() -> Response:
+    """Check the code and sign in."""
+    user, form = _challenged(), CodeForm()
+    if user is None:
+        return leave(url_for("auth.sign_in"))
+    if not form.validate():
+        return _challenge_page(form, 422)
+    try:
+        check(user.id, form.code.data)
+    except WrongCode:
+        form.code.errors = [_WRONG]
+        return _challenge_page(form, 422)
+    except TooManyAttempts as refusal:
+        form.form_errors.append(refusal.message)
+        return _slowed(_challenge_page(form, 429), refusal)
+    return enter(user, session[CHALLENGE]["next"])
+
+
+@bp.get("")
+@signed_in
+def index() -> Response:
+    """Whether it is on, and what can be done about it."""
+    user_id = require_visitor().id
+    return render("me/two_factor.html", on=is_on(user_id), codes_left=FactorRepo().codes_left(user_id))
+
+
+@bp.post("")
+@signed_in
+@recent_password
+def create() -> Response:
+    """Begin to turn it on."""
+    with transaction():
+        begin_enrolment(require_visitor().id)
+    return leave(url_for(".enrol"))
+
+
+@bp.get("/enrol")
+@signed_in
+@recent_password
+def enrol() -> Response:
+    """Show the secret for the app and ask for its first code."""
+    return _enrolment_page(CodeForm())
+
+
+@bp.post("/enrol")
+@signed_in
+@recent_password
+def finish() -> Response:
+    """Turn it on; the recovery codes are shown this once."""
+    form = CodeForm()
+    if not form.validate():
+        return _enrolment_page(form, 422)
+    try:
+        codes = confirm(require_visitor().id, form.code.data)
+    except WrongCode:
+        form.code.errors = [_WRONG]
+        return _enrolment_page(form, 422)
+    except TooManyAttempts as refusal:
+        form.form_errors.append(refusal.message)
+        return _slowed(_enrolment_page(form, 429), refusal)
+    return render("me/recovery_codes.html", codes=codes)
+
+
+@bp.post("/codes")
+@signed_in
+@recent_password
+def renew() -> Response:
+    """Make new recovery codes, shown this once."""
+    with transaction():
+        codes = renew_codes(require_visitor().id)
+    return render("me/recovery_codes.html", codes=codes)
+
+
+@bp.post("/remove")
+@signed_in
+@recent_password
+def remove() -> Response:
+    """Turn it off."""
+    with transaction():
+        turn_off(require_visitor().id)
+    toast("The second factor is off.")
+    return leave(url_for(".index"))
+
+
+def _challenged() -> User | None:
+    """Whose password this browser proved within ten minutes, unless it was changed since."""
+    kept = session.get(CHALLENGE)
+    if not kept or time.time() - kept["at"] > CHALLENGE_SECONDS:
+        return None
+    user = UserRepo().get(UUID(kept["user"]))
+    if user is None or user.disabled_at is not None or password_mark(user) != kept["mark"]:
+        return None
+    return user
+
+
+def _challenge_page(form: CodeForm, status: int = 200) -> Response:
+    return render("auth/code.html", status=status, form=form)
+
+
+def _enrolment_page(form: CodeForm, status: int = 200) -> Response:
+    found = enrolment(account_of(require_visitor().id))
+    if found is None:
+        return leave(url_for(".index"))
+    secret, uri = found
+    picture = segno.make(uri, error="m").svg_data_uri(scale=5, border=2, light="white")
+    return render("me/enrol.html", status=status, form=form, secret=secret, picture=picture)
+
+
+def _slowed(response: Response, refusal: TooManyAttempts) -> Response:
+    response.headers["Retry-After"] = str(refusal.retry_after)
+    return response
