@@ -15,6 +15,7 @@ from app.auth.views import (
     sign_in,
 )
 from app.orgs.views import home, invitations, joining, members, orgs, settings, setup, sign_up
+from app.tasks.views import mail, system
 from app.web import gallery, health
 
 
@@ -41,6 +42,8 @@ def register(app: Flask) -> None:
     app.register_blueprint(joining.bp)
     app.register_blueprint(sign_up.bp)
     app.register_blueprint(audit.bp)
+    app.register_blueprint(mail.bp)
+    app.register_blueprint(system.bp)
     app.register_blueprint(agents.bp)
     app.register_blueprint(changes.bp)
     app.register_blueprint(files.bp)

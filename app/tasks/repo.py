@@ -5,16 +5,20 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, text
+from sqlalchemy import Row, case, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.agents.models import Agent
 from app.auth.models import EmailChange, LoginAttempt, OAuthFlow, PasswordReset, SignInSession
 from app.db.base import db
-from app.db.tables import IdempotencyKey, WorkerProcess
+from app.db.cursor import Order, Page, paginate
+from app.db.tables import EmailOutbox, IdempotencyKey, WorkerProcess
+from app.web.conditions import chosen, searched, within
+from app.web.listing import ListState
 
 SESSION_IDLE = timedelta(days=14)
 FORGET_AFTER = timedelta(days=1)
@@ -58,6 +62,51 @@ class MailRepo:
     def remove_settled(self, age: timedelta) -> None:
         """Forget messages that were sent, or given up, longer ago than `age`."""
         self._session.execute(text("SELECT remove_settled_emails(:age)"), {"age": age})
+
+
+_STATUS = case(
+    (EmailOutbox.sent_at.is_not(None), "sent"),
+    (EmailOutbox.failed_at.is_not(None), "failed"),
+    else_="waiting",
+)
+_SORTS: dict[str, Any] = {"at": EmailOutbox.created_at, "to": EmailOutbox.recipient}
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A message in the log: sent, waiting or failed; `error` is what the last attempt met."""
+
+    id: UUID
+    recipient: str
+    subject: str
+    status: str
+    attempts: int
+    error: str | None
+    created_at: datetime
+    next_attempt_at: datetime
+
+
+class DeliveryRepo:
+    """The mail of an organisation, without what it says."""
+
+    def __init__(self, session: Session | None = None) -> None:
+        self._session = session or db.session()
+
+    def page(self, org_id: UUID, state: ListState) -> Page[Delivery]:
+        """Messages as the list's state asks."""
+        names = [name for name in Delivery.__dataclass_fields__ if name != "status"]
+        statement = select(*(getattr(EmailOutbox, name) for name in names), _STATUS.label("status")).where(
+            EmailOutbox.org_id == org_id,
+            *searched(state, EmailOutbox.recipient, EmailOutbox.subject),
+            *chosen(state, "status", _STATUS),
+            *within(state, "at", EmailOutbox.created_at),
+        )
+        order = Order(_SORTS[state.sort_key].expression, EmailOutbox.id.expression, state.descending)
+        return paginate(self._session, statement, order, state.request, _delivery)
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(**{name: getattr(row, name) for name in Delivery.__dataclass_fields__})
 
 
 class WorkerRepo:

@@ -1,11 +1,13 @@
 """Steps of the worker: deliver one message, clear away what is over."""
 
 import logging
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
 
 import orjson
+from uuid_utils.compat import uuid7
 
 from app.audit.services import record
 from app.db.scope import in_org
@@ -23,6 +25,8 @@ RETRIES = (
     timedelta(hours=4),
 )
 """How long after a failed attempt the next one follows; after the last the message is given up."""
+TEST_SUBJECT = "Test message from AgentPress"
+TEST_SECONDS = 10
 KEEP_MAIL = timedelta(days=30)
 KEEP_DELETED = timedelta(days=30)
 
@@ -65,6 +69,25 @@ def _attempt(email: ClaimedEmail) -> tuple[str | None, datetime | None]:
         _log.exception("mail cannot be composed", extra={"mail_id": str(email.id)})
         return f"The message cannot be composed: {type(error).__name__}.", None
     return None, None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the mail server said to a message, or why nothing reached it."""
+
+    taken: bool
+    words: str
+
+
+def send_test_mail(recipient: str, requested_by: str) -> Outcome:
+    """Send a message at once, beside the outbox, waiting at most 10 seconds."""
+    with transaction():
+        record("mail.test", "mail", target_label=recipient)
+    try:
+        message = compose(uuid7(), recipient, TEST_SUBJECT, "test", {"requested_by": requested_by})
+        return Outcome(taken=True, words=send(message, TEST_SECONDS))
+    except Undelivered as failure:
+        return Outcome(taken=False, words=failure.reason)
 
 
 def clean_up() -> None:

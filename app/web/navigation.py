@@ -18,7 +18,7 @@ _ORG_SECTIONS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
         ("Settings", "settings.show", "settings", "settings.manage"),
     ),
 }
-_PLATFORM_SECTIONS: tuple[tuple[str, str, str], ...] = ()
+_PLATFORM_SECTIONS: tuple[tuple[str, str, str], ...] = (("System", "system.show", "server"),)
 
 
 @dataclass(frozen=True)
