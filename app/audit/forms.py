@@ -6,9 +6,20 @@ from app.web.listing import Facet, ListSpec
 COLUMNS = {"action": "Action", "target": "What", "actor": "Who", "address": "Address", "at": "When"}
 
 
-def words(code: str) -> str:
-    """`agent.change` as people read it: `Agent change`."""
-    return code.replace(".", " ").replace("_", " ").capitalize()
+_IRREGULAR = {"leave": "left", "send": "sent", "set": "set", "undo": "undone", "withdraw": "withdrawn"}
+
+
+def action_words(action: str) -> str:
+    """`agent.change` as people read it, `Agent changed`; `member.change_role` is `Member role changed`."""
+    thing, _, act = action.partition(".")
+    verb, _, rest = act.partition("_")
+    past = _IRREGULAR.get(verb) or f"{verb}{'d' if verb.endswith('e') else 'ed'}"
+    return " ".join(filter(None, (kind_words(thing), rest.replace("_", " "), past)))
+
+
+def kind_words(kind: str) -> str:
+    """The kind of a target: `api_key` is `Api key`."""
+    return "Organisation" if kind == "org" else kind.replace("_", " ").capitalize()
 
 
 def event_list(choices: Choices) -> ListSpec:
@@ -17,9 +28,9 @@ def event_list(choices: Choices) -> ListSpec:
         sorts={"at": "time"},
         default_sort="-at",
         facets={
-            "actor": Facet("Who", {actor: actor for actor in choices.actors}),
-            "action": Facet("Action", {action: words(action) for action in choices.actions}),
-            "target": Facet("Kind", {target: words(target) for target in choices.targets}),
+            "actor": Facet("Person", {actor: actor for actor in choices.actors}),
+            "action": Facet("Action", {action: action_words(action) for action in choices.actions}),
+            "target": Facet("Kind", {target: kind_words(target) for target in choices.targets}),
             "address": Facet("Address", {address: address for address in choices.addresses}),
         },
         dates={"at": "When"},

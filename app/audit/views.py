@@ -6,7 +6,7 @@ from uuid import UUID
 import orjson
 from flask import Blueprint, Response, request, url_for
 
-from app.audit.forms import event_list, words
+from app.audit.forms import action_words, event_list, kind_words
 from app.audit.models import AuditEvent
 from app.audit.repo import AuditRepo
 from app.audit.services import record
@@ -20,6 +20,7 @@ from app.web.listing import read_list, show_list
 from app.web.render import render
 
 bp = Blueprint("audit", __name__, url_prefix="/o/<org>")
+_WORDS: dict[str, Any] = {"action_words": action_words, "kind_words": kind_words}
 _FIELDS = {"target": ("target_type", "target_label"), "actor": ("actor_label",), "at": ("created_at",)}
 
 
@@ -29,7 +30,7 @@ def index(org: str) -> Response:
     """The events that match the address, newest first."""
     org_id = require_org().org_id
     state = read_list(event_list(AuditRepo().choices(org_id)), viewer_zone().key)
-    return show_list("audit/index.html", state, AuditRepo().page(org_id, state), words=words)
+    return show_list("audit/index.html", state, AuditRepo().page(org_id, state), **_WORDS)
 
 
 @bp.get("/audit.<any(csv,json,ndjson):kind>")
@@ -57,7 +58,7 @@ def show(org: str, event_id: UUID) -> Response:
     event = AuditRepo().get(require_org().org_id, event_id)
     if event is None:
         raise NotFound
-    return render("audit/show.html", event=event, changes=_changes(event), words=words)
+    return render("audit/show.html", event=event, changes=_changes(event), **_WORDS)
 
 
 def _changes(event: AuditEvent) -> list[tuple[str, str, str]]:

@@ -38,7 +38,7 @@ def test_the_list_shows_who_did_what_newest_first(connection, org, admin):
     page = admin.both("/o/acme/audit")
     names = [row.find("td", attrs={"data-label": "What"}).text for row in page.select("tbody tr")]
     assert names == ["Second", "First"]
-    assert "Agent archive" in page.text
+    assert "Agent archived" in page.text
     assert "ben@example.org" in page.text
 
 
