@@ -1,6 +1,6 @@
 """Agents in the database. Every change first counts itself on the organisation's row, which also orders the changes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,7 +29,7 @@ from sqlalchemy.orm import Session, load_only
 from app.agents.models import Agent
 from app.db import terms
 from app.db.base import db
-from app.db.cursor import Order, Page, paginate
+from app.db.cursor import Order, Page, paginate, stream
 from app.orgs.models import Org
 from app.web.listing import ListState
 
@@ -123,16 +123,14 @@ class AgentRepo:
         found = {kind: tuple(sorted(value for of, value in rows if of == kind)) for kind in columns}
         return Choices(providers=found["provider"], models=found["model"])
 
-    def stream(self, org_id: UUID, state: ListState) -> Iterator[Mapping[str, Any]]:
+    def stream(self, org_id: UUID, state: ListState) -> Generator[Mapping[str, Any]]:
         """Every matching agent with its prompt in list order, read from one snapshot in small parts."""
         order = _order(state)
         column = order.column.desc() if order.descending else order.column.asc()
         statement = _filtered(org_id, state, _EXPORTED).order_by(
             column.nulls_last(), order.id.desc() if order.descending else order.id.asc()
         )
-        rows = self._session.execute(statement, execution_options={"yield_per": 500})
-        for row in rows.mappings():
-            yield dict(row)
+        return stream(self._session, statement)
 
     def matching(self, org_id: UUID, state: ListState, limit: int) -> Sequence[UUID]:
         """The ids of all matching rows, at most `limit`."""

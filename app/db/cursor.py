@@ -3,7 +3,7 @@
 The order is total: one sort expression, then the id in the same direction, nulls last.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -93,6 +93,13 @@ def paginate(
         previous=_edge(rows[0], first, backward=True) if rows and has_previous else None,
         next=_edge(rows[-1], last, backward=False) if rows and has_next else None,
     )
+
+
+def stream(session: Session, statement: Select[Any]) -> Generator[Mapping[str, Any]]:
+    """The rows of `statement`, read in small parts from one snapshot; closing the generator ends the reading."""
+    with session.execute(statement, execution_options={"yield_per": 500}) as rows:
+        for row in rows.mappings():
+            yield dict(row)
 
 
 def _capped_count(statement: Select[Any]) -> Select[Any]:

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from itertools import chain
@@ -23,7 +23,7 @@ _RISKY = re.compile(r"\s*[=+\-@|\uff1d\uff0b\uff0d\uff20\uff5c]| *[\t\r]")
 
 
 def stream_file(
-    kind: str, name: str, columns: Iterable[str], read: Callable[[Session], Iterator[Record]]
+    kind: str, name: str, columns: Iterable[str], read: Callable[[Session], Generator[Record]]
 ) -> Response:
     """An attachment `<name>-<date>.<kind>` with these columns of the records that `read` yields.
 
@@ -33,7 +33,9 @@ def stream_file(
     stack = ExitStack()
     try:
         records = read(stack.enter_context(analytics_session()))
+        stack.callback(records.close)  # whoever hangs up leaves no cursor open
         parts = _WRITERS[kind](list(columns), records)
+        stack.callback(parts.close)
         first = next(parts)
     except BaseException:
         stack.close()
@@ -59,7 +61,7 @@ def _cell(value: Any) -> Any:
     return harmless(str(value))
 
 
-def _csv(columns: list[str], records: Iterator[Record]) -> Iterator[bytes]:
+def _csv(columns: list[str], records: Iterator[Record]) -> Generator[bytes]:
     buffer = io.StringIO(newline="")
     buffer.write(_BOM)
     writer = csv.writer(buffer)
@@ -73,7 +75,7 @@ def _csv(columns: list[str], records: Iterator[Record]) -> Iterator[bytes]:
     yield buffer.getvalue().encode()
 
 
-def _json(columns: list[str], records: Iterator[Record]) -> Iterator[bytes]:
+def _json(columns: list[str], records: Iterator[Record]) -> Generator[bytes]:
     start = b"["
     for record in records:
         yield start + b"\n" + _line(columns, record)
@@ -81,7 +83,7 @@ def _json(columns: list[str], records: Iterator[Record]) -> Iterator[bytes]:
     yield b"\n]\n" if start == b"," else b"[]\n"
 
 
-def _ndjson(columns: list[str], records: Iterator[Record]) -> Iterator[bytes]:
+def _ndjson(columns: list[str], records: Iterator[Record]) -> Generator[bytes]:
     for record in records:
         yield _line(columns, record) + b"\n"
     yield b""
