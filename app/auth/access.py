@@ -119,7 +119,7 @@ def _signer() -> URLSafeSerializer:
 
 def _visitor(row: VisitorRow, slug: str | None) -> Visitor:
     memberships = tuple(
-        Membership(UUID(entry["org_id"]), entry["name"], entry["slug"], entry["role"])
+        Membership(UUID(entry["org_id"]), entry["name"], entry["slug"], entry["role"], entry["time_zone"])
         for entry in row.memberships
     )
     return Visitor(

@@ -26,6 +26,7 @@ def gate() -> Response | None:
             return not_signed_in(_sign_in_url())
     use_scope(_scope(visitor))
     if visitor is not None:
+        _set_zone(visitor)
         _check_access(access, visitor)
     if request.method not in SAFE_METHODS:
         check_csrf()
@@ -49,6 +50,11 @@ def _scope(visitor: Visitor | None) -> Scope:
         address=source_address(request),
         request_id=g.request_id,
     )
+
+
+def _set_zone(visitor: Visitor) -> None:
+    g.time_zone = visitor.preferences.get("time_zone")
+    g.org_time_zone = visitor.org.time_zone if visitor.org else None
 
 
 def _check_access(access: Access, visitor: Visitor) -> None:

@@ -55,9 +55,10 @@ def _holds_macros(path: str) -> bool:
 
 
 def viewer_zone() -> ZoneInfo:
-    """The zone in which this request shows its times: the one chosen, else the browser's, else UTC."""
+    """The zone in which this request shows its times: the one chosen, else the browser's, the organisation's, UTC."""
     browser = request.cookies.get(ZONE_COOKIE, "") if has_request_context() else ""
-    return _zone(g.get("time_zone") or "") or _zone(browser) or ZoneInfo("UTC")
+    names = (g.get("time_zone"), browser, g.get("org_time_zone"))
+    return next((zone for name in names if name and (zone := _zone(name))), ZoneInfo("UTC"))
 
 
 @lru_cache(maxsize=64)

@@ -10,12 +10,13 @@ from flask_login import UserMixin, current_user
 
 @dataclass(frozen=True)
 class Membership:
-    """An organisation the visitor belongs to, and the role there."""
+    """An organisation the visitor belongs to, the role there, and the zone it shows times in."""
 
     org_id: UUID
     name: str
     slug: str
     role: str
+    time_zone: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,8 @@ _VISITOR = text(
     """
     SELECT s.id AS session_id, s.last_seen_at, s.reauthenticated_at,
            u.id, u.email, u.first_name, u.last_name, u.role, u.preferences,
-           (SELECT coalesce(jsonb_agg(jsonb_build_object('org_id', o.id, 'name', o.name, 'slug', o.slug, 'role', m.role)
+           (SELECT coalesce(jsonb_agg(jsonb_build_object('org_id', o.id, 'name', o.name, 'slug', o.slug, 'role', m.role,
+                                                         'time_zone', o.settings ->> 'time_zone')
                                       ORDER BY lower(o.name), o.id), '[]')
               FROM session_memberships(:token_hash) m JOIN orgs o ON o.id = m.org_id) AS memberships
       FROM sessions s JOIN users u ON u.id = s.user_id
