@@ -6,7 +6,7 @@ PYTEST = $(BIN) pytest -n auto
 # A database of the migrations, of its own, for the length of one command.
 SCRATCH = export DATABASE_URL= DATA_DIR="$$(mktemp -d)" && trap 'rm -rf "$$DATA_DIR"' EXIT && $(FLASK) db upgrade
 
-.PHONY: run test conformance check format migration seed lock dev
+.PHONY: run test conformance bench check format migration seed lock dev
 
 run:  ## Run the product until Ctrl-C
 	@exec $(PYTHON) start.py
@@ -28,6 +28,9 @@ check: dev  ## Check format, lint, types, imports and that the migrations make w
 	$(BIN) mypy
 	.venv/bin/lint-imports --no-cache
 	@$(SCRATCH) && $(FLASK) db check
+
+bench: dev  ## Measure pages, processes and starts
+	$(BIN) bench
 
 format: dev  ## Put the code into shape
 	$(BIN) ruff format .

@@ -104,6 +104,10 @@ class Postgres:
         self._process.kill()
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def running(self) -> bool:
         return self._process.running
 
