@@ -14,39 +14,57 @@ from app.auth.views import (
     sessions,
     sign_in,
 )
-from app.orgs.views import home, invitations, joining, members, orgs, settings, setup, sign_up
+from app.orgs.views import (
+    home,
+    invitations,
+    joining,
+    leaving,
+    members,
+    orgs,
+    platform,
+    settings,
+    setup,
+    sign_up,
+)
 from app.tasks.views import mail, system
 from app.web import gallery, health
 
+BLUEPRINTS = (
+    health.bp,
+    sign_in.bp,
+    resets.bp,
+    email_changes.bp,
+    profile.bp,
+    credentials.bp,
+    credentials.confirm,
+    sessions.bp,
+    second_factor.bp,
+    second_factor.challenge,
+    external.bp,
+    external.identities,
+    setup.bp,
+    home.bp,
+    orgs.bp,
+    settings.bp,
+    members.bp,
+    invitations.bp,
+    joining.bp,
+    sign_up.bp,
+    leaving.bp,
+    platform.bp,
+    audit.bp,
+    mail.bp,
+    system.bp,
+    agents.bp,
+    changes.bp,
+    files.bp,
+    search.bp,
+)
+
 
 def register(app: Flask) -> None:
-    """Attach the blueprints."""
-    app.register_blueprint(health.bp)
-    app.register_blueprint(sign_in.bp)
-    app.register_blueprint(resets.bp)
-    app.register_blueprint(email_changes.bp)
-    app.register_blueprint(profile.bp)
-    app.register_blueprint(credentials.bp)
-    app.register_blueprint(credentials.confirm)
-    app.register_blueprint(sessions.bp)
-    app.register_blueprint(second_factor.bp)
-    app.register_blueprint(second_factor.challenge)
-    app.register_blueprint(external.bp)
-    app.register_blueprint(external.identities)
-    app.register_blueprint(setup.bp)
-    app.register_blueprint(home.bp)
-    app.register_blueprint(orgs.bp)
-    app.register_blueprint(settings.bp)
-    app.register_blueprint(members.bp)
-    app.register_blueprint(invitations.bp)
-    app.register_blueprint(joining.bp)
-    app.register_blueprint(sign_up.bp)
-    app.register_blueprint(audit.bp)
-    app.register_blueprint(mail.bp)
-    app.register_blueprint(system.bp)
-    app.register_blueprint(agents.bp)
-    app.register_blueprint(changes.bp)
-    app.register_blueprint(files.bp)
-    app.register_blueprint(search.bp)
+    """Attach the blueprints; each says its own prefix."""
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
     if app.debug or app.testing:
         app.register_blueprint(gallery.bp)

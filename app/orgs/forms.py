@@ -41,6 +41,20 @@ INVITATIONS = ListSpec(
 )
 
 
+ACCOUNTS = ListSpec(
+    sorts={"email": "e-mail", "name": "name", "created": "created"},
+    default_sort="email",
+    facets={
+        "role": Facet("Role", {"ADMIN": "Administrator", "GUEST": "Guest"}),
+        "status": Facet("Status", {"active": "Active", "disabled": "Disabled"}),
+    },
+)
+ALL_ORGS = ListSpec(sorts={"name": "name", "created": "created"}, default_sort="name")
+SIGN_INS = ListSpec(
+    sorts={"seen": "last seen", "created": "signed in", "email": "e-mail"}, default_sort="-seen"
+)
+
+
 def role_field(label: str = "Role") -> RadioField:
     """One of the organisation's roles; which of them a page offers is set by `offer_roles`."""
     return RadioField(
@@ -117,7 +131,7 @@ class RenameForm(FlaskForm):
 class ConfirmForm(FlaskForm):
     """The typed name of what goes for good."""
 
-    name = StringField("Name of the organisation", validators=[one_line])
+    name = StringField("Name", validators=[one_line])
 
     def __init__(self, expected: str, **options: Any) -> None:
         super().__init__(**options)

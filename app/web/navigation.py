@@ -18,7 +18,12 @@ _ORG_SECTIONS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
         ("Settings", "settings.show", "settings", "settings.manage"),
     ),
 }
-_PLATFORM_SECTIONS: tuple[tuple[str, str, str], ...] = (("System", "system.show", "server"),)
+_PLATFORM_SECTIONS: tuple[tuple[str, str, str], ...] = (
+    ("Users", "platform.users", "users"),
+    ("Organisations", "platform.orgs", "building"),
+    ("Sessions", "platform.sessions", "key"),
+    ("System", "system.show", "server"),
+)
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,10 @@ FUNCTIONS = {
         (p_org_id uuid) RETURNS bigint LANGUAGE sql STABLE AS $$
         SELECT count(*) FROM public.org_members m WHERE m.org_id = p_org_id $$
     """,
+    "org_sizes()": """
+        () RETURNS TABLE (org_id uuid, members bigint, owners bigint) LANGUAGE sql STABLE AS $$
+        SELECT m.org_id, count(*), count(*) FILTER (WHERE m.role = 'owner') FROM public.org_members m GROUP BY m.org_id $$
+    """,
     "claim_emails(integer, interval)": """
         (p_limit integer, p_lease interval)
         RETURNS TABLE (id uuid, org_id uuid, recipient text, template text, subject text, context bytea, attempts integer)

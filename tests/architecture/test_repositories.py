@@ -13,6 +13,7 @@ from tests.architecture import source
 WITHOUT_ORG = {
     "for_user",
     "for_token",
+    "owned_by",
 }
 
 

@@ -121,3 +121,27 @@ def test_organisations_of_one_name_get_different_addresses(clients, together):
     requests = [prepared(client, page, page, {"name": "Acme"}) for client in clients([person] * AT_ONCE)]
     assert together(requests) == [303] * AT_ONCE
     assert sorted(org.slug for org in rows(Org)) == ["acme", *(f"acme-{number}" for number in range(2, 7))]
+
+
+def test_two_owners_who_delete_their_accounts_leave_one(clients, together):
+    auth.platform_admin()
+    org = orgs.org(slug="acme")
+    owners = [orgs.member(org, "owner") for _ in range(2)]
+    requests = [
+        prepared(client, "/me/delete", "/me/delete", {"name": owner.email})
+        for client, owner in zip(clients(owners), owners, strict=True)
+    ]
+    assert together(requests) == [303, 409]
+    assert len(rows(OrgMember, role="owner")) == 1
+
+
+def test_two_administrators_who_demote_each_other_leave_one(clients, together):
+    admins = [auth.platform_admin() for _ in range(2)]
+    requests = [
+        prepared(client, f"/platform/users/{other.id}", f"/platform/users/{other.id}/demote", {})
+        for client, other in zip(clients(admins), reversed(admins), strict=True)
+    ]
+    statuses = together(requests)
+    assert statuses[0] == 303
+    assert statuses[1] in {404, 409}
+    assert len(rows(User, role="ADMIN")) == 1

@@ -28,7 +28,7 @@ _VISITOR = text(
 
 
 MOST_SHOWN = 100
-_LIVE: tuple[ColumnElement[bool], ...] = (
+LIVE: tuple[ColumnElement[bool], ...] = (
     SignInSession.expires_at > func.now(),
     SignInSession.last_seen_at > func.now() - text("interval '14 days'"),
 )
@@ -97,7 +97,7 @@ class SessionRepo:
         """The sign-ins of a person that still work, last used first, at most MOST_SHOWN."""
         return self._session.scalars(
             select(SignInSession)
-            .where(SignInSession.user_id == user_id, *_LIVE)
+            .where(SignInSession.user_id == user_id, *LIVE)
             .order_by(SignInSession.last_seen_at.desc(), SignInSession.id.desc())
             .limit(MOST_SHOWN)
         ).all()

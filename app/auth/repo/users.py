@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import exists, select
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from app.auth.models import User
@@ -26,6 +26,14 @@ class UserRepo:
     def get(self, user_id: UUID) -> User | None:
         """The account with this id."""
         return self._session.get(User, user_id)
+
+    def disable(self, user_id: UUID) -> None:
+        """Shut the account."""
+        self._session.execute(update(User).where(User.id == user_id).values(disabled_at=func.now()))
+
+    def remove(self, user_id: UUID) -> None:
+        """Delete the account; memberships, keys, sessions and links go with it."""
+        self._session.execute(delete(User).where(User.id == user_id))
 
     def lock(self, user_id: UUID) -> User | None:
         """The account as it is now, for this transaction alone to change."""

@@ -85,6 +85,15 @@ def notify(recipient: str, user: User, title: str, what: str) -> None:
     queue_email(recipient, "account_changed", f"AgentPress: {title[0].lower()}{title[1:]}", context)
 
 
+def take_notice(user: User) -> str | None:
+    """What an administrator left to be said at the next sign-in, in the caller's transaction, once."""
+    kept = dict(user.preferences)
+    notice = kept.pop("notice", None)
+    if notice is not None:
+        user.preferences = kept
+    return notice if isinstance(notice, str) else None
+
+
 def account_of(user_id: UUID) -> User:
     """The account of somebody who is signed in. Raises NotFound if it is gone by now."""
     user = UserRepo().get(user_id)

@@ -7,13 +7,14 @@ from flask import Response, request, session, url_for
 
 from app.auth.access import CHALLENGE, is_known_device, keep_session
 from app.auth.models import User
+from app.auth.services.changes import take_notice
 from app.auth.services.devices import device_name
 from app.auth.services.external import claim
 from app.auth.services.second_factor import is_on
 from app.auth.services.sign_in import notify_new_device, start_session
 from app.db.session import transaction
 from app.web.links import drop_token, kept_token
-from app.web.render import leave
+from app.web.render import leave, toast
 
 HELD = "identity"
 
@@ -38,6 +39,9 @@ def enter(user: User, next_path: str) -> Response:
         claim(kept_token(HELD), user)
         if not is_known_device(user.id):
             notify_new_device(user, device_name(request.user_agent.string))
+        notice = take_notice(user)
+    if notice:
+        toast(notice, "warning")
     drop_token(HELD)
     response = leave(next_path)
     keep_session(response, token, user.id)

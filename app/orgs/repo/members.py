@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.auth.models import User
 from app.db.base import db
 from app.db.cursor import Order, Page, paginate
-from app.orgs.models import ApiKey, OrgMember
+from app.orgs.models import ApiKey, Org, OrgMember
 from app.web.conditions import chosen, searched
 from app.web.listing import ListState
 
@@ -75,6 +75,14 @@ class MemberRepo:
         return self._session.scalar(
             select(OrgMember.role).where(OrgMember.org_id == org_id, OrgMember.user_id == user_id)
         )
+
+    def owned_by(self, user_id: UUID) -> list[tuple[UUID, str]]:
+        """The organisations that the actor, and nobody else may ask for, owns: id and name."""
+        owned = select(Org.id, Org.name).join(OrgMember, OrgMember.org_id == Org.id)
+        rows = self._session.execute(
+            owned.where(OrgMember.user_id == user_id, OrgMember.role == "owner").order_by(Org.id)
+        )
+        return [(row.id, row.name) for row in rows]
 
     def get(self, org_id: UUID, member_id: UUID) -> MemberFacts | None:
         """The member with this id of their membership."""

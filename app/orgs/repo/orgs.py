@@ -4,17 +4,41 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, literal, select, union_all, update
+from sqlalchemy import ColumnElement, Row, delete, func, literal, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.db.base import Base, db
+from app.db.cursor import Order, Page, paginate
 from app.orgs.models import Org
+from app.web.conditions import searched
+from app.web.listing import ListState
 
 _SLUG_LENGTH = 48  # leaves room for a number
+
+
+_SORTS: Mapping[str, ColumnElement[Any]] = {
+    "name": func.lower(Org.name),
+    "created": Org.created_at.expression,
+}
+
+
+@dataclass(frozen=True)
+class OrgRow:
+    """An organisation in the list of all."""
+
+    id: UUID
+    name: str
+    slug: str
+    created_at: datetime
+    members: int
+    owners: int
 
 
 class SlugTaken(Exception):
@@ -30,6 +54,17 @@ class OrgRepo:
     def get(self, org_id: UUID) -> Org | None:
         """The organisation."""
         return self._session.get(Org, org_id)
+
+    def page(self, state: ListState) -> Page[OrgRow]:
+        """All organisations with the size of each, as the list's state asks."""
+        sizes = func.org_sizes().table_valued("org_id", "members", "owners", name="sizes")
+        statement = (
+            select(Org.id, Org.name, Org.slug, Org.created_at, sizes.c.members, sizes.c.owners)
+            .outerjoin(sizes, sizes.c.org_id == Org.id)
+            .where(*searched(state, Org.name, Org.slug))
+        )
+        order = Order(_SORTS[state.sort_key], Org.id.expression, state.descending)
+        return paginate(self._session, statement, order, state.request, _org_row)
 
     def for_slug(self, slug: str) -> Org | None:
         """The organisation whose addresses begin with `/o/<slug>`."""
@@ -101,3 +136,7 @@ def _slugs(name: str) -> Iterator[str]:
     yield base
     yield from (f"{base}-{number}" for number in range(2, 10))
     yield from (f"{base}-{secrets.token_hex(4)}" for _ in range(3))
+
+
+def _org_row(row: Row[Any]) -> OrgRow:
+    return OrgRow(row.id, row.name, row.slug, row.created_at, row.members or 0, row.owners or 0)
