@@ -40,10 +40,6 @@ FUNCTIONS = {
         (p_user_id uuid) RETURNS bigint LANGUAGE sql STABLE AS $$
         SELECT count(*) FROM public.org_members m WHERE m.user_id = p_user_id $$
     """,
-    "count_members(uuid)": """
-        (p_org_id uuid) RETURNS bigint LANGUAGE sql STABLE AS $$
-        SELECT count(*) FROM public.org_members m WHERE m.org_id = p_org_id $$
-    """,
     "org_sizes()": """
         () RETURNS TABLE (org_id uuid, members bigint, owners bigint) LANGUAGE sql STABLE AS $$
         SELECT m.org_id, count(*), count(*) FILTER (WHERE m.role = 'owner') FROM public.org_members m GROUP BY m.org_id $$

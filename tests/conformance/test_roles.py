@@ -21,6 +21,7 @@ FURTHER = {
     "agent_changes.take_back": "missing",
     "home.dismiss": "forbidden",
     "sessions.revoke": "missing",
+    "platform.revoke": "missing",
     "identities.connect": "missing",
     "identities.disconnect": "missing",
 }

@@ -202,3 +202,28 @@ def test_people_are_not_deleted_with_their_membership(new_client, org, owner):
     assert rows(User, id=member.id)
     assert not rows(Invitation)
     assert not rows(ApiKey)
+
+
+def test_an_owner_makes_a_reset_link_for_a_member_of_this_organisation_only(client, connection):
+    org, other = orgs.org(), orgs.org()
+    client.sign_in(orgs.member(org, "owner"))
+    near, far, admin = orgs.member(org), orgs.member(org), orgs.member(org, user=auth.platform_admin())
+    orgs.member(other, user=far)
+    ids = {row.user_id: row.id for row in rows(OrgMember) if row.org_id == org.id}
+    for person, status in ((near, 200), (far, 403), (admin, 403)):
+        path = f"/o/{org.slug}/members/{ids[person.id]}"
+        assert ("Make reset link" in client.page(path).get_text()) == (status == 200)
+        answer = client.submit(f"{path}/resets")
+        assert answer.status_code == status
+        assert ("/reset/" in answer.text) == (status == 200)
+    assert [user.id for user in rows(User) if "notice" in user.preferences] == [near.id]
+
+
+def test_an_admin_makes_no_reset_link(client, connection):
+    org = orgs.org()
+    client.sign_in(orgs.member(org, "admin"))
+    orgs.member(org)
+    member_id = next(row.id for row in rows(OrgMember) if row.role == "member")
+    path = f"/o/{org.slug}/members/{member_id}"
+    assert "Make reset link" not in client.page(path).get_text()
+    assert client.submit(f"{path}/resets").status_code == 403

@@ -12,6 +12,7 @@ from app.db.scope import current_scope
 from app.orgs.repo.invitations import InvitationRepo
 from app.orgs.repo.members import MemberFacts, MemberRepo
 from app.orgs.repo.orgs import OrgRepo
+from app.orgs.services.platform import reset_for
 from app.web.access import manageable_roles
 from app.web.errors import NotFound, Refusal
 
@@ -51,6 +52,23 @@ def leave_org(org_id: UUID) -> None:
     """End the actor's own membership, in the caller's transaction. Refusal 409 for the last owner."""
     acting = _Acting(org_id)
     acting.end(acting.own(), "member.leave")
+
+
+def may_reset(member: MemberFacts) -> bool:
+    """Whether an owner may make a reset link for a member: nobody whose account reaches further than this one."""
+    return member.platform_role != "ADMIN" and MemberRepo().count_orgs(member.user_id) == 1
+
+
+def reset_member(org_id: UUID, member_id: UUID) -> tuple[MemberFacts, str]:
+    """A link, shown once, that sets a member's new password, in the caller's transaction.
+
+    Refusal 403 for platform admins and members of further organisations, 409 for a disabled account; NotFound.
+    """
+    member = _Acting(org_id).member(member_id)
+    if not may_reset(member):
+        raise Refusal(403, "An administrator of the instance has to make this link.")
+    _, link = reset_for(member.user_id)
+    return member, link
 
 
 def change_roles(org_id: UUID, member_ids: Sequence[UUID], role: str) -> tuple[int, list[Skipped]]:

@@ -15,8 +15,10 @@ from app.orgs.services.members import (
     change_role,
     change_roles,
     leave_org,
+    may_reset,
     remove_member,
     remove_members,
+    reset_member,
 )
 from app.web.access import ROLES, manageable_roles, org_right
 from app.web.errors import NotFound, Refusal
@@ -77,6 +79,19 @@ def remove(org: str, member_id: UUID) -> Response:
     return leave(url_for(".index", org=org))
 
 
+@bp.post("/<uuid:member_id>/resets")
+@org_right("owners.manage")
+def create_reset(org: str, member_id: UUID) -> Response:
+    """Make a reset link for the member, shown this once."""
+    with transaction():
+        member, link = reset_member(require_org().org_id, member_id)
+    crumbs = [
+        ("Members", url_for(".index", org=org)),
+        (member.name, url_for(".show", org=org, member_id=member_id)),
+    ]
+    return render("members/reset_link.html", email=member.email, link=link, crumbs=crumbs)
+
+
 @bp.post("/bulk")
 @org_right("members.manage")
 def bulk(org: str) -> Response:
@@ -134,6 +149,7 @@ def _page(member: MemberFacts, form: RoleForm, status: int = 200) -> Response:
         form=form,
         own=own,
         may_manage=may_manage,
+        may_reset=role == "owner" and not own and may_reset(member),
         role_hints=ROLE_HINTS,
     )
 
