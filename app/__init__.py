@@ -9,7 +9,7 @@ from app import models, routes
 from app.auth import access as sessions
 from app.commands import registry as commands
 from app.config import Settings, load_settings
-from app.db import attach, engine, sealed
+from app.db import attach, cached, engine, sealed
 from app.db.base import db
 from app.db.embedded.places import database_url
 from app.db.session import ANALYTICS
@@ -57,6 +57,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         sessions,
     ):
         part.register(app)
+    cached.register(app, settings.redis_url)
     sealed.register(app, [settings.secret_key, *settings.secret_key_fallbacks])
     routes.register(app)
     gate.register(app)

@@ -118,10 +118,7 @@ def _signer() -> URLSafeSerializer:
 
 
 def _visitor(row: VisitorRow, slug: str | None) -> Visitor:
-    memberships = tuple(
-        Membership(UUID(entry["org_id"]), entry["name"], entry["slug"], entry["role"], entry["time_zone"])
-        for entry in row.memberships
-    )
+    memberships = tuple(Membership(**{**entry, "org_id": UUID(entry["org_id"])}) for entry in row.memberships)
     return Visitor(
         id=row.id,
         email=row.email,

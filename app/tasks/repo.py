@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, case, delete, func, select, text
+from sqlalchemy import Row, case, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -17,6 +17,7 @@ from app.auth.models import EmailChange, LoginAttempt, OAuthFlow, PasswordReset,
 from app.db.base import db
 from app.db.cursor import Order, Page, paginate
 from app.db.tables import EmailOutbox, IdempotencyKey, WorkerProcess
+from app.orgs.models import Org
 from app.web.conditions import chosen, searched, within
 from app.web.listing import ListState
 
@@ -154,6 +155,9 @@ class ExpiryRepo:
 
     def erase_agents(self, org_id: UUID, ids: Sequence[UUID], before: datetime) -> Sequence[tuple[UUID, str]]:
         """Delete for good those that are still deleted; their ids and names."""
+        self._session.execute(
+            update(Org).where(Org.id == org_id).values(agents_generation=Org.agents_generation + 1)
+        )
         statement = (
             delete(Agent)
             .where(Agent.org_id == org_id, Agent.id.in_(ids), Agent.deleted_at < before)

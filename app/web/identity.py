@@ -10,13 +10,14 @@ from flask_login import UserMixin, current_user
 
 @dataclass(frozen=True)
 class Membership:
-    """An organisation the visitor belongs to, the role there, and the zone it shows times in."""
+    """An organisation the visitor belongs to, the role there, its zone, and how often its agents have changed."""
 
     org_id: UUID
     name: str
     slug: str
     role: str
     time_zone: str | None = None
+    agents_generation: int = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,9 +4,10 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request, session, url_for
 
-from app.agents.forms import AgentForm, agent_list
+from app.agents.forms import AgentForm
 from app.agents.repo import AgentRepo, NameTaken
 from app.agents.services import Stale, change_agent, create_agent, editable_agent, prompt_facts
+from app.agents.views.spec import current_choices, current_spec
 from app.audit.repo import AuditRepo
 from app.db.session import transaction
 from app.web.access import org_right
@@ -27,7 +28,7 @@ NAME_IN_USE = "Another agent has this name. Choose a different one."
 def index(org: str) -> Response:
     """The agents that match the address; a pasted id, sent with Enter, leads to its agent."""
     repo, org_id = AgentRepo(), require_org().org_id
-    state = read_list(agent_list(repo.choices(org_id)), viewer_zone().key)
+    state = read_list(current_spec(), viewer_zone().key)
     jump = pasted_id("agt", state.q)
     if jump and repo.get(org_id, jump):
         return leave(url_for(".show", org=org, agent_id=jump))
@@ -116,6 +117,6 @@ def describe_prompt(org: str) -> Response:
 
 
 def _form(form: AgentForm, template: str, status: int = 200, **context: object) -> Response:
-    choices = AgentRepo().choices(require_org().org_id)
+    choices = current_choices()
     facts = prompt_facts(form.prompt.data or "")
     return render(template, "form", status, form=form, choices=choices, prompt=facts, **context)

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from flask import Blueprint, Response, g, request, session, url_for
 
-from app.agents.forms import agent_list
 from app.agents.repo import AgentRepo, NameTaken
 from app.agents.services import ACTS, DONE, Outcome, change_status, duplicate_agent, undo
+from app.agents.views.spec import current_spec
 from app.db.cursor import COUNT_CAP
 from app.db.session import transaction
 from app.web.access import org_right
@@ -106,9 +106,8 @@ def _act() -> str:
 
 
 def _state(org: str) -> ListState:
-    spec = agent_list(AgentRepo().choices(require_org().org_id))
     token, path = request.values.get("state", ""), url_for("agents.index", org=org)
-    state = read_signed(spec, token, path, viewer_zone().key)
+    state = read_signed(current_spec(), token, path, viewer_zone().key)
     if state is None:
         raise NotFound
     return state

@@ -2,8 +2,9 @@
 
 from flask import Blueprint, Response, request, url_for
 
-from app.agents.forms import COLUMNS, agent_list
+from app.agents.forms import COLUMNS
 from app.agents.repo import AgentRepo
+from app.agents.views.spec import current_spec
 from app.audit.services import record
 from app.db.session import transaction
 from app.web.access import org_right
@@ -21,7 +22,7 @@ _FIELDS = {"created": "created_at", "updated": "updated_at"}
 def export(org: str, kind: str) -> Response:
     """The agents that match the address, with the shown columns; with all of them, also what only a file holds."""
     org_id = require_org().org_id
-    spec = agent_list(AgentRepo().choices(org_id))
+    spec = current_spec()
     state = read_list(spec, viewer_zone().key, path=url_for("agents.index", org=org))
     columns = ["id", *(_FIELDS.get(column, column) for column in state.columns)]
     if set(state.columns) == set(COLUMNS):
