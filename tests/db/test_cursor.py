@@ -90,3 +90,16 @@ def test_an_empty_list_has_no_way_on(acting):
     acting(orgs.org())
     empty = page(Order(Agent.name, Agent.id, descending=False), PageRequest(5))
     assert (empty.rows, empty.total, empty.previous, empty.next) == ([], 0, None, None)
+
+
+def test_where_all_rows_beyond_a_position_are_gone_the_nearest_end_is_shown(org):
+    order = Order(Agent.name, Agent.id, descending=False)
+    first = page(order, PageRequest(5))
+    second = page(order, PageRequest(5, first.next))
+    db.session.execute(Agent.__table__.delete().where(Agent.name > "Agent 04"))
+    last = page(order, PageRequest(5, first.next))
+    assert list(last.rows) == [f"Agent {n:02}" for n in range(5)]
+    assert (last.first, last.previous, last.next) == (1, None, None)
+    agents.agent(org, name="Agent 09")
+    db.session.execute(Agent.__table__.delete().where(Agent.name < "Agent 05"))
+    assert list(page(order, PageRequest(5, second.previous)).rows) == ["Agent 09"]
