@@ -1,4 +1,4 @@
-"""One running product for the browser tests of a worker; each test has an organisation of its own in it."""
+"""One running product for the browser tests of a module; each test has an organisation of its own in it."""
 
 import itertools
 
@@ -12,8 +12,9 @@ AGENTS = 45
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(cluster, tmp_path_factory):
+    # Not for the session: its application context would reach into the tests of other folders.
     with Live(cluster, tmp_path_factory.mktemp("site")) as running:
         yield running
 

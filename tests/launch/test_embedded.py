@@ -144,9 +144,13 @@ def test_a_number_given_to_another_process_is_not_recalled(tmp_path: Path) -> No
 
 def test_a_leftover_is_stopped(tmp_path: Path) -> None:
     stubborn = subprocess.Popen(
-        ["sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"], start_new_session=True
+        ["sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 0.1; done"],
+        start_new_session=True,
+        stdout=subprocess.PIPE,
     )
+    assert stubborn.stdout.readline() == b"deaf\n"
     pid_file = tmp_path / "web.pid"
     remember(pid_file, stubborn.pid)
     assert terminate_leftover(pid_file, 0.5) is True
     assert stubborn.wait(5) == -9
+    stubborn.stdout.close()
