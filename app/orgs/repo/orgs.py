@@ -95,10 +95,11 @@ class OrgRepo:
 
     def save(self, org: Org) -> None:
         """Write changed columns. Raises SlugTaken."""
+        slug = org.slug  # not to be read once the flush has failed
         try:
             self._session.flush()
         except IntegrityError as error:
-            raise SlugTaken(org.slug) from error
+            raise SlugTaken(slug) from error
 
     def dismiss_card(self, org_id: UUID, card: str) -> bool:
         """Note that a set-up card is not to be shown again; False if it was noted before."""

@@ -1,0 +1,99 @@
+"""Organisations: create, home, settings, delete."""
+
+import pytest
+
+from app.audit.models import AuditEvent
+from app.db.base import Base
+from app.orgs.models import Org
+from tests.factories import agents, auth, orgs
+from tests.factories.rows import rows, stored
+from tests.support.database import as_owner
+
+
+@pytest.fixture
+def org(connection):
+    return orgs.org(name="Acme", slug="acme")
+
+
+@pytest.fixture
+def owner(org):
+    return orgs.member(org, "owner")
+
+
+@pytest.fixture
+def client(new_client, owner):
+    return new_client(owner)
+
+
+def left_of(org):
+    tables = [table for table in Base.metadata.sorted_tables if "org_id" in table.c]
+    with as_owner() as session:
+        return {t.name for t in tables if session.execute(t.select().where(t.c.org_id == org.id)).first()}
+
+
+def test_nobody_without_an_organisation_is_lost(new_client):
+    client = new_client(auth.user())
+    assert client.page("/").find("a", href="/orgs/new")
+    client.page("/orgs/new")
+    assert client.submit("/orgs/new", {"name": "  "}).status_code == 422
+    assert client.submit("/orgs/new", {"name": "Acme"}).location == "/o/acme"
+    assert client.get("/").location == "/o/acme"
+
+
+def test_the_start_page_leads_to_the_organisation_used_last(new_client, owner, org):
+    orgs.member(orgs.org(name="Aaa", slug="aaa"), "viewer", owner)
+    client = new_client(owner)
+    assert client.get("/").location == "/o/aaa"
+    client.get("/o/acme")
+    assert client.get("/").location == "/o/acme"
+
+
+def test_first_steps_tick_themselves_off_and_can_be_dismissed(client, org):
+    assert "Create an agent" in client.page("/o/acme").main.text
+    agents.agent(org)
+    assert client.page("/o/acme").find(class_="step-done")
+    assert client.submit("/o/acme/cards/invite/dismiss").status_code == 303
+    assert client.submit("/o/acme/cards/invite/dismiss").status_code == 303
+    assert client.page("/o/acme").find(class_="step") is None
+    assert len(rows(AuditEvent, action="org.dismiss_card")) == 1
+    assert client.submit("/o/acme/cards/unknown/dismiss").status_code == 404
+
+
+def test_owners_rename_and_old_addresses_end(client, new_client, org):
+    client.page("/o/acme/settings")
+    assert (
+        client.submit("/o/acme/settings/name", {"name": "New", "slug": "new"}).location == "/o/new/settings"
+    )
+    assert client.get("/o/acme").status_code == 404
+    (event,) = rows(AuditEvent, action="org.update")
+    assert (event.before, event.after) == ({"name": "Acme", "slug": "acme"}, {"name": "New", "slug": "new"})
+
+
+@pytest.mark.parametrize("slug", ["", "taken", "Upper", "a--b", "-a", "a\n", "x" * 61, "ä"])
+def test_addresses_are_checked(client, slug, org):
+    orgs.org(slug="taken")
+    assert client.submit("/o/acme/settings/name", {"name": "Acme", "slug": slug}).status_code == 422
+    assert stored(org).slug == "acme"
+
+
+def test_admins_set_the_zone_but_neither_rename_nor_delete(new_client, org, owner):
+    admin = new_client(orgs.member(org, "admin"))
+    assert admin.submit("/o/acme/settings", {"time_zone": "Europe/Berlin"}).status_code == 303
+    assert stored(org).settings["time_zone"] == "Europe/Berlin"
+    assert admin.submit("/o/acme/settings", {"time_zone": "Moon/Base"}).status_code == 422
+    assert admin.submit("/o/acme/settings/name", {"name": "X", "slug": "x"}).status_code == 403
+    assert admin.submit("/o/acme/settings/delete", {"name": "Acme"}).status_code == 403
+    assert new_client(orgs.member(org, "member")).get("/o/acme/settings").status_code == 403
+
+
+def test_deleting_wants_the_name_and_leaves_no_row(client, org, owner):
+    agents.agent(org)
+    orgs.invitation(org)
+    orgs.api_key(org, owner)
+    assert "1 agents" in " ".join(client.page("/o/acme/settings/delete").main.text.split())
+    assert client.submit("/o/acme/settings/delete", {"name": "acme"}).status_code == 422
+    assert stored(org)
+    assert client.submit("/o/acme/settings/delete", {"name": "Acme"}).location == "/"
+    assert (rows(Org), left_of(org)) == ([], set())
+    (event,) = rows(AuditEvent, action="org.delete")
+    assert (event.org_id, event.actor_id, event.before["rows"]["agents"]) == (None, owner.id, 1)
