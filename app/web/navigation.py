@@ -7,7 +7,7 @@ from typing import Any
 from flask import current_app, request, url_for
 
 from app.web.access import role_has
-from app.web.identity import Visitor
+from app.web.identity import Membership, Visitor
 
 # group -> (label, endpoint, icon, right)
 _ORG_SECTIONS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
@@ -60,6 +60,15 @@ def navigation(visitor: Visitor | None) -> list[NavGroup]:
     elif visitor.is_platform_admin:
         groups.append(NavGroup("Platform", platform_pages(visitor)))
     return [group for group in groups if group.items]
+
+
+def switch_url(org: Membership) -> str:
+    """The section of this request in another organisation; its home where the role there does not open it."""
+    for sections in _ORG_SECTIONS.values():
+        for _, endpoint, _, right in sections:
+            if request.blueprint == endpoint.partition(".")[0] and role_has(org.role, right):
+                return url_for(endpoint, org=org.slug)
+    return url_for("home.show", org=org.slug)
 
 
 def platform_pages(visitor: Visitor | None) -> list[NavItem]:

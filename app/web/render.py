@@ -22,7 +22,7 @@ from markupsafe import escape
 
 from app.web.access import role_has
 from app.web.identity import Membership, Visitor, current_visitor
-from app.web.navigation import NavGroup, NavItem, navigation, platform_pages
+from app.web.navigation import NavGroup, NavItem, navigation, platform_pages, switch_url
 
 TOAST_LENGTH = 200
 EPOCH_COOKIE = "session_epoch"
@@ -189,7 +189,7 @@ def _see_other(url: str, code: int = 303) -> Response:
 
 
 def register(app: Flask) -> None:
-    """Give templates `can`, and answers their toasts."""
-    app.jinja_env.globals["can"] = can
+    """Give templates `can` and `switch_url`, and answers their toasts."""
+    app.jinja_env.globals.update(can=can, switch_url=switch_url)
     app.after_request(_deliver_toasts)
     app.after_request(_keep_private)

@@ -97,3 +97,24 @@ def test_deleting_wants_the_name_and_leaves_no_row(client, org, owner):
     assert (rows(Org), left_of(org)) == ([], set())
     (event,) = rows(AuditEvent, action="org.delete")
     assert (event.org_id, event.actor_id, event.before["rows"]["agents"]) == (None, owner.id, 1)
+
+
+def test_a_form_sent_twice_makes_one_organisation(client, org):
+    once = client.page("/orgs/new").find(attrs={"name": "once"})["value"]
+    answers = [client.submit("/orgs/new", {"name": "Twice", "once": once}) for _ in range(2)]
+    assert {answer.location for answer in answers} == {"/o/twice"}
+    assert len(rows(Org, name="Twice")) == 1
+    assert client.submit("/orgs/new", {"name": "Other", "once": once}).status_code == 409
+
+
+def test_switching_stays_in_the_section_where_the_role_opens_it(client, owner, org):
+    orgs.member(orgs.org(name="Blue", slug="blue"), "member", owner)
+
+    def leads(path):
+        page = client.page(path)
+        return page.find("a", attrs={"data-command": "Blue"})["href"]
+
+    assert leads("/o/acme/members") == "/o/blue/members"
+    assert leads("/o/acme/agents") == "/o/blue/agents"
+    assert leads("/o/acme/audit") == "/o/blue"
+    assert leads("/me") == "/o/blue"

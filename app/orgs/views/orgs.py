@@ -6,6 +6,7 @@ from app.db.session import transaction
 from app.orgs.forms import OrgForm
 from app.orgs.services.orgs import create_org
 from app.web.access import signed_in
+from app.web.idempotency import once
 from app.web.identity import require_visitor
 from app.web.render import leave, render, toast
 
@@ -26,7 +27,11 @@ def create() -> Response:
     form = OrgForm()
     if not form.validate():
         return render("orgs/new.html", status=422, form=form)
+
+    def stored() -> str:
+        return url_for("home.show", org=create_org(form.name.data, require_visitor().id).slug)
+
     with transaction():
-        org = create_org(form.name.data, require_visitor().id)
-    toast(f"{org.name} is ready.")
-    return leave(url_for("home.show", org=org.slug))
+        location = once(stored)
+    toast(f"{form.name.data} is ready.")
+    return leave(location)
