@@ -1,14 +1,18 @@
 """Where secrets must not be: the dump, the logs, Redis, pages. Everything here was really typed, sent and followed."""
 
 import subprocess
+from datetime import UTC, datetime
 
+import pyotp
 import pytest
 
+from app.auth.models import TotpDevice
 from app.db.embedded.postgres import installed_binaries
 from app.orgs.models import Invitation
+from tests.conformance import inventory
 from tests.factories import auth, orgs, world
 from tests.factories.auth import PASSWORD
-from tests.factories.rows import rows
+from tests.factories.rows import rows, save
 from tests.support.live import Live
 from tests.support.postgres import in_database
 from tests.support.redis import Redis
@@ -91,3 +95,25 @@ def test_a_log_line_cannot_be_forged(live):
     for line in live.web.output().splitlines():
         assert not line.startswith('{"event":"forged"')
         assert "\x1b" not in line
+
+
+@pytest.mark.parametrize("role", ["owner", "admin", "member", "viewer"])
+def test_rm_3_no_page_of_any_role_shows_a_secret(app, connection, new_client, role):
+    """RM-3: what is secret once it is made stays so for everyone, the person it belongs to included."""
+    home = world.tenant("Homecanary")
+    person = home.people[role]
+    _, key = orgs.api_key(home.org, home.owner)
+    _, invitation = orgs.invitation(home.org, email="invited@example.org", invited_by=home.owner.id)
+    totp = pyotp.random_base32()
+    with app.app_context():
+        save(TotpDevice(user_id=person.id, secret=totp, confirmed_at=datetime.now(UTC)))
+    client = new_client(person)
+    session = client.get_cookie("session").value
+    pages = [
+        client.get(call.path).text
+        for call in inventory.calls(app, home)
+        if call.safe and call.access.kind in {"org", "signed_in"}
+    ]
+    assert len(pages) > 20
+    secrets = {key, invitation, totp, session, person.password}
+    assert {secret for secret in secrets for page in pages if secret in page} == set()

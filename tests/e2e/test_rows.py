@@ -44,7 +44,7 @@ def test_rows_are_archived_and_taken_back(home, open_as):
     toast = page.locator("#toasts [data-toast]")
     expect(toast).to_contain_text("2 archived")
     expect(page.locator(".pager-count")).to_have_text("1–20 of 44")
-    assert page.evaluate("document.activeElement !== document.body")
+    page.wait_for_function("() => document.activeElement !== document.body")
     assert len(rows(Agent, org_id=home.org.id, archived=True)) == 2
     toast.get_by_role("button", name="Undo").click()
     expect(page.locator(".pager-count")).to_have_text("1–20 of 46")

@@ -103,7 +103,7 @@ def test_errors_are_alerts_and_dismissing_keeps_the_focus_on_the_page(home, open
     toast.get_by_role("button", name="Dismiss").focus()
     page.keyboard.press("Enter")
     expect(toast).to_have_count(0)
-    assert page.evaluate("document.activeElement.id") == "main"
+    expect(page.locator("#main")).to_be_focused()
 
 
 def test_times_are_in_the_zone_of_the_browser_and_stay_true(home, open_as):
