@@ -133,9 +133,10 @@ class ConfirmForm(FlaskForm):
 
     name = StringField("Name", validators=[one_line])
 
-    def __init__(self, expected: str, **options: Any) -> None:
+    def __init__(self, expected: str, label: str = "Name", **options: Any) -> None:
         super().__init__(**options)
         self._expected = expected
+        self.name.label.text = label
 
     def validate_name(self, field: Any) -> None:
         """Refuse any other text."""

@@ -1,6 +1,7 @@
 """What happens at the same moment: real processes, real commits, one winner."""
 
-from concurrent.futures import ThreadPoolExecutor
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 
 import pytest
@@ -145,3 +146,35 @@ def test_two_administrators_who_demote_each_other_leave_one(clients, together):
     assert statuses[0] == 303
     assert statuses[1] in {404, 409}
     assert len(rows(User, role="ADMIN")) == 1
+
+
+def test_whoever_is_made_the_only_owner_while_deleting_their_account_leaves_no_org_without_one(live, clients):
+    """The deletion is held at the person's row, meanwhile they become an owner and the other owner leaves."""
+    auth.platform_admin()
+    org = orgs.org(slug="acme")
+    owner, person = orgs.member(org, "owner"), orgs.member(org, "member")
+    page = f"/o/acme/members/{rows(OrgMember, user_id=person.id)[0].id}"
+    host, own = clients([owner, person])
+    delete = prepared(own, "/me/delete", "/me/delete", {"name": person.email})
+    promote = prepared(host, page, f"{page}/role", {"role": "owner"})
+    leave = prepared(host, "/o/acme/members/leave", "/o/acme/members/leave", {})
+    with ThreadPoolExecutor(2) as pool:
+        with live.connect() as connection, connection.transaction():
+            connection.execute("SELECT FROM users WHERE id = %s FOR UPDATE", (person.id,))
+            deleting = pool.submit(delete)
+            wait_until_blocked(connection)
+            stepping_down = pool.submit(lambda: [promote().status_code, leave().status_code])
+            wait([stepping_down], timeout=2)
+        assert deleting.result().status_code in {303, 409}
+        stepping_down.result()
+    assert rows(OrgMember, org_id=org.id, role="owner")
+
+
+def wait_until_blocked(connection):
+    """Return once some other session waits for a lock that this connection holds."""
+    blocked = "SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+    deadline = time.monotonic() + 10
+    while not connection.execute(blocked).fetchall():
+        assert time.monotonic() < deadline, "nothing waited"
+        time.sleep(0.02)
+        connection.execute("SELECT pg_stat_clear_snapshot()")

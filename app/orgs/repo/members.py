@@ -76,6 +76,11 @@ class MemberRepo:
             select(OrgMember.role).where(OrgMember.org_id == org_id, OrgMember.user_id == user_id)
         )
 
+    def for_user(self, user_id: UUID) -> list[UUID]:
+        """The organisations that the actor, and nobody else may ask for, belongs to, in the order of their ids."""
+        joined = select(OrgMember.org_id).where(OrgMember.user_id == user_id).order_by(OrgMember.org_id)
+        return list(self._session.scalars(joined))
+
     def owned_by(self, user_id: UUID) -> list[tuple[UUID, str]]:
         """The organisations that the actor, and nobody else may ask for, owns: id and name."""
         owned = select(Org.id, Org.name).join(OrgMember, OrgMember.org_id == Org.id)

@@ -1,5 +1,6 @@
 """Deleting one's own account."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from app.audit.services import record
@@ -18,15 +19,13 @@ def delete_account(user_id: UUID) -> None:
     Refusal 409, naming the organisations, while one would be left without an owner, and for the last administrator.
     """
     keep_an_admin(user_id)
-    orphaned = [name for org_id, name in MemberRepo().owned_by(user_id) if _is_only_owner(org_id)]
-    if orphaned:
-        names = ", ".join(orphaned)
-        raise Refusal(
-            409, f"You are the only owner of {names}. Make someone else an owner, or delete it, first."
-        )
-    user = UserRepo().lock(user_id)
+    held = MemberRepo().for_user(user_id)
+    for org_id in held:
+        OrgRepo().lock(org_id)
+    user = UserRepo().lock(user_id)  # from here on nobody joins anything as this person
     if user is None:
         raise NotFound
+    _check_ownership(user_id, held)
     notify(
         user.email,
         user,
@@ -37,8 +36,20 @@ def delete_account(user_id: UUID) -> None:
     UserRepo().remove(user.id)
 
 
+def _check_ownership(user_id: UUID, held: Collection[UUID]) -> None:
+    """Refuse while an organisation would lose its only owner; `held` are those whose members cannot change now."""
+    owned = MemberRepo().owned_by(user_id)
+    if any(org_id not in held for org_id, _ in owned):
+        raise Refusal(409, "Your memberships have just changed. Look at them and try again.")
+    orphaned = [name for org_id, name in owned if _is_only_owner(org_id)]
+    if orphaned:
+        names = ", ".join(orphaned)
+        raise Refusal(
+            409, f"You are the only owner of {names}. Make someone else an owner, or delete it, first."
+        )
+
+
 def _is_only_owner(org_id: UUID) -> bool:
-    """Whether the person, an owner, is the only one; holds the organisation's row as every change of members does."""
+    """Whether the organisation has no second owner."""
     with in_org(org_id):
-        OrgRepo().lock(org_id)
         return MemberRepo().count_owners(org_id) < 2

@@ -18,7 +18,7 @@ bp = Blueprint("leaving", __name__, url_prefix="/me/delete")
 @recent_password
 def confirm() -> Response:
     """Say what goes, and ask for the address."""
-    return _page(ConfirmForm(require_visitor().email))
+    return _page(ConfirmForm(require_visitor().email, "E-mail address"))
 
 
 @bp.post("")
@@ -27,7 +27,7 @@ def confirm() -> Response:
 def destroy() -> Response:
     """Delete the account and leave."""
     visitor = require_visitor()
-    form = ConfirmForm(visitor.email)
+    form = ConfirmForm(visitor.email, "E-mail address")
     if not form.validate():
         return _page(form, 422)
     with transaction():
