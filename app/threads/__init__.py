@@ -1,0 +1,1 @@
+"""Threads: who said what, how it went, and what people think of it."""
