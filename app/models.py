@@ -5,5 +5,6 @@ from app.audit import models as audit
 from app.auth import models as auth
 from app.db import tables
 from app.orgs import models as orgs
+from app.threads import models as threads
 
-__all__ = ["agents", "audit", "auth", "orgs", "tables"]
+__all__ = ["agents", "audit", "auth", "orgs", "tables", "threads"]

@@ -1,13 +1,24 @@
-"""Agents as people edit them."""
+"""Agents as people edit them, as they were published, and the personas they share."""
 
+import uuid
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, String, func, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    UniqueConstraint,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import REAL
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base
-from app.db.columns import Identified, Stamped, Tenant, tenant_key
+from app.db.columns import Created, Identified, Stamped, Tenant, tenant_key
 
 
 class Agent(Identified, Tenant, Stamped, Base):
@@ -35,6 +46,39 @@ class Agent(Identified, Tenant, Stamped, Base):
     deleted_at: Mapped[datetime | None]
 
 
+class AgentVersion(Identified, Tenant, Created, Base):
+    """A published agent, as it answered; a trigger refuses every change."""
+
+    __tablename__ = "agent_versions"
+    __table_args__ = (
+        tenant_key(),
+        ForeignKeyConstraint(["org_id", "agent_id"], ["agents.org_id", "agents.id"], ondelete="CASCADE"),
+        UniqueConstraint("agent_id", "number"),
+    )
+
+    agent_id: Mapped[uuid.UUID]
+    number: Mapped[int]
+    snapshot: Mapped[dict[str, Any]]
+    content_hash: Mapped[bytes]
+    note: Mapped[str | None]
+    created_by: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("users.id", ondelete="SET NULL"), index=True
+    )
+
+
+class Persona(Identified, Tenant, Stamped, Base):
+    """A manner of speaking that agents share."""
+
+    __tablename__ = "personas"
+    __table_args__ = (tenant_key(),)
+
+    name: Mapped[str] = mapped_column(String(255))
+    description: Mapped[str | None]
+    prompt: Mapped[str]
+    archived: Mapped[bool] = mapped_column(server_default="false")
+
+
+Index("personas_org_id_name_key", Persona.org_id, func.lower(Persona.name), unique=True)
 Index(
     "agents_org_id_name_key",
     Agent.org_id,

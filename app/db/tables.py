@@ -1,13 +1,13 @@
-"""Tables that any domain writes: mail to send, answered requests, and the workers' heartbeats."""
+"""Tables that any domain writes: mail to send, answered requests, stored files, and the workers' heartbeats."""
 
 import uuid
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base
-from app.db.columns import Created, Identified
+from app.db.columns import Created, Identified, Tenant, tenant_key
 from app.db.sealed import Sealed
 
 
@@ -59,3 +59,28 @@ class IdempotencyKey(Identified, Created, Base):
     status: Mapped[int]
     location: Mapped[str | None]
     expires_at: Mapped[datetime] = mapped_column(server_default=text("now() + interval '24 hours'"))
+
+
+class Blob(Identified, Tenant, Created, Base):
+    """A stored file, kept once per organisation; its bytes are in `blob_parts`, written in the same transaction."""
+
+    __tablename__ = "blobs"
+    __table_args__ = (tenant_key(), UniqueConstraint("org_id", "sha256"))
+
+    sha256: Mapped[bytes]
+    media_type: Mapped[str]
+    byte_size: Mapped[int] = mapped_column(BigInteger)
+
+
+class BlobPart(Tenant, Base):
+    """At most 1 MiB of a stored file."""
+
+    __tablename__ = "blob_parts"
+    __table_args__ = (
+        ForeignKeyConstraint(["org_id", "blob_id"], ["blobs.org_id", "blobs.id"], ondelete="CASCADE"),
+    )
+
+    org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"), primary_key=True)
+    blob_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    content: Mapped[bytes]

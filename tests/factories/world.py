@@ -8,7 +8,8 @@ from app.audit.models import AuditEvent
 from app.auth.models import User
 from app.db.tables import EmailOutbox
 from app.orgs.models import Org, OrgMember
-from tests.factories import agents, auth, orgs
+from app.threads.models import Message, Thread
+from tests.factories import agents, auth, orgs, threads
 from tests.factories.rows import rows as stored_rows
 from tests.factories.rows import save
 
@@ -32,6 +33,14 @@ class Tenant:
     @property
     def agent(self) -> Agent:
         return self.rows["agents"]
+
+    @property
+    def thread(self) -> Thread:
+        return self.rows["threads"]
+
+    @property
+    def message(self) -> Message:
+        return self.rows["messages"]
 
 
 def tenant(canary: str) -> Tenant:
@@ -70,4 +79,28 @@ def tenant(canary: str) -> Tenant:
             )
         ),
     }
+    rows |= _thread(org, people, agent, canary)
     return Tenant(org, people, rows, canary)
+
+
+def _thread(org: Org, people: dict[str, User], agent: Agent, canary: str) -> dict[str, Any]:
+    """A thread of the API that everyone sees, with a rated answer, a note and a file."""
+    version = agents.version(agent, note=f"{canary} version")
+    thread = threads.thread(
+        org, people["member"], name=f"{canary} thread", origin="api", agent_id=agent.id, tags=[canary]
+    )
+    question = threads.message(thread, f"{canary} question", role="user")
+    answer = threads.message(
+        thread, f"{canary} answer", role="assistant", agent_version_id=version.id, model=f"{canary}-model"
+    )
+    blob = threads.blob(org, f"{canary} file".encode(), "text/plain")
+    return {
+        "personas": agents.persona(org, name=f"{canary} persona", prompt=f"{canary} manner"),
+        "agent_versions": version,
+        "threads": threads.fresh(thread),
+        "messages": answer,
+        "feedback": threads.feedback(answer, people["member"], -1, comment=f"{canary} comment"),
+        "thread_notes": threads.note(thread, people["admin"], f"{canary} note"),
+        "blobs": blob,
+        "message_attachments": threads.attachment(question, blob, f"{canary}.txt"),
+    }
