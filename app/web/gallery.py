@@ -50,6 +50,7 @@ _SPEC = ListSpec(
     default_sort="-updated",
     facets={"status": Facet("Status", _STATUSES)},
     dates={"created": "Created"},
+    numbers={"messages": "Messages"},
     columns={
         "name": "Name",
         "status": "Status",

@@ -5,24 +5,24 @@ and `ListPage` gives the template the rows with the links around them.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
 
 import orjson
 from flask import Response, request
-from itsdangerous import BadData, URLSafeSerializer
 from werkzeug.datastructures import MultiDict
 
 from app.db import terms
 from app.db.cursor import Page, PageRequest, Position
+from app.web.bounds import Bounds, read_bounds
 from app.web.errors import NotFound, Refusal
+from app.web.positions import position_token, read_position
 from app.web.render import address_bar, render, trigger_id
-from app.web.security import settings
 from app.web.spans import Span, read_span
+from app.web.tokens import Forged, sign, unsign
 
 SIZES = (20, 50, 100)
 RESERVED = ("q", "sort", "per", "after", "before", "last", "view", "cols")
@@ -34,11 +34,12 @@ REPLACING = (
 REFILTERING = ("chip", "view-")  # ids of links after which the filter form follows the results
 MOST_IDS = 200
 Item = TypeVar("Item")
+Range = TypeVar("Range")
 
 
 @dataclass(frozen=True)
 class Facet:
-    """A filter with listed values: `choices` maps each value to its words."""
+    """A filter with listed values: `choices` maps each value, or the id of each record, to its words."""
 
     label: str
     choices: Mapping[str, str]
@@ -55,6 +56,7 @@ class ListSpec:
     default_sort: str
     facets: Mapping[str, Facet] = field(default_factory=dict)
     dates: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
     shown: tuple[str, ...] = ()
 
@@ -78,6 +80,7 @@ class ListState:
     chosen: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     excluded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     spans: Mapping[str, Span] = field(default_factory=dict)
+    bounds: Mapping[str, Bounds] = field(default_factory=dict)
     sort: str = ""
     per: int = SIZES[0]
     columns: tuple[str, ...] = ()
@@ -102,7 +105,7 @@ class ListState:
     @property
     def filtered(self) -> bool:
         """Whether a search or filter narrows the list."""
-        return bool(self.q or self.chosen or self.excluded or self.spans)
+        return bool(self.q or self.chosen or self.excluded or self.spans or self.bounds)
 
     def pairs(self) -> list[tuple[str, str]]:
         """The canonical query without position: defaults left out, keys in order, values sorted."""
@@ -111,6 +114,7 @@ class ListState:
             pairs += [(key, value) for value in sorted(self.chosen.get(key, ()))]
             pairs += [(key, f"-{value}") for value in sorted(self.excluded.get(key, ()))]
         pairs += [(key, self.spans[key].text) for key in self.spec.dates if key in self.spans]
+        pairs += [(key, self.bounds[key].text) for key in self.spec.numbers if key in self.bounds]
         if self.sort != self.spec.default_sort:
             pairs.append(("sort", self.sort))
         if self.per != SIZES[0]:
@@ -168,7 +172,7 @@ class ListState:
     @property
     def clear_url(self) -> str:
         """The address without search and filters."""
-        return replace(self, q="", chosen={}, excluded={}, spans={}).url()
+        return replace(self, q="", chosen={}, excluded={}, spans={}, bounds={}).url()
 
     def chips(self) -> list[Chip]:
         """The active filters, each with the address that removes only it."""
@@ -178,11 +182,14 @@ class ListState:
                 for value in group.get(key, ()):
                     left = tuple(other for other in group[key] if other != value)
                     words = facet.choices[value] if name == "chosen" else f"not {facet.choices[value]}"
-                    changed = {**group, key: left} if left else {k: v for k, v in group.items() if k != key}
+                    changed = {**group, key: left} if left else _without(group, key)
                     chips.append(Chip(facet.label, words, replace(self, **{name: changed}).url()))  # type: ignore[arg-type]
         for key, span in self.spans.items():
-            left_spans = {other: value for other, value in self.spans.items() if other != key}
-            chips.append(Chip(self.spec.dates[key], span.text, replace(self, spans=left_spans).url()))
+            url = replace(self, spans=_without(self.spans, key)).url()
+            chips.append(Chip(self.spec.dates[key], span.text, url))
+        for key, bounds in self.bounds.items():
+            url = replace(self, bounds=_without(self.bounds, key)).url()
+            chips.append(Chip(self.spec.numbers[key], bounds.text, url))
         return chips
 
     def digest(self) -> str:
@@ -192,14 +199,11 @@ class ListState:
 
     def cursor(self, position: Position) -> str:
         """A signed, versioned token for a position in this list."""
-        value = position.value
-        if isinstance(value, datetime):
-            value = {"t": value.isoformat()}
-        return _signer("list cursor").dumps([1, self.digest(), value, str(position.id), position.ordinal])
+        return position_token(position, self.digest())
 
     def signed(self) -> str:
         """The state without position as a token: what someone saw and chose to act on."""
-        return _signer("list state").dumps([self.path, self.pairs()])
+        return sign("list state", [self.path, self.pairs()])
 
 
 @dataclass(frozen=True)
@@ -248,9 +252,9 @@ def show_list(template: str, state: ListState, page: Page[Any], **context: Any) 
 def read_signed(spec: ListSpec, token: str, path: str, zone: str = "UTC") -> ListState | None:
     """The state in a token of `ListState.signed` for the list at `path`; None if it is none."""
     try:
-        signed_path, pairs = _signer("list state").loads(token)
+        signed_path, pairs = unsign("list state", token)
         args = MultiDict[str, str]([(str(key), str(value)) for key, value in pairs])
-    except (BadData, ValueError, TypeError):
+    except (Forged, ValueError, TypeError):
         return None
     return read_list(spec, zone, args, path) if signed_path == path else None
 
@@ -275,12 +279,13 @@ def read_list(
         q=terms.clean(args.get("q", "")),
         chosen=chosen,
         excluded=excluded,
-        spans=_spans(spec, args, zone, notices),
+        spans=_ranges(spec.dates, args, lambda raw: read_span(raw, zone), notices),
+        bounds=_ranges(spec.numbers, args, read_bounds, notices),
         sort=sort,
         per=_size(args.get("per", "")),
         columns=_columns(spec, args, notices),
     )
-    known = {*RESERVED, *spec.facets, *spec.dates}
+    known = {*RESERVED, *spec.facets, *spec.dates, *spec.numbers}
     if any(key not in known for key in args):
         notices.append("Part of the address was not understood and is ignored.")
     wanted = _position(state, args, notices)
@@ -347,18 +352,24 @@ def _columns(spec: ListSpec, args: MultiDict[str, str], notices: list[str]) -> t
     return tuple(dict.fromkeys([spec.shown[0], *(key for key in wanted if key in spec.columns)]))
 
 
-def _spans(spec: ListSpec, args: MultiDict[str, str], zone: str, notices: list[str]) -> dict[str, Span]:
-    spans = {}
-    for key, label in spec.dates.items():
-        raw = args.get(key, "").strip()
-        if not raw:
+def _ranges(
+    labels: Mapping[str, str],
+    args: MultiDict[str, str],
+    read: Callable[[str], Range | None],
+    notices: list[str],
+) -> dict[str, Range]:
+    """The ranges given; two values of one parameter are the ends that two fields of a form send."""
+    ranges = {}
+    for key, label in labels.items():
+        raw = "..".join(value.strip() for value in args.getlist(key)[:2])
+        if not raw.strip("."):
             continue
-        span = read_span(raw, zone)
-        if span is None:
+        found = read(raw)
+        if found is None:
             notices.append(f"The range for {label.lower()} was not understood and is ignored.")
         else:
-            spans[key] = span
-    return spans
+            ranges[key] = found
+    return ranges
 
 
 def _position(state: ListState, args: MultiDict[str, str], notices: list[str]) -> PageRequest:
@@ -368,32 +379,11 @@ def _position(state: ListState, args: MultiDict[str, str], notices: list[str]) -
     token = after or before
     if not token:
         return PageRequest(state.per)
-    try:
-        version, digest, value, row_id, ordinal = _signer("list cursor").loads(token)
-        if version != 1 or digest != state.digest():
-            raise BadData("made for another list")  # noqa: TRY301 - one place says what happens then
-        if isinstance(value, dict):
-            value = datetime.fromisoformat(value["t"])
-        position = Position(value, UUID(row_id), ordinal, backward=not after)
-    except (BadData, ValueError, TypeError, KeyError):
+    position = read_position(token, state.digest(), backward=not after)
+    if position is None:
         notices.append("The position in the list no longer fits; the first page is shown.")
-        return PageRequest(state.per)
     return PageRequest(state.per, position)
 
 
-def _signer(purpose: str) -> URLSafeSerializer:
-    config = settings()
-    keys = [*reversed(config.secret_key_fallbacks), config.secret_key]
-    return URLSafeSerializer(keys, salt=purpose, serializer=_Compact)
-
-
-class _Compact:
-    """orjson in the shape itsdangerous asks for."""
-
-    @staticmethod
-    def dumps(value: Any) -> str:
-        return orjson.dumps(value).decode()
-
-    @staticmethod
-    def loads(value: bytes | str) -> Any:
-        return orjson.loads(value)
+def _without(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {other: value for other, value in mapping.items() if other != key}

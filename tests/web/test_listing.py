@@ -1,14 +1,19 @@
 """The address is the state: read, checked, written back in one form."""
 
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import BigInteger, Integer, Uuid, column, select, values
 from werkzeug.datastructures import MultiDict
 
 from app.db.cursor import Position
-from app.web.listing import Facet, ListSpec, read_list, read_span
+from app.web.bounds import read_bounds
+from app.web.conditions import between, chosen
+from app.web.listing import Facet, ListSpec, read_list
+from app.web.spans import read_span
 from tests.conformance.inventory import UNKNOWN
 
 SPEC = ListSpec(
@@ -16,6 +21,7 @@ SPEC = ListSpec(
     default_sort="-updated",
     facets={"status": Facet("Status", {"live": "Live", "archived": "Archived"})},
     dates={"created": "Created"},
+    numbers={"messages": "Messages"},
 )
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -106,3 +112,83 @@ def test_ranges_that_make_no_sense_are_none(typed):
 @given(st.text())
 def test_any_text_is_a_range_or_none(typed):
     read_span(typed, "Europe/Berlin", NOW)
+
+
+@pytest.mark.parametrize(
+    ("typed", "text"),
+    [
+        ("10..", "10.."),
+        ("..5", "..5"),
+        (" 03 .. 9.50 ", "3..9.5"),
+        ("7", "7"),
+        ("4..4", "4"),
+        ("-2..0", "-2..0"),
+    ],
+)
+def test_ranges_of_numbers_have_one_spelling(typed, text):
+    assert read_bounds(typed).text == text
+
+
+@pytest.mark.parametrize("typed", ["", "..", "9..3", "x", "1e9", "1..2..3", "\uff17", "9" * 13, "nan", "1,5"])
+def test_ranges_of_numbers_that_make_no_sense_are_none(typed):
+    assert read_bounds(typed) is None
+
+
+@given(st.text())
+def test_any_text_is_a_range_of_numbers_or_none(typed):
+    found = read_bounds(typed)
+    assert found is None or read_bounds(found.text) == found
+
+
+def test_a_range_of_numbers_is_a_filter_like_others(read):
+    state = read(("status", "live"), ("messages", "3"), ("messages", " 9"), ("sort", "name"))
+    assert state.filtered
+    assert state.url() == "/o/acme/agents/?status=live&messages=3..9&sort=name"
+    chips = {chip.label: (chip.value, chip.url) for chip in state.chips()}
+    assert chips["Messages"] == ("3..9", "/o/acme/agents/?status=live&sort=name")
+    assert state.clear_url == "/o/acme/agents/?sort=name"
+
+
+def test_two_fields_of_a_form_are_the_ends_of_a_range(read):
+    assert read(("messages", "3"), ("messages", "")).bounds["messages"].text == "3.."
+    empty = read(("messages", ""), ("messages", ""))
+    assert (empty.bounds, empty.notices) == ({}, ())
+    assert len(read(messages="many").notices) == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("2..3", {2, 3}),
+        ("..1.5", {1}),
+        ("1.5..", {2, 3}),
+        ("2", {2}),
+        ("99999999999..", set()),
+        ("", {1, 2, 3}),
+    ],
+)
+def test_a_range_of_numbers_asks_for_rows(connection, read, typed, found):
+    numbers = values(column("n", Integer), name="numbers").data([(1,), (2,), (3,)])
+    statement = select(numbers.c.n).where(*between(read(messages=typed), "messages", numbers.c.n))
+    assert set(connection.scalars(statement)) == found
+
+
+def test_a_range_may_be_in_larger_units_than_the_column(connection, read):
+    amounts = values(column("micros", BigInteger), name="amounts").data([(400_000,), (500_000,), (600_000,)])
+    conditions = between(read(messages="0.5.."), "messages", amounts.c.micros, unit=1_000_000)
+    assert set(connection.scalars(select(amounts.c.micros).where(*conditions))) == {500_000, 600_000}
+
+
+def test_choices_may_be_records_by_their_ids(app, connection):
+    agents = {str(UNKNOWN): "Support > triage"}
+    spec = ListSpec(sorts={"name": "name"}, default_sort="name", facets={"agent": Facet("Agent", agents)})
+    with app.test_request_context("/o/acme/threads"):
+        state = read_list(spec, args=MultiDict([("agent", str(UNKNOWN)), ("agent", "-" + "0" * 36)]))
+        without = read_list(spec, args=MultiDict({"agent": f"-{UNKNOWN}"}))
+    assert [chip.value for chip in state.chips()] == ["Support > triage"]
+    assert len(state.notices) == 1
+    rows = values(column("agent_id", Uuid), name="rows").data([(UNKNOWN,), (UUID(int=1),)])
+    statement = select(rows.c.agent_id)
+    assert connection.scalars(statement.where(*chosen(state, "agent", rows.c.agent_id))).all() == [UNKNOWN]
+    left = connection.scalars(statement.where(*chosen(without, "agent", rows.c.agent_id))).all()
+    assert left == [UUID(int=1)]
