@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from dotenv import dotenv_values
 
+VERSION = "0.1.0"
 SECRET_MIN_LENGTH = 32
 _WEAK_SECRETS = frozenset({"changeme", "change-me", "secret", "password", "dev", "development", "agentpress"})
 _TRUE = frozenset({"1", "true", "yes", "on"})

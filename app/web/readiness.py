@@ -1,5 +1,7 @@
 """The state of everything the product depends on, found out within three seconds."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -81,14 +83,24 @@ def readiness() -> Readiness:
     return Readiness("ok", migrations, _redis_state(), worker, mail, age, queue)
 
 
-def _redis_state() -> str:
+@contextmanager
+def redis_server() -> Iterator[redis.Redis | None]:
+    """A connection that waits half a second at most for each answer; None where Redis is not used."""
     url = settings().redis_url
     if url is None:
-        return "off"
+        yield None
+        return
+    with redis.Redis.from_url(
+        url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
+    ) as server:
+        yield server
+
+
+def _redis_state() -> str:
     try:
-        with redis.Redis.from_url(
-            url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
-        ) as server:
+        with redis_server() as server:
+            if server is None:
+                return "off"
             server.ping()
     except redis.RedisError:
         return "away"

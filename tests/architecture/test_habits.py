@@ -1,9 +1,11 @@
 """One way to do each thing: where commits, headers, imports and outgoing connections may stand."""
 
 import ast
+import tomllib
 
 import pytest
 
+from app.config import VERSION
 from tests.architecture import source
 
 FILE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
@@ -80,3 +82,9 @@ def test_one_place_reads_the_environment(read):
         if isinstance(node, ast.Attribute) and node.attr == read
     }
     assert reading <= {"app/config.py"}
+
+
+def test_the_version_is_the_same_everywhere():
+    project = tomllib.loads((source.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == VERSION
+    assert f"Version: {VERSION}\\n" in (source.ROOT / "start.py").read_text(encoding="utf-8")

@@ -1,9 +1,12 @@
 """The log of an organisation's mail, and the system page with its test message."""
 
+import platform
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import text
 
+from app.config import VERSION
 from app.db.tables import EmailOutbox
 from tests.factories import auth, orgs
 from tests.factories.rows import save
@@ -41,6 +44,25 @@ def test_the_log_is_for_owners_and_admins(connection, new_client, role, status):
 def test_the_system_page_is_for_platform_admins(connection, new_client):
     assert "Database" in new_client(auth.platform_admin()).page("/platform/system").text
     assert new_client(auth.user()).get("/platform/system").status_code == 404
+
+
+def test_the_system_page_names_versions_and_size(app, connection, new_client):
+    page = new_client(auth.platform_admin()).page("/platform/system")
+    shown = {term.text: " ".join(term.find_next("dd").text.split()) for term in page.find_all("dt")}
+    asked = "SELECT split_part(current_setting('server_version'), ' ', 1), extversion FROM pg_extension"
+    postgresql, pgvector = connection.execute(text(f"{asked} WHERE extname = 'vector'")).one()
+    assert (
+        shown.items()
+        >= {
+            "AgentPress": VERSION,
+            "PostgreSQL": postgresql,
+            "pgvector": pgvector,
+            "Python": platform.python_version(),
+            "Migration revision": app.extensions["migrations_head"],
+        }.items()
+    )
+    assert shown["Database size"].endswith(" MB")
+    assert shown["Redis"][0].isdigit() == bool(app.extensions["settings"].redis_url)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from app.web.identity import require_visitor
 from app.web.readiness import readiness
 from app.web.render import render
 from app.web.security import settings
+from app.web.versions import versions
 
 bp = Blueprint("system", __name__, url_prefix="/platform/system")
 
@@ -31,5 +32,12 @@ def create() -> Response:
 
 
 def _page(form: TestMailForm, status: int = 200, outcome: Outcome | None = None) -> Response:
-    context = {"form": form, "outcome": outcome, "found": readiness(), "mail": settings().mail}
-    return render("platform/system.html", None, status, **context)
+    return render(
+        "platform/system.html",
+        status=status,
+        form=form,
+        outcome=outcome,
+        found=readiness(),
+        versions=versions(),
+        mail=settings().mail,
+    )
