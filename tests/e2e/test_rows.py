@@ -5,7 +5,9 @@ from playwright.sync_api import Page, expect
 
 from app.agents.models import Agent
 from tests.e2e.conftest import listing
+from tests.factories import auth, orgs
 from tests.factories.rows import rows
+from tests.support.browser import NARROW
 
 pytestmark = pytest.mark.e2e
 
@@ -68,3 +70,13 @@ def test_unticking_a_row_takes_back_the_choice_of_all_that_match(home, open_as):
     _box(page, 3).uncheck()
     expect(page.locator("[data-bulk-all]")).to_be_hidden()
     assert not page.locator("[data-bulk-all] input").is_checked()
+
+
+def test_the_actions_of_a_narrow_row_cover_no_name(site, open_as):
+    admin = auth.platform_admin()
+    orgs.org(name="A long name that needs the whole width of a card " * 2)
+    page = open_as(admin, "/platform/orgs?q=whole", viewport={"width": NARROW, "height": 800})
+    name = page.locator(f"{ROWS} th").bounding_box()
+    button = page.locator(f"{ROWS} td button").bounding_box()
+    assert button["y"] >= name["y"] + name["height"]
+    assert name["width"] > NARROW * 0.8
