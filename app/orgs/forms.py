@@ -1,5 +1,6 @@
 """Forms and lists of organisations."""
 
+from collections.abc import Mapping
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -13,6 +14,15 @@ from app.web.access import ROLES
 from app.web.fields import WholeNumberField, address_field, name_field, one_line, optional_field
 from app.web.listing import Facet, ListSpec
 
+INVENTORY = {
+    "agents": ("agent", "agents"),
+    "api_keys": ("API key", "API keys"),
+    "audit_events": ("audit event", "audit events"),
+    "email_outbox": ("message in the mail log", "messages in the mail log"),
+    "invitations": ("invitation", "invitations"),
+    "org_members": ("member", "members"),
+}
+"""What people call the rows of each table that belongs to an organisation: one of them, and more."""
 ROLE_WORDS = {"owner": "Owner", "admin": "Admin", "member": "Member", "viewer": "Viewer"}
 ROLE_HINTS = {
     "owner": "Everything, including roles, renaming and deleting the organisation.",
@@ -53,6 +63,15 @@ ALL_ORGS = ListSpec(sorts={"name": "name", "created": "created"}, default_sort="
 SIGN_INS = ListSpec(
     sorts={"seen": "last seen", "created": "signed in", "email": "e-mail"}, default_sort="-seen"
 )
+
+
+def inventory(counts: Mapping[str, int]) -> list[tuple[int, str]]:
+    """How many of what goes with an organisation, of rows counted by table; what has no name of its own goes unsaid."""
+    return [
+        (counts[table], one if counts[table] == 1 else more)
+        for table, (one, more) in INVENTORY.items()
+        if counts.get(table)
+    ]
 
 
 def role_field(label: str = "Role") -> RadioField:

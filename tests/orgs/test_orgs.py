@@ -4,10 +4,13 @@ import pytest
 
 from app.audit.models import AuditEvent
 from app.db.base import Base
+from app.orgs.forms import INVENTORY, inventory
 from app.orgs.models import Org
 from tests.factories import agents, auth, orgs
 from tests.factories.rows import rows, stored
 from tests.support.database import as_owner
+
+UNSAID: set[str] = set()
 
 
 @pytest.fixture
@@ -90,13 +93,26 @@ def test_deleting_wants_the_name_and_leaves_no_row(client, org, owner):
     agents.agent(org)
     orgs.invitation(org)
     orgs.api_key(org, owner)
-    assert "1 agents" in " ".join(client.page("/o/acme/settings/delete").main.text.split())
+    said = [
+        " ".join(item.text.split()) for item in client.page("/o/acme/settings/delete").select(".impact li")
+    ]
+    assert said == ["1 agent", "1 API key", "1 invitation", "1 member"]
     assert client.submit("/o/acme/settings/delete", {"name": "acme"}).status_code == 422
     assert stored(org)
     assert client.submit("/o/acme/settings/delete", {"name": "Acme"}).location == "/"
     assert (rows(Org), left_of(org)) == ([], set())
     (event,) = rows(AuditEvent, action="org.delete")
     assert (event.org_id, event.actor_id, event.before["rows"]["agents"]) == (None, owner.id, 1)
+
+
+def test_the_inventory_of_a_deletion_knows_singular_and_plural():
+    assert inventory({"agents": 2, "api_keys": 1, "org_members": 0}) == [(2, "agents"), (1, "API key")]
+
+
+def test_everything_that_goes_with_an_organisation_has_a_name():
+    """A table whose rows are mere parts of others belongs into UNSAID."""
+    tables = {table.name for table in Base.metadata.sorted_tables if "org_id" in table.c}
+    assert tables - UNSAID == set(INVENTORY)
 
 
 def test_a_form_sent_twice_makes_one_organisation(client, org):

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, url_for
 
 from app.db.session import transaction
-from app.orgs.forms import ConfirmForm, OrgSettingsForm, RenameForm
+from app.orgs.forms import ConfirmForm, OrgSettingsForm, RenameForm, inventory
 from app.orgs.models import Org
 from app.orgs.repo.orgs import OrgRepo, SlugTaken
 from app.orgs.services.orgs import delete_org, update_org
@@ -91,8 +91,5 @@ def _page(general: OrgSettingsForm | None = None, names: RenameForm | None = Non
 
 
 def _confirm(form: ConfirmForm, status: int = 200) -> Response:
-    counts = OrgRepo().counts(require_org().org_id)
-    impact = [
-        (count, table.removeprefix("org_").replace("_", " ")) for table, count in counts.items() if count
-    ]
+    impact = inventory(OrgRepo().counts(require_org().org_id))
     return render("orgs/delete.html", status=status, form=form, impact=impact)
