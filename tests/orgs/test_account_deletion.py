@@ -6,7 +6,7 @@ from app.audit.models import AuditEvent
 from app.auth.models import SignInSession, User
 from app.orgs.models import OrgMember
 from tests.factories import auth, orgs
-from tests.factories.rows import rows
+from tests.factories.rows import rows, stored
 from tests.support.pages import parse
 
 
@@ -37,6 +37,26 @@ def test_the_account_goes_with_all_that_is_its(own, person, new_client):
     assert [e.action for e in rows(AuditEvent) if e.org_id is None and e.target_id == person.id] == [
         "user.delete"
     ]
+
+
+def test_open_invitations_end_with_the_account_and_the_log_says_so(own, person, new_client):
+    org = orgs.org(slug="acme")
+    owner = orgs.member(org, role="owner")
+    orgs.member(org, role="admin", user=person)
+    sent, token = orgs.invitation(org, email="new@example.org", invited_by=person.id)
+    kept, _ = orgs.invitation(org, email="kept@example.org", invited_by=owner.id)
+    assert own.submit("/me/delete", {"name": person.email}).status_code == 303
+    assert stored(sent).revoked_at
+    assert stored(kept).revoked_at is None
+    events = {event.action: event for event in rows(AuditEvent, org_id=org.id)}
+    assert events["invitation.revoke"].target_id == sent.id
+    assert events["invitation.revoke"].after == {"reason": f"{person.email} may no longer invite"}
+    assert events["member.leave"].before == {"role": "admin"}
+    listed = new_client(owner).page("/o/acme/invitations?status=pending")
+    assert [cell.text.strip() for cell in listed.select("tbody th")] == ["kept@example.org"]
+    guest = new_client()
+    guest.get(f"/invitations/{token}")
+    assert guest.get("/invitations/open").status_code == 410
 
 
 def test_the_address_must_be_typed(own, person):

@@ -148,6 +148,49 @@ def test_two_administrators_who_demote_each_other_leave_one(clients, together):
     assert len(rows(User, role="ADMIN")) == 1
 
 
+def test_an_administrators_deletion_and_anothers_acceptance_do_not_lock_each_other_out(live, clients):
+    """Both need the organisation's row and those of the administrators; while the test holds one, they queue up."""
+    leaver, joiner = auth.platform_admin(), auth.platform_admin()
+    org = orgs.org(slug="acme")
+    owner = orgs.member(org, "owner")
+    orgs.member(org, "member", leaver)
+    _, token = orgs.invitation(org, email=joiner.email, invited_by=owner.id)
+    own, guest = clients([leaver, joiner])
+    guest.get(f"/invitations/{token}")
+    requests = [
+        prepared(own, "/me/delete", "/me/delete", {"name": leaver.email}),
+        prepared(guest, "/invitations/open", "/invitations/open", {}),
+    ]
+    with ThreadPoolExecutor(2) as pool:
+        with live.connect() as connection, connection.transaction():
+            connection.execute("SELECT FROM users WHERE id = %s FOR UPDATE", (joiner.id,))
+            answers = []
+            for number, request in enumerate(requests, 1):
+                answers.append(pool.submit(request))
+                wait_until_blocked(connection, number)
+        assert [answer.result().status_code for answer in answers] == [303, 303]
+    assert {row.user_id for row in rows(OrgMember, org_id=org.id)} == {owner.id, joiner.id}
+
+
+def test_an_organisation_made_the_default_is_not_deleted_meanwhile(live, clients):
+    admin, org = auth.platform_admin(), orgs.org(name="Acme", slug="acme")
+    owner = orgs.member(org, "owner")
+    desk, host = clients([admin, owner])
+    requests = [
+        prepared(desk, "/platform/orgs", "/platform/default-org", {"org_id": str(org.id)}),
+        prepared(host, "/o/acme/settings/delete", "/o/acme/settings/delete", {"name": "Acme"}),
+    ]
+    with ThreadPoolExecutor(2) as pool:
+        with live.connect() as connection, connection.transaction():
+            connection.execute("INSERT INTO platform_settings (id) VALUES (1)")
+            answers = []
+            for number, request in enumerate(requests, 1):
+                answers.append(pool.submit(request))
+                wait_until_blocked(connection, number)
+        assert [answer.result().status_code for answer in answers] == [303, 303]
+    assert rows(Org) == []
+
+
 def test_whoever_is_made_the_only_owner_while_deleting_their_account_leaves_no_org_without_one(live, clients):
     """The deletion is held at the person's row, meanwhile they become an owner and the other owner leaves."""
     auth.platform_admin()
@@ -170,11 +213,11 @@ def test_whoever_is_made_the_only_owner_while_deleting_their_account_leaves_no_o
     assert rows(OrgMember, org_id=org.id, role="owner")
 
 
-def wait_until_blocked(connection):
-    """Return once some other session waits for a lock that this connection holds."""
-    blocked = "SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+def wait_until_blocked(connection, sessions=1):
+    """Return once so many other sessions wait for locks."""
+    blocked = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     deadline = time.monotonic() + 10
-    while not connection.execute(blocked).fetchall():
+    while len(connection.execute(blocked).fetchall()) < sessions:
         assert time.monotonic() < deadline, "nothing waited"
         time.sleep(0.02)
         connection.execute("SELECT pg_stat_clear_snapshot()")

@@ -11,7 +11,7 @@ from app.db.session import transaction
 from app.db.tables import EmailOutbox
 from app.tasks import services
 from app.tasks.services import RETRIES, deliver_one
-from tests.factories import orgs
+from tests.factories import auth, orgs
 from tests.factories.rows import rows
 from tests.support import smtp
 from tests.support.database import as_owner
@@ -61,6 +61,20 @@ def test_what_is_sent_leaves_no_context_behind(acting, sink):
     assert (sent.context, sent.error, sent.failed_at, sent.attempts) == (None, None, None, 1)
     assert sent.sent_at is not None
     assert not deliver_one()
+
+
+def test_whoever_deletes_their_account_is_told(acting, client, sink):
+    acting()
+    auth.platform_admin()
+    person = auth.user(email=RECIPIENT, first_name="Ana")
+    client.sign_in(person).submit("/me/delete", {"name": person.email})
+    assert deliver_one()
+    (mail,) = sink.to(RECIPIENT)
+    assert mail.subject == "AgentPress: your account was deleted"
+    for part in (mail.text, mail.html):
+        assert "Hello Ana" in part
+        assert "account and its memberships are deleted" in " ".join(part.split())
+        assert "/reset" not in part
 
 
 def test_a_rolled_back_change_sends_nothing(acting, sink):

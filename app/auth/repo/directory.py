@@ -113,7 +113,7 @@ class DirectoryRepo:
     def lock_admins(self) -> set[UUID]:
         """The platform admins who can sign in, held until the transaction ends."""
         admins = select(User.id).where(User.role == "ADMIN", User.disabled_at.is_(None))
-        return set(self._session.scalars(admins.order_by(User.id).with_for_update()))
+        return set(self._session.scalars(admins.order_by(User.id).with_for_update(key_share=True)))
 
 
 def _labelled(columns: Mapping[str, Any]) -> list[Any]:

@@ -74,13 +74,16 @@ def set_password(user: User, password_hash: str, kept_session: UUID | None) -> N
     )
 
 
-def notify(recipient: str, user: User, title: str, what: str) -> None:
-    """Tell a person about a change of the security of their account, in the caller's transaction."""
+def notify(recipient: str, user: User, title: str, what: str, *, gone: bool = False) -> None:
+    """Tell a person about a change of the security of their account, in the caller's transaction.
+
+    An account that is `gone` has no password to set anew.
+    """
     context = {
         "name": user.first_name or "",
         "title": title,
         "what": what,
-        "reset_url": f"{settings().base_url}/reset",
+        "reset_url": "" if gone else f"{settings().base_url}/reset",
     }
     queue_email(recipient, "account_changed", f"AgentPress: {title[0].lower()}{title[1:]}", context)
 

@@ -83,6 +83,16 @@ def remove_members(org_id: UUID, member_ids: Sequence[UUID]) -> tuple[int, list[
     return acting.each(member_ids, acting.remove)
 
 
+def end_invitations(org_id: UUID, inviter_id: UUID, inviter: str, role: str = "") -> None:
+    """End a person's open invitations that their new role, or none, could not have made; in the caller's transaction.
+
+    The caller holds the organisation's row and acts in it. `inviter` is the person's address.
+    """
+    for invitation_id, email in InvitationRepo().revoke_by(org_id, inviter_id, manageable_roles(role)):
+        why = {"reason": f"{inviter} may no longer invite"}
+        record("invitation.revoke", "invitation", invitation_id, email, after=why)
+
+
 class _Acting:
     """The actor with the role they hold once the organisation's row is locked."""
 
@@ -116,7 +126,7 @@ class _Acting:
         if member.role == "owner":
             self._keep_an_owner()
         self._repo.set_role(self._org_id, member.user_id, role)
-        self._end_invitations(member, role)
+        end_invitations(self._org_id, member.user_id, member.email, role)
         before, after = {"role": member.role}, {"role": role}
         record("member.change_role", "user", member.user_id, member.email, before=before, after=after)
 
@@ -130,7 +140,7 @@ class _Acting:
         if member.role == "owner":
             self._keep_an_owner()
         self._repo.remove(self._org_id, member.user_id)
-        self._end_invitations(member, "")
+        end_invitations(self._org_id, member.user_id, member.email)
         record(action, "user", member.user_id, member.email, before={"role": member.role})
 
     def each(
@@ -152,13 +162,6 @@ class _Acting:
             raise Refusal(403, _OWN_ROLE)
         if member.role not in allowed or (role is not None and role not in allowed):
             raise Refusal(403, _ABOVE)
-
-    def _end_invitations(self, member: MemberFacts, role: str) -> None:
-        """End the member's open invitations that the new role could not have made."""
-        ended = InvitationRepo().revoke_by(self._org_id, member.user_id, manageable_roles(role))
-        for invitation_id, email in ended:
-            why = {"reason": f"{member.email} may no longer invite"}
-            record("invitation.revoke", "invitation", invitation_id, email, after=why)
 
     def _keep_an_owner(self) -> None:
         if self._repo.count_owners(self._org_id) < 2:

@@ -80,7 +80,7 @@ def end_sign_in(session_id: UUID) -> None:
 
 def set_default_org(org_id: UUID | None) -> None:
     """Name the organisation that new accounts join, or none, in the caller's transaction. Raises NotFound."""
-    org = OrgRepo().get(org_id) if org_id else None
+    org = OrgRepo().lock(org_id) if org_id else None
     if org_id and org is None:
         raise NotFound
     instance = PlatformRepo().lock()
