@@ -42,9 +42,12 @@ def _no_embedded_server(_data_dir: Path) -> str:
     raise AssertionError("tests name their database")
 
 
-def start_cluster(environment: Mapping[str, str] | None = None) -> Postgres:
-    """Start a server (with more environment variables) whose template is what the migrations make of nothing."""
-    cluster = Postgres(environment)
+def start_cluster(environment: Mapping[str, str] | None = None, parent: Path | None = None) -> Postgres:
+    """Start a server whose template is what the migrations make of nothing.
+
+    It gets more environment variables, and a folder inside `parent` instead of the usual one.
+    """
+    cluster = Postgres(environment, parent)
     cluster.create()
     app = create_app(settings(cluster.create_database(TEMPLATE)))
     with app.app_context():

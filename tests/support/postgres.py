@@ -33,8 +33,8 @@ STOP_SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": sig
 class Postgres:
     """A cluster of its own: superuser `postgres`; role `agentpress` (LOGIN CREATEROLE) owns the databases."""
 
-    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix="agentpress-postgres-"))
+    def __init__(self, environment: Mapping[str, str] | None = None, parent: Path | None = None) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="agentpress-postgres-", dir=parent))
         self.port = free_port()
         self._binaries = installed_binaries()
         self._account = account_for(self.directory / "data", os.geteuid())
