@@ -358,10 +358,10 @@ def _ranges(
     read: Callable[[str], Range | None],
     notices: list[str],
 ) -> dict[str, Range]:
-    """The ranges given; two values of one parameter are the ends that two fields of a form send."""
+    """The ranges given, in whatever way a form sends them."""
     ranges = {}
     for key, label in labels.items():
-        raw = "..".join(value.strip() for value in args.getlist(key)[:2])
+        raw = _one_range([value.strip() for value in args.getlist(key)])
         if not raw.strip("."):
             continue
         found = read(raw)
@@ -370,6 +370,13 @@ def _ranges(
         else:
             ranges[key] = found
     return ranges
+
+
+def _one_range(values: list[str]) -> str:
+    """One value is a range; two are its ends; of three the first is a range that goes before the ends, if not empty."""
+    if len(values) > 2:
+        return values[0] or "..".join(values[1:3])
+    return "..".join(values)
 
 
 def _position(state: ListState, args: MultiDict[str, str], notices: list[str]) -> PageRequest:

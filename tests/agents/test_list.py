@@ -157,7 +157,9 @@ def test_model_and_provider_filters_offer_what_is_used(member, org):
     agents.agent(org, name="C")
     agents.agent(orgs.org(), primary_model="secret model")
     page = member.both("/o/acme/agents?model=m1")
-    assert [option["value"] for option in page.find(id="filter-model").find_all("option")] == ["", "m1", "m2"]
+    boxes = page.find(id="filter-model").find_all("input")
+    assert [box["value"] for box in boxes] == ["m1", "-m1", "m2", "-m2"]
+    assert [box["value"] for box in boxes if box.has_attr("checked")] == ["m1"]
     assert names(page) == ["A"]
     assert set(names(member.page("/o/acme/agents?model=-m1"))) == {"B", "C"}
     assert set(names(member.page("/o/acme/agents?provider=p1"))) == {"A", "B"}
@@ -217,7 +219,7 @@ def test_headers_name_the_state_and_its_neighbours(member, org):
     [
         ("q", "Replace"),
         ("per", "Replace"),
-        ("col-model", "Replace"),
+        ("col-choices", "Replace"),
         ("filters", "Push"),
         ("filter-status", "Push"),
         ("page-next", "Push"),

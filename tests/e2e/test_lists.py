@@ -71,7 +71,8 @@ def test_p03_typing_adds_no_history_and_a_choice_adds_one(page):
     page.locator("main [name=q]").fill("agent")
     expect(page).to_have_url(re.compile("q=agent"))
     assert history(page) == before
-    page.locator("main select[name=status]").select_option("archived")
+    page.get_by_role("button", name="Status", exact=True).click()
+    page.get_by_role("checkbox", name="Archived", exact=True).check()
     expect(page).to_have_url(re.compile("status=archived"))
     assert history(page) == before + 1
     page.go_back()
@@ -117,6 +118,40 @@ def test_p11_a_chip_removes_only_its_filter(page):
     expect(chips.first).to_be_visible()
     page.get_by_role("link", name=re.compile("Status.*Enabled")).click()
     expect(page).to_have_url(re.compile(r"\?q=agent$"))
+
+
+def test_several_values_of_a_filter_are_chosen_and_excluded(page, home):
+    page.get_by_role("button", name="Model").click()
+    page.get_by_role("checkbox", name="model-1", exact=True).check()
+    expect(page).to_have_url(re.compile(r"\?model=model-1$"))
+    page.get_by_role("checkbox", name="model-2", exact=True).check()
+    expect(page).to_have_url(re.compile(r"\?model=model-1&model=model-2$"))
+    expect(page.locator("#results")).to_contain_text("of 30")
+    page.get_by_role("checkbox", name="Not model-2").check()
+    expect(page.locator("#results")).to_contain_text("of 15")
+    page.keyboard.press("Escape")
+    page.locator("main [name=q]").fill("agent")
+    expect(page).to_have_url(re.compile(r"\?q=agent&model=model-1&model=model-2&model=-model-2$"))
+    page.get_by_role("link", name="Remove filter Model: not model-2").click()
+    expect(page.locator("#results")).to_contain_text("of 30")
+    page.get_by_role("button", name="Model").click()
+    assert page.locator("#filter-model :checked").evaluate_all("boxes => boxes.map((box) => box.value)") == [
+        "model-1",
+        "model-2",
+    ]
+
+
+def test_p07_filters_are_applied_without_scripts(open_as, home):
+    page = open_as(home.owner, f"/o/{home.org.slug}/agents", java_script_enabled=False)
+    page.get_by_role("button", name="Created").click()
+    page.locator("#filter-created-from").fill("2020-01-01")
+    page.get_by_role("button", name="Apply").first.click()
+    expect(page.get_by_role("link", name="Remove filter Created: 2020-01-01..")).to_be_visible()
+    page.get_by_role("button", name="Status", exact=True).click()
+    page.get_by_role("checkbox", name="Archived", exact=True).check()
+    page.get_by_role("button", name="Apply").first.click()
+    expect(page.locator("#results .chip")).to_have_count(2)
+    expect(page.locator("#filter-created-from")).to_have_value("2020-01-01")
 
 
 def test_p14_selection_is_counted_ranged_and_changed(page, home):

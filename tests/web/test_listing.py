@@ -149,6 +149,13 @@ def test_a_range_of_numbers_is_a_filter_like_others(read):
     assert state.clear_url == "/o/acme/agents/?sort=name"
 
 
+def test_a_usual_span_goes_before_days_typed_beside_it(read):
+    days = [("created", "2026-11-01"), ("created", "2026-11-23")]
+    assert read(("created", "7d"), *days).spans["created"].text == "7d"
+    assert read(("created", ""), *days).spans["created"].text == "2026-11-01..2026-11-23"
+    assert read(("created", ""), ("created", ""), ("created", "")).url() == "/o/acme/agents/"
+
+
 def test_two_fields_of_a_form_are_the_ends_of_a_range(read):
     assert read(("messages", "3"), ("messages", "")).bounds["messages"].text == "3.."
     empty = read(("messages", ""), ("messages", ""))
