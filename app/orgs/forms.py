@@ -16,11 +16,19 @@ from app.web.listing import Facet, ListSpec
 
 INVENTORY = {
     "agents": ("agent", "agents"),
-    "api_keys": ("API key", "API keys"),
-    "audit_events": ("audit event", "audit events"),
-    "email_outbox": ("message in the mail log", "messages in the mail log"),
-    "invitations": ("invitation", "invitations"),
+    "agent_versions": ("published version", "published versions"),
+    "personas": ("persona", "personas"),
+    "threads": ("thread", "threads"),
+    "messages": ("message", "messages"),
+    "feedback": ("piece of feedback", "pieces of feedback"),
+    "thread_notes": ("note on a thread", "notes on threads"),
+    "message_attachments": ("attachment", "attachments"),
+    "blobs": ("stored file", "stored files"),
     "org_members": ("member", "members"),
+    "invitations": ("invitation", "invitations"),
+    "api_keys": ("API key", "API keys"),
+    "email_outbox": ("message in the mail log", "messages in the mail log"),
+    "audit_events": ("audit event", "audit events"),
 }
 """What people call the rows of each table that belongs to an organisation: one of them, and more."""
 ROLE_WORDS = {"owner": "Owner", "admin": "Admin", "member": "Member", "viewer": "Viewer"}
