@@ -37,6 +37,11 @@ def force(table: str) -> None:
     op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
 
 
+def unforce(table: str) -> None:
+    """Let the table's owner see every row until it is forced again: adding a key between tables reads them."""
+    op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
+
+
 def policy(table: str, name: str, rule: str) -> None:
     """Add a policy named `<table>_<name>`."""
     op.execute(f"CREATE POLICY {table}_{name} ON {table} {rule}")

@@ -17,6 +17,7 @@ from app.orgs.repo.members import MemberRepo
 from app.orgs.services.accounts import AddressTaken, NewAccount, create_user
 from app.orgs.services.api_keys import create_api_key
 from app.orgs.services.orgs import create_org
+from app.web.access import SCOPES
 
 users = AppGroup("users", help="Accounts.")
 orgs = AppGroup("orgs", help="Organisations.")
@@ -84,11 +85,15 @@ def create_organisation(*, name: str, owner: str) -> str:
 @click.option("--org", "slug", required=True, help="The organisation (the word after /o/).")
 @click.option("--user", "email", type=Address(), required=True, help="The member it acts for.")
 @click.option("--days", type=click.IntRange(1, 3650), help="How long it works; for ever when left out.")
+@click.option(
+    "--scope", "scopes", multiple=True, type=click.Choice(list(SCOPES)), help="Every one when left out."
+)
 @changes
-def create_key(*, name: str, slug: str, email: str, days: int | None) -> str:
+def create_key(*, name: str, slug: str, email: str, days: int | None, scopes: tuple[str, ...]) -> str:
     """Create a key called NAME and print it. It is not shown again."""
     org, user = org_of(slug), user_of(email)
     with in_org(org.id):
         if MemberRepo().role(org.id, user.id) is None:
             raise click.UsageError(f"{email} is not a member of {org.name}.")
-        return create_api_key(org.id, user.id, name, timedelta(days=days) if days else None)
+        life = timedelta(days=days) if days else None
+        return create_api_key(org.id, user.id, name, scopes or tuple(SCOPES), life).secret

@@ -48,16 +48,24 @@ class WorkerProcess(Identified, Base):
 
 
 class IdempotencyKey(Identified, Created, Base):
-    """An answered creating request: the same key again gets the same answer for 24 hours."""
+    """An answered creating request: the same key again gets the same answer for 24 hours.
+
+    Each organisation has its own keys of a person; a form outside any has none. Programs are also given the body again.
+    """
 
     __tablename__ = "idempotency_keys"
-    __table_args__ = (UniqueConstraint("user_id", "key"), Index(None, "expires_at"))
+    __table_args__ = (
+        UniqueConstraint("org_id", "user_id", "key", postgresql_nulls_not_distinct=True),
+        Index(None, "expires_at"),
+    )
 
+    org_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     key: Mapped[str]
     fingerprint: Mapped[bytes]
     status: Mapped[int]
     location: Mapped[str | None]
+    body: Mapped[str | None]
     expires_at: Mapped[datetime] = mapped_column(server_default=text("now() + interval '24 hours'"))
 
 

@@ -1,16 +1,18 @@
 """Forms and lists of organisations."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 from zoneinfo import available_timezones
 
 from flask_wtf import FlaskForm
-from wtforms import RadioField, SelectField, StringField
+from wtforms import RadioField, SelectField, SelectMultipleField, StringField
 from wtforms.validators import AnyOf, DataRequired, Length, NumberRange, Regexp, ValidationError
+from wtforms.widgets import CheckboxInput, ListWidget
 
 from app.auth.forms import new_password_field
 from app.orgs.services.invitations import DEFAULT_HOURS, MOST_HOURS
-from app.web.access import ROLES
+from app.web.access import ROLES, SCOPES
 from app.web.fields import WholeNumberField, address_field, name_field, one_line, optional_field
 from app.web.listing import Facet, ListSpec
 
@@ -68,6 +70,41 @@ ACCOUNTS = ListSpec(
     },
 )
 ALL_ORGS = ListSpec(sorts={"name": "name", "created": "created"}, default_sort="name")
+KEY_COLUMNS = {
+    "name": "Name",
+    "scopes": "Scopes",
+    "owner": "Acts for",
+    "state": "State",
+    "used": "Last used",
+    "expires": "Expires",
+    "created": "Created",
+}
+KEY_STATES = {"active": "Active", "replaced": "Replaced", "expired": "Expired", "revoked": "Revoked"}
+SCOPE_HINTS = {
+    "org:read": "Name and address of the organisation.",
+    "agents:read": "Lists agents and reads their prompts.",
+    "agents:write": "Creates, changes, archives and deletes agents.",
+}
+LIVES = {"30": "30 days", "90": "90 days", "365": "1 year", "0": "For ever"}
+OVERLAPS = {"0": "Not at all", "1": "1 hour", "24": "1 day", "168": "7 days"}
+
+
+def key_list(owners: Mapping[str, str]) -> ListSpec:
+    """The list of keys of an organisation that act for these people, named by id."""
+    return ListSpec(
+        sorts={"name": "name", "created": "created", "used": "last used", "expires": "expiry"},
+        default_sort="-created",
+        facets={
+            "state": Facet("State", KEY_STATES),
+            "scope": Facet("Scope", {scope: scope for scope in SCOPES}),
+            "owner": Facet("Owner", owners),
+        },
+        dates={"created": "Created"},
+        columns=KEY_COLUMNS,
+        shown=("name", "scopes", "owner", "state", "used", "expires"),
+    )
+
+
 SIGN_INS = ListSpec(
     sorts={"seen": "last seen", "created": "signed in", "email": "e-mail"}, default_sort="-seen"
 )
@@ -187,3 +224,31 @@ class InvitationForm(FlaskForm):
         default=DEFAULT_HOURS,
         validators=[NumberRange(1, MOST_HOURS, f"Enter 1 to {MOST_HOURS} hours.")],
     )
+
+
+class KeyForm(FlaskForm):
+    """What a new key is called, what it may do, and for how long."""
+
+    name = name_field("Name", 120, missing="Enter a name for the key.")
+    scopes = SelectMultipleField(
+        "Scopes",
+        choices=[(scope, scope) for scope in SCOPES],
+        widget=ListWidget(),
+        option_widget=CheckboxInput(),
+        validators=[DataRequired("Choose what the key may do.")],
+    )
+    days = RadioField("Works for", choices=list(LIVES.items()), default="90")
+
+    def life(self) -> timedelta | None:
+        """How long the key works; None for ever."""
+        return timedelta(days=int(self.days.data)) or None
+
+
+class RotateForm(FlaskForm):
+    """How long the former key goes on working beside its successor."""
+
+    hours = RadioField("The former key goes on working for", choices=list(OVERLAPS.items()), default="24")
+
+    def overlap(self) -> timedelta:
+        """That time."""
+        return timedelta(hours=int(self.hours.data))

@@ -4,7 +4,17 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -79,16 +89,27 @@ class Invitation(Identified, Tenant, Created, Base):
 
 
 class ApiKey(Identified, Tenant, Created, Base):
-    """A program's key: prefix and SHA-256 are kept, the key itself is shown once."""
+    """A program's key: SHA-256, first and last signs are kept, the key itself is shown once.
+
+    One that `replaced_by` names a successor of works until it expires, so that programs can change over.
+    """
 
     __tablename__ = "api_keys"
-    __table_args__ = (tenant_key(), Index(None, "org_id", "created_at", "id"))
+    __table_args__ = (
+        tenant_key(),
+        ForeignKeyConstraint(
+            ["org_id", "replaced_by"], ["api_keys.org_id", "api_keys.id"], ondelete="SET NULL (replaced_by)"
+        ),
+        Index(None, "org_id", "created_at", "id"),
+    )
 
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     name: Mapped[str] = mapped_column(String(120))
     prefix: Mapped[str]
+    ending: Mapped[str | None]
     key_hash: Mapped[bytes] = mapped_column(unique=True)
     scopes: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    replaced_by: Mapped[uuid.UUID | None]

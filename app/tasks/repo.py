@@ -16,7 +16,7 @@ from app.agents.models import Agent
 from app.auth.models import EmailChange, LoginAttempt, OAuthFlow, PasswordReset, SignInSession
 from app.db.base import db
 from app.db.cursor import Order, Page, paginate
-from app.db.tables import EmailOutbox, IdempotencyKey, WorkerProcess
+from app.db.tables import EmailOutbox, WorkerProcess
 from app.orgs.models import Org
 from app.web.conditions import chosen, searched, within
 from app.web.listing import ListState
@@ -143,7 +143,7 @@ class ExpiryRepo:
             delete(EmailChange).where(EmailChange.expires_at < yesterday),
             delete(OAuthFlow).where(OAuthFlow.expires_at < now),
             delete(LoginAttempt).where(LoginAttempt.updated_at < yesterday),
-            delete(IdempotencyKey).where(IdempotencyKey.expires_at < now),
+            text("SELECT remove_expired_idempotency_keys()"),
             delete(WorkerProcess).where(WorkerProcess.seen_at < yesterday),
         ):
             self._session.execute(statement)

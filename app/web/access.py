@@ -29,6 +29,13 @@ RIGHTS: dict[str, str] = {
 }
 """The lowest organisation role that holds each right."""
 
+SCOPES: dict[str, str] = {
+    "org:read": "org.read",
+    "agents:read": "agents.read",
+    "agents:write": "agents.edit",
+}
+"""What a key can be made for, and the right that the role of its person must hold as well when it is used."""
+
 
 @dataclass(frozen=True)
 class Access:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.base import db
+from app.db.scope import current_scope
 from app.db.tables import IdempotencyKey
 from app.web.errors import Refusal
 from app.web.identity import require_visitor
@@ -34,21 +35,14 @@ def once(create: Callable[[], str]) -> str:
     token = request.form.get(ONCE_FIELD, "")
     if not token:
         return create()
-    user_id, fingerprint = require_visitor().id, _fingerprint()
-    key = insert(IdempotencyKey).values(
-        user_id=user_id, key=token[:_LONGEST], fingerprint=fingerprint, status=303
-    )
-    mine = db.session.scalar(
-        key.on_conflict_do_nothing(index_elements=["user_id", "key"]).returning(IdempotencyKey)
-    )
+    own = {"org_id": current_scope().org_id, "user_id": require_visitor().id, "key": token[:_LONGEST]}
+    fingerprint = _fingerprint()
+    key = insert(IdempotencyKey).values(**own, fingerprint=fingerprint, status=303)
+    mine = db.session.scalar(key.on_conflict_do_nothing(index_elements=[*own]).returning(IdempotencyKey))
     if mine is not None:
         mine.location = location = create()
         return location
-    earlier = db.session.scalars(
-        select(IdempotencyKey).where(
-            IdempotencyKey.user_id == user_id, IdempotencyKey.key == token[:_LONGEST]
-        )
-    ).one()
+    earlier = db.session.scalars(select(IdempotencyKey).filter_by(**own)).one()
     if not hmac.compare_digest(earlier.fingerprint, fingerprint) or earlier.location is None:
         raise Refusal(409, "This form was sent before with other values. Open it anew to create another one.")
     return earlier.location

@@ -14,6 +14,7 @@ _ORG_SECTIONS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
     "Build": (("Agents", "agents.index", "agent", "agents.read"),),
     "Organisation": (
         ("Members", "members.index", "users", "members.read"),
+        ("Keys", "keys.index", "key", "keys.manage"),
         ("Audit log", "audit.index", "list", "audit.read"),
         ("Settings", "settings.show", "settings", "settings.manage"),
     ),

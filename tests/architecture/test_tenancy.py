@@ -6,12 +6,13 @@ from sqlalchemy import text
 OWN_ORG = "(org_id = (NULLIF(current_setting('app.org_id'::text, true), ''::text))::uuid)"
 OWN_USER = "(NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid"
 # Rows of the platform live beside rows of organisations in these: org_id may be null.
-SHARED = {"audit_events", "email_outbox"}
+SHARED = {"audit_events", "email_outbox", "idempotency_keys"}
 # Every policy beside `<table>_tenant`, as (command, role, USING, WITH CHECK).
 SPECIAL = {
     "org_members_own": ("SELECT", "agentpress_app", f"(user_id = {OWN_USER})", None),
     "org_members_definer": ("SELECT", "agentpress_definer", "true", None),
     "invitations_definer": ("SELECT", "agentpress_definer", "true", None),
+    "api_keys_definer": ("SELECT", "agentpress_definer", "true", None),
     "agents_definer": ("SELECT", "agentpress_definer", "true", None),
     "threads_definer": ("SELECT", "agentpress_definer", "true", None),
     "thread_names_definer": ("SELECT", "agentpress_definer", "true", None),
@@ -27,6 +28,13 @@ SPECIAL = {
     "email_outbox_read": ("SELECT", "agentpress_app", OWN_ORG, None),
     "email_outbox_write": ("INSERT", "agentpress_app", None, f"((org_id IS NULL) OR {OWN_ORG})"),
     "email_outbox_definer": ("ALL", "agentpress_definer", "true", "true"),
+    "idempotency_keys_own": (
+        "ALL",
+        "agentpress_app",
+        f"({OWN_ORG} OR ((org_id IS NULL) AND (user_id = {OWN_USER})))",
+        f"({OWN_ORG} OR ((org_id IS NULL) AND (user_id = {OWN_USER})))",
+    ),
+    "idempotency_keys_definer": ("ALL", "agentpress_definer", "true", None),
 }
 # Side tables: one row, or some, for a row of another table; nothing refers to them.
 SIDE = {"blob_parts", "message_search", "thread_names"}

@@ -7,6 +7,7 @@ from typing import Any
 
 from app.auth.models import User
 from app.orgs.models import ApiKey, Invitation, Org, OrgMember
+from app.web.access import SCOPES
 from app.web.security import hash_token
 from tests.factories import auth
 from tests.factories.rows import save
@@ -41,5 +42,11 @@ def invitation(org: Org, **values: Any) -> tuple[Invitation, str]:
 def api_key(org: Org, user: User, **values: Any) -> tuple[ApiKey, str]:
     """Return a stored key and its secret text."""
     key = secrets.token_urlsafe(32)
-    defaults = {"name": f"Key {next(_numbers)}", "prefix": key[:8], "key_hash": hash_token(key)}
+    defaults = {
+        "name": f"Key {next(_numbers)}",
+        "prefix": key[:8],
+        "ending": key[-4:],
+        "key_hash": hash_token(key),
+        "scopes": list(SCOPES),
+    }
     return save(ApiKey(**{"org_id": org.id, "user_id": user.id, **defaults, **values})), key

@@ -6,7 +6,7 @@ from typing import Any
 from app.agents.models import Agent
 from app.audit.models import AuditEvent
 from app.auth.models import User
-from app.db.tables import EmailOutbox
+from app.db.tables import EmailOutbox, IdempotencyKey
 from app.orgs.models import Org, OrgMember
 from app.threads.models import Message, Thread
 from tests.factories import agents, auth, orgs, threads
@@ -68,6 +68,16 @@ def tenant(canary: str) -> Tenant:
                 target_id=agent.id,
                 target_label=agent.name,
                 request_id=f"{canary}-request",
+            )
+        ),
+        "idempotency_keys": save(
+            IdempotencyKey(
+                org_id=org.id,
+                user_id=people["owner"].id,
+                key=f"{canary}-once",
+                fingerprint=b"f",
+                status=201,
+                body=canary,
             )
         ),
         "email_outbox": save(
