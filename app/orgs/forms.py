@@ -232,12 +232,12 @@ class KeyForm(FlaskForm):
     name = name_field("Name", 120, missing="Enter a name for the key.")
     scopes = SelectMultipleField(
         "Scopes",
-        choices=[(scope, scope) for scope in SCOPES],
+        choices=list(SCOPES),
         widget=ListWidget(),
         option_widget=CheckboxInput(),
         validators=[DataRequired("Choose what the key may do.")],
     )
-    days = RadioField("Works for", choices=list(LIVES.items()), default="90")
+    days = RadioField("Works for", choices=LIVES, default="90")
 
     def life(self) -> timedelta | None:
         """How long the key works; None for ever."""
@@ -247,7 +247,7 @@ class KeyForm(FlaskForm):
 class RotateForm(FlaskForm):
     """How long the former key goes on working beside its successor."""
 
-    hours = RadioField("The former key goes on working for", choices=list(OVERLAPS.items()), default="24")
+    hours = RadioField("The former key goes on working for", choices=OVERLAPS, default="24")
 
     def overlap(self) -> timedelta:
         """That time."""

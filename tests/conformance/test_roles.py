@@ -18,6 +18,7 @@ LEAVING = {"auth.sign_out"}
 # These look further than the right: a thing that is not one's own, a card for what the role may not do,
 # a provider that is not set up.
 FURTHER = {
+    "keys.rotate": "forbidden",
     "agent_changes.take_back": "missing",
     "home.dismiss": "forbidden",
     "sessions.revoke": "missing",

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, Select, Text, case, cast, func, select, text, update
-from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
 from app.auth.models import User
@@ -197,9 +196,9 @@ def _scoped(state: ListState) -> list[ColumnElement[bool]]:
     wanted, unwanted = state.chosen.get("scope", ()), state.excluded.get("scope", ())
     conditions = []
     if wanted:
-        conditions.append(ApiKey.scopes.overlap(array(wanted)))
+        conditions.append(ApiKey.scopes.overlap(list(wanted)))
     if unwanted:
-        conditions.append(~ApiKey.scopes.overlap(array(unwanted)))
+        conditions.append(~ApiKey.scopes.overlap(list(unwanted)))
     return conditions
 
 
