@@ -212,7 +212,10 @@ class MessageSearch(Tenant, Base):
 
 
 class Feedback(Identified, Tenant, Stamped, Base):
-    """What a person, a member or somebody outside, thinks of a message: up (1) or down (-1), why, in their words."""
+    """What a person, a member or somebody outside, thinks of a message: up (1) or down (-1), why, in their words.
+
+    What a member thought stays, without the name, when the account is deleted.
+    """
 
     __tablename__ = "feedback"
     __table_args__ = (
@@ -221,14 +224,28 @@ class Feedback(Identified, Tenant, Stamped, Base):
         _of_message(),
         CheckConstraint("rating IN (-1, 1)", name="rating"),
         CheckConstraint("user_id IS NULL OR external_user IS NULL", name="user_id"),
-        UniqueConstraint("message_id", "user_id", "external_user", postgresql_nulls_not_distinct=True),
+        Index(
+            "feedback_message_id_user_id_key",
+            "message_id",
+            "user_id",
+            unique=True,
+            postgresql_where=text("user_id IS NOT NULL"),
+        ),
+        Index(
+            "feedback_message_id_external_user_key",
+            "message_id",
+            "external_user",
+            unique=True,
+            postgresql_where=text("external_user IS NOT NULL"),
+        ),
+        Index(None, "org_id", "message_id"),
         Index(None, "org_id", "thread_id"),
         Index(None, "org_id", "created_at", "id"),
     )
 
     thread_id: Mapped[uuid.UUID]
     message_id: Mapped[uuid.UUID]
-    user_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
     external_user: Mapped[str | None] = mapped_column(String(255))
     rating: Mapped[int] = mapped_column(SmallInteger)
     reason: Mapped[str | None] = mapped_column(String(60))

@@ -363,19 +363,21 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(["org_id"], ["orgs.id"], name="feedback_org_id_fkey", ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="feedback_user_id_fkey", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="feedback_user_id_fkey", ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("id", name="feedback_pkey"),
-        sa.UniqueConstraint(
-            "message_id",
-            "user_id",
-            "external_user",
-            name="feedback_message_id_user_id_external_user_key",
-            postgresql_nulls_not_distinct=True,
-        ),
         sa.UniqueConstraint("org_id", "id", name="feedback_org_id_id_key"),
     )
     op.create_index("feedback_org_id_created_at_id_idx", "feedback", ["org_id", "created_at", "id"])
     op.create_index("feedback_org_id_thread_id_idx", "feedback", ["org_id", "thread_id"])
+    op.create_index("feedback_org_id_message_id_idx", "feedback", ["org_id", "message_id"])
+    for column in ("user_id", "external_user"):
+        op.create_index(
+            f"feedback_message_id_{column}_key",
+            "feedback",
+            ["message_id", column],
+            unique=True,
+            postgresql_where=sa.text(f"{column} IS NOT NULL"),
+        )
     op.create_index("feedback_user_id_idx", "feedback", ["user_id"])
 
     op.create_table(

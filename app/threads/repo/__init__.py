@@ -1,0 +1,1 @@
+"""Threads, messages and what people think of them in the database."""

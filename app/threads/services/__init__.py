@@ -1,0 +1,1 @@
+"""Changes of threads and messages, each with its audit row."""
