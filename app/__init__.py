@@ -5,11 +5,11 @@ from pathlib import Path
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import models, routes
+from app import handlers, models, routes
 from app.auth import access as sessions
 from app.commands import registry as commands
 from app.config import Settings, load_settings
-from app.db import attach, cached, engine, sealed
+from app.db import attach, cached, engine, sealed, work
 from app.db.base import db
 from app.db.embedded.places import database_url
 from app.db.session import ANALYTICS
@@ -61,6 +61,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         part.register(app)
     cached.register(app, settings.redis_url)
     sealed.register(app, [settings.secret_key, *settings.secret_key_fallbacks])
+    work.register(app, handlers.KINDS)
     routes.register(app)
     gate.register(app)
     commands.register(app)

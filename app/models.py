@@ -5,6 +5,7 @@ from app.audit import models as audit
 from app.auth import models as auth
 from app.db import tables
 from app.orgs import models as orgs
+from app.tasks import models as tasks
 from app.threads import models as threads
 
-__all__ = ["agents", "audit", "auth", "orgs", "tables", "threads"]
+__all__ = ["agents", "audit", "auth", "orgs", "tables", "tasks", "threads"]

@@ -5,7 +5,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from app.orgs.services.setup import setup_link
-from app.tasks.worker import Worker
+from app.tasks.worker.process import Worker
 
 
 @click.command()

@@ -1,17 +1,21 @@
-"""Mail as rows of the caller's transaction: sent if and only if the change behind it is committed."""
+"""Mail and tasks as rows of the caller's transaction: sent and run if and only if it is committed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, cast
+from uuid import UUID
 
 import orjson
 from flask import current_app
 from psycopg import Connection
 from sqlalchemy import func, insert, text
+from uuid_utils.compat import uuid7
 
 from app.db.base import db
 from app.db.scope import current_scope
-from app.db.tables import EmailOutbox
+from app.db.tables import EmailOutbox, Task
+from app.db.work import Given, Kind
 
 CHANNEL = "agentpress_mail"
 
@@ -34,6 +38,37 @@ def queue_email(recipient: str, template: str, subject: str, context: dict[str, 
         row |= {"context": orjson.dumps(context).decode()}
     db.session.execute(insert(EmailOutbox).values(**row))
     db.session.execute(text(f"NOTIFY {CHANNEL}"))
+
+
+def enqueue(
+    kind: Kind[Given],
+    given: Given,
+    *,
+    at: datetime | None = None,
+    agent_id: UUID | None = None,
+    trigger: str = "person",
+) -> UUID:
+    """Have a worker do this once the running transaction is committed, not before `at`; the id of the task.
+
+    The task belongs to the organisation and the person of the scope. AssertionError outside any organisation.
+    """
+    scope, task_id = current_scope(), uuid7()
+    assert scope.org_id is not None
+    row = {
+        "id": task_id,
+        "org_id": scope.org_id,
+        "created_by": scope.user_id,
+        "kind": kind.name,
+        "queue": kind.queue,
+        "priority": kind.priority,
+        "trigger": trigger,
+        "payload": given.model_dump(mode="json"),
+        "agent_id": agent_id,
+        "available_at": at or func.now(),
+        "delivery_id": func.deliver_task(task_id, kind.queue, kind.priority, at, None),
+    }
+    db.session.execute(insert(Task).values(**row))
+    return task_id
 
 
 @contextmanager

@@ -1,14 +1,21 @@
-"""Tables that any domain writes: mail to send, answered requests, stored files, and the workers' heartbeats."""
+"""Tables that any domain writes: mail, tasks, answered requests, stored files, and the workers' heartbeats."""
 
 import uuid
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base
-from app.db.columns import Created, Identified, Tenant, tenant_key
+from app.db.columns import Created, Identified, Stamped, Tenant, one_of, tenant_key
 from app.db.sealed import Sealed
+
+LIVE = ("queued", "running", "waiting")
+ENDED = ("succeeded", "failed", "cancelled", "expired", "skipped")
+OUTCOMES = ("succeeded", "failed", "lost", "late", "cancelled", "refused", "returned")
+TRIGGERS = ("person", "schedule", "program", "system")
 
 
 class EmailOutbox(Identified, Created, Base):
@@ -34,6 +41,103 @@ class EmailOutbox(Identified, Created, Base):
     sent_at: Mapped[datetime | None]
     failed_at: Mapped[datetime | None]
     error: Mapped[str | None]
+
+
+class Task(Identified, Tenant, Stamped, Base):
+    """One execution of a kind of work, and the truth about it; procrastinate's row `delivery_id` only carries it.
+
+    `attempt` is the fence: whoever writes for a running task names the attempt it belongs to. `failures` counts the
+    attempts that failed, ran too long, or lost their worker.
+    """
+
+    __tablename__ = "tasks"
+    __table_args__ = (
+        tenant_key(),
+        one_of("status", LIVE + ENDED),
+        one_of("trigger", TRIGGERS),
+        ForeignKeyConstraint(
+            ["org_id", "schedule_id"],
+            ["schedules.org_id", "schedules.id"],
+            ondelete="SET NULL (schedule_id)",
+        ),
+        ForeignKeyConstraint(
+            ["org_id", "agent_id"], ["agents.org_id", "agents.id"], ondelete="SET NULL (agent_id)"
+        ),
+        ForeignKeyConstraint(
+            ["org_id", "thread_id"], ["threads.org_id", "threads.id"], ondelete="SET NULL (thread_id)"
+        ),
+        UniqueConstraint("org_id", "schedule_id", "slot_at"),
+        Index(None, "org_id", "created_at", "id"),
+        Index(None, "org_id", "agent_id"),
+        Index(None, "org_id", "thread_id"),
+        Index(
+            "tasks_live_idx",
+            "org_id",
+            "status",
+            postgresql_where=text("status IN ('queued', 'running', 'waiting')"),
+        ),
+    )
+
+    kind: Mapped[str]
+    queue: Mapped[str] = mapped_column(server_default="default")
+    priority: Mapped[int] = mapped_column(server_default="0")
+    trigger: Mapped[str] = mapped_column(server_default="person")
+    status: Mapped[str] = mapped_column(server_default="queued")
+    payload: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    error: Mapped[str | None]
+    progress: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    attempt: Mapped[int] = mapped_column(server_default="0")
+    failures: Mapped[int] = mapped_column(server_default="0")
+    cost_micros: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    cancel_requested_at: Mapped[datetime | None]
+    schedule_id: Mapped[uuid.UUID | None]
+    slot_at: Mapped[datetime | None]
+    agent_id: Mapped[uuid.UUID | None]
+    thread_id: Mapped[uuid.UUID | None]
+    created_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    delivery_id: Mapped[int | None] = mapped_column(BigInteger)
+    worker_id: Mapped[uuid.UUID | None]
+    available_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class TaskAttempt(Identified, Tenant, Base):
+    """One try at a task by one worker; `outcome` is empty while it lasts."""
+
+    __tablename__ = "task_attempts"
+    __table_args__ = (
+        tenant_key(),
+        one_of("outcome", OUTCOMES),
+        ForeignKeyConstraint(["org_id", "task_id"], ["tasks.org_id", "tasks.id"], ondelete="CASCADE"),
+        UniqueConstraint("org_id", "task_id", "attempt"),
+    )
+
+    task_id: Mapped[uuid.UUID]
+    attempt: Mapped[int]
+    worker_id: Mapped[uuid.UUID]
+    started_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[str | None]
+    error: Mapped[str | None]
+
+
+class TaskEvent(Identified, Tenant, Created, Base):
+    """What a task says while it runs, in order: log lines, and steps that are done and never repeated."""
+
+    __tablename__ = "task_events"
+    __table_args__ = (
+        tenant_key(),
+        ForeignKeyConstraint(["org_id", "task_id"], ["tasks.org_id", "tasks.id"], ondelete="CASCADE"),
+        UniqueConstraint("org_id", "task_id", "seq"),
+    )
+
+    task_id: Mapped[uuid.UUID]
+    seq: Mapped[int]
+    attempt: Mapped[int]
+    kind: Mapped[str]
+    data: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
 
 
 class WorkerProcess(Identified, Base):

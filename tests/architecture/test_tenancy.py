@@ -35,6 +35,9 @@ SPECIAL = {
         f"({OWN_ORG} OR ((org_id IS NULL) AND (user_id = {OWN_USER})))",
     ),
     "idempotency_keys_definer": ("ALL", "agentpress_definer", "true", None),
+    "tasks_definer": ("ALL", "agentpress_definer", "true", "true"),
+    "task_attempts_definer": ("ALL", "agentpress_definer", "true", "true"),
+    "schedules_definer": ("SELECT", "agentpress_definer", "true", None),
 }
 # Side tables: one row, or some, for a row of another table; nothing refers to them.
 SIDE = {"blob_parts", "message_search", "thread_names"}
@@ -137,6 +140,9 @@ def test_the_roles_own_and_may_nothing_special(ask):
     assert roles == [("agentpress_app", False), ("agentpress_definer", False)]
     owned = "SELECT relname FROM pg_class WHERE pg_get_userbyid(relowner) IN ('agentpress_app', 'agentpress_definer')"
     assert ask(owned) == []
+    delivery = "SELECT count(*) FROM pg_class WHERE relname LIKE 'procrastinate\\_%' AND relkind = 'r'"
+    out_of_reach = " AND NOT has_table_privilege('agentpress_app', oid, 'SELECT, INSERT, UPDATE, DELETE')"
+    assert ask(delivery) == ask(delivery + out_of_reach) == [(4,)]
     assert ask("SELECT has_schema_privilege('agentpress_app', 'public', 'CREATE')") == [(False,)]
 
 

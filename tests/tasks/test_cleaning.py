@@ -8,7 +8,7 @@ from app.agents.models import Agent
 from app.audit.models import AuditEvent
 from app.auth.models import LoginAttempt, OAuthFlow, PasswordReset, SignInSession
 from app.db.tables import EmailOutbox, IdempotencyKey, WorkerProcess
-from app.tasks.services import clean_up
+from app.tasks.services.cleaning import clean_up
 from tests.factories import agents, auth, orgs
 from tests.factories.rows import rows, save, stored
 

@@ -9,8 +9,8 @@ from sqlalchemy import text
 from app.db.queue import queue_email
 from app.db.session import transaction
 from app.db.tables import EmailOutbox
-from app.tasks import services
-from app.tasks.services import RETRIES, deliver_one
+from app.tasks.services import mail as services
+from app.tasks.services.mail import RETRIES, deliver_one
 from tests.factories import auth, orgs
 from tests.factories.rows import rows
 from tests.support import smtp

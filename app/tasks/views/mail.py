@@ -3,7 +3,7 @@
 from flask import Blueprint, Response
 
 from app.tasks.forms import MAIL_LOG
-from app.tasks.repo import DeliveryRepo
+from app.tasks.repo.mail import DeliveryRepo
 from app.web.access import org_right
 from app.web.filters import viewer_zone
 from app.web.identity import require_org

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response
 
 from app.tasks.forms import TestMailForm
-from app.tasks.services import Outcome, send_test_mail
+from app.tasks.services.mail import Outcome, send_test_mail
 from app.web.access import platform_admin
 from app.web.identity import require_visitor
 from app.web.readiness import readiness

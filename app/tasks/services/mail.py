@@ -1,19 +1,16 @@
-"""Steps of the worker: deliver one message, clear away what is over."""
+"""Deliver one message."""
 
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
-from operator import itemgetter
 
 import orjson
 from uuid_utils.compat import uuid7
 
 from app.audit.services import record
-from app.db.scope import in_org
 from app.db.sealed import keyring
 from app.db.session import transaction
-from app.tasks.repo import ClaimedEmail, ExpiryRepo, MailRepo
+from app.tasks.repo.mail import ClaimedEmail, MailRepo
 from app.web.mail import Undelivered, compose, send
 
 LEASE = timedelta(minutes=2)
@@ -27,8 +24,6 @@ RETRIES = (
 """How long after a failed attempt the next one follows; after the last the message is given up."""
 TEST_SUBJECT = "Test message from AgentPress"
 TEST_SECONDS = 10
-KEEP_MAIL = timedelta(days=30)
-KEEP_DELETED = timedelta(days=30)
 
 _log = logging.getLogger(__name__)
 
@@ -88,17 +83,3 @@ def send_test_mail(recipient: str, requested_by: str) -> Outcome:
         return Outcome(taken=True, words=send(message, TEST_SECONDS))
     except Undelivered as failure:
         return Outcome(taken=False, words=failure.reason)
-
-
-def clean_up() -> None:
-    """Delete what has expired, old notes about mail, and agents deleted 30 days ago, each with an audit event."""
-    with transaction():
-        ExpiryRepo().remove_expired()
-        MailRepo().remove_settled(KEEP_MAIL)
-    before = datetime.now(UTC) - KEEP_DELETED
-    with transaction():
-        due = ExpiryRepo().deleted_agents(before)
-        for org_id, pairs in groupby(due, key=itemgetter(0)):
-            with in_org(org_id):
-                for agent_id, name in ExpiryRepo().erase_agents(org_id, [pair[1] for pair in pairs], before):
-                    record("agent.erase", "agent", agent_id, name)

@@ -15,8 +15,9 @@ from uuid_utils.compat import uuid7
 
 from app.db.queue import mail_bell
 from app.db.session import transaction
-from app.tasks.repo import WorkerRepo
-from app.tasks.services import clean_up, deliver_one
+from app.tasks.repo.upkeep import WorkerRepo
+from app.tasks.services.cleaning import clean_up
+from app.tasks.services.mail import deliver_one
 
 BEAT_SECONDS = 5
 CLEAN_SECONDS = 3600

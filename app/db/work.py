@@ -1,0 +1,111 @@
+"""What a task can do: its kind, the typed input, and what the running task offers to the function that does the work.
+
+A domain declares its kinds; `app/handlers.py` names each by its dotted path, loaded on first use, so that a worker
+without work stays small.
+"""
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+from uuid import UUID
+
+import orjson
+from flask import Flask, current_app
+from pydantic import BaseModel, ConfigDict
+
+Answer = TypeVar("Answer")
+
+
+class TaskInput(BaseModel):
+    """The input of a kind: strict, and nothing beside its fields. Never a secret; people see it."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+Given = TypeVar("Given", bound=TaskInput)
+
+
+class Work(Protocol):
+    """A running task, as its function sees it.
+
+    Every method raises when the task is no longer this worker's, was cancelled, or its creator may no longer do it;
+    the function lets that pass.
+    """
+
+    org_id: UUID
+    task_id: UUID
+    user_id: UUID | None
+
+    def step(self, name: str, act: Callable[[], Answer]) -> Answer:
+        """Call `act` in one transaction with the note that this step is done, and answer what it returned.
+
+        A step that an earlier attempt finished is not repeated: its answer is returned. It must be JSON.
+        """
+
+    def key(self, step: str) -> str:
+        """The idempotency key of a step for effects outside the database: the same in every attempt."""
+
+    def progress(self, done: int, total: int | None = None, words: str = "") -> None:
+        """Say how far it is; stored at most once a second."""
+
+    def log(self, words: str) -> None:
+        """Add a line to the task's log."""
+
+
+@dataclass(frozen=True)
+class Kind(Generic[Given]):
+    """A kind of task. `run` answers with the task's result; `right` is asked for before each step.
+
+    A task that raises is tried again, three times in all; one that runs longer than `seconds` counts as failed.
+    """
+
+    name: str
+    title: str
+    given: type[Given]
+    run: Callable[[Work, Given], Mapping[str, Any] | None]
+    right: str
+    queue: str = "default"
+    priority: int = 0
+    seconds: int = 600
+    schedulable: bool = False
+
+    def read(self, payload: Mapping[str, Any]) -> Given:
+        """The stored input. ValidationError (pydantic) if it does not fit."""
+        return self.given.model_validate_json(orjson.dumps(payload))
+
+
+class UnknownKind(Exception):
+    """No handler has this name."""
+
+
+class Kinds:
+    """The kinds of an application, by name; each is loaded when it is first asked for."""
+
+    def __init__(self, paths: Mapping[str, str]) -> None:
+        self._paths = paths
+
+    def get(self, name: str) -> Kind[Any]:
+        """The kind. Raises UnknownKind."""
+        if name not in self._paths:
+            raise UnknownKind(name)
+        module, _, attribute = self._paths[name].partition(":")
+        kind = getattr(importlib.import_module(module), attribute)
+        assert isinstance(kind, Kind)
+        return kind
+
+    def all(self) -> list[Kind[Any]]:
+        """Every kind, by name."""
+        return [self.get(name) for name in sorted(self._paths)]
+
+
+def kinds() -> Kinds:
+    """The running application's kinds."""
+    found = current_app.extensions["kinds"]
+    assert isinstance(found, Kinds)
+    return found
+
+
+def register(app: Flask, paths: Mapping[str, str]) -> None:
+    """Tell the application where its kinds are declared: name to `module:attribute`."""
+    app.extensions["kinds"] = Kinds(paths)

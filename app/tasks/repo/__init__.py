@@ -1,0 +1,1 @@
+"""Questions to the tables around tasks, mail and workers."""

@@ -1,0 +1,203 @@
+"""Tasks of an organisation: the list, one task with all it left, and what moves a task from one status to another."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Select, func, select, update
+from sqlalchemy.orm import Session
+
+from app.agents.models import Agent
+from app.auth.models import User
+from app.db.base import db
+from app.db.cursor import Order, Page, paginate
+from app.db.tables import Task, TaskAttempt, TaskEvent
+from app.orgs.repo.members import FULL_NAME
+from app.tasks.models import Schedule
+from app.web.conditions import chosen, searched, within
+from app.web.listing import ListState
+
+ERROR_LENGTH = 300
+WAITING = ("queued", "waiting")
+AGAIN = ("failed", "cancelled", "expired")
+"""The statuses from which a task can be queued anew."""
+
+_LISTED: dict[str, Any] = {
+    "id": Task.id,
+    "kind": Task.kind,
+    "status": Task.status,
+    "trigger": Task.trigger,
+    "error": func.left(Task.error, ERROR_LENGTH),
+    "progress": Task.progress,
+    "attempt": Task.attempt,
+    "cancel_requested_at": Task.cancel_requested_at,
+    "schedule_id": Task.schedule_id,
+    "schedule": Schedule.name,
+    "slot_at": Task.slot_at,
+    "agent_id": Task.agent_id,
+    "agent": Agent.name,
+    "created_by": FULL_NAME,
+    "created_at": Task.created_at,
+    "available_at": Task.available_at,
+    "started_at": Task.started_at,
+    "finished_at": Task.finished_at,
+}
+
+
+@dataclass(frozen=True)
+class TaskRow:
+    """A task in a list; `error` is its beginning, `schedule`, `agent` and `created_by` are names."""
+
+    id: UUID
+    kind: str
+    status: str
+    trigger: str
+    error: str | None
+    progress: dict[str, Any] | None
+    attempt: int
+    cancel_requested_at: datetime | None
+    schedule_id: UUID | None
+    schedule: str | None
+    slot_at: datetime | None
+    agent_id: UUID | None
+    agent: str | None
+    created_by: str | None
+    created_at: datetime
+    available_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try: who, from when to when, and how it ended; `outcome` is None while it lasts."""
+
+    attempt: int
+    worker_id: UUID
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: str | None
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a task said: `kind` is log or step."""
+
+    seq: int
+    attempt: int
+    kind: str
+    data: dict[str, Any]
+    created_at: datetime
+
+
+class TasksRepo:
+    """Tasks of one organisation."""
+
+    def __init__(self, session: Session | None = None) -> None:
+        self._session = session or db.session()
+
+    def page(self, org_id: UUID, state: ListState) -> Page[TaskRow]:
+        """The rows of a list page; two statements."""
+        statement = _named(org_id).where(
+            *searched(state, Task.error, Schedule.name, Agent.name),
+            *chosen(state, "status", Task.status),
+            *chosen(state, "kind", Task.kind),
+            *chosen(state, "trigger", Task.trigger),
+            *within(state, "created", Task.created_at),
+        )
+        order = Order(Task.created_at.expression, Task.id.expression, state.descending)
+        return paginate(self._session, statement, order, state.request, _task_row)
+
+    def of_schedule(self, org_id: UUID, schedule_id: UUID, limit: int) -> list[TaskRow]:
+        """The newest tasks of a schedule."""
+        statement = _named(org_id).where(Task.schedule_id == schedule_id)
+        rows = self._session.execute(statement.order_by(Task.slot_at.desc().nulls_last()).limit(limit))
+        return [_task_row(row) for row in rows]
+
+    def get(self, org_id: UUID, task_id: UUID) -> Task | None:
+        """A task as it is stored now."""
+        statement = select(Task).where(Task.org_id == org_id, Task.id == task_id)
+        return self._session.scalar(statement, execution_options={"populate_existing": True})
+
+    def attempts(self, org_id: UUID, task_id: UUID) -> list[Attempt]:
+        """Every try at a task, in order."""
+        columns = [getattr(TaskAttempt, name) for name in Attempt.__dataclass_fields__]
+        statement = select(*columns).where(TaskAttempt.org_id == org_id, TaskAttempt.task_id == task_id)
+        return [Attempt(*row) for row in self._session.execute(statement.order_by(TaskAttempt.attempt))]
+
+    def events(self, org_id: UUID, task_id: UUID, after: int = 0, limit: int = 200) -> list[Event]:
+        """What a task said behind a number, the last `limit` of it, in order."""
+        columns = [getattr(TaskEvent, name) for name in Event.__dataclass_fields__]
+        statement = select(*columns).where(
+            TaskEvent.org_id == org_id, TaskEvent.task_id == task_id, TaskEvent.seq > after
+        )
+        rows = self._session.execute(statement.order_by(TaskEvent.seq.desc()).limit(limit)).all()
+        return [Event(*row) for row in reversed(rows)]
+
+    def running(self, org_id: UUID) -> int:
+        """How many tasks run at this moment."""
+        found = select(func.count()).where(Task.org_id == org_id, Task.status == "running")
+        return self._session.scalar(found) or 0
+
+    def kinds(self, org_id: UUID, limit: int) -> Sequence[str]:
+        """The kinds that occur, for the filter."""
+        statement = select(Task.kind).where(Task.org_id == org_id).distinct().order_by(Task.kind).limit(limit)
+        return self._session.scalars(statement).all()
+
+    def lock(self, org_id: UUID, ids: Sequence[UUID]) -> Sequence[Row[UUID, str, str]]:
+        """Begin a change of these tasks: id, kind and status of those that exist, oldest first."""
+        return self._session.execute(
+            select(Task.id, Task.kind, Task.status)
+            .where(Task.org_id == org_id, Task.id.in_(ids))
+            .order_by(Task.id)
+            .with_for_update()
+        ).all()
+
+    def cancel(self, org_id: UUID, ids: Sequence[UUID]) -> None:
+        """End those that wait, and ask those that run to stop at their next step."""
+        mine = (Task.org_id == org_id, Task.id.in_(ids))
+        self._session.execute(
+            update(Task)
+            .where(*mine, Task.status.in_(WAITING))
+            .values(status="cancelled", cancel_requested_at=func.now(), finished_at=func.now())
+        )
+        self._session.execute(
+            update(Task)
+            .where(*mine, Task.status == "running", Task.cancel_requested_at.is_(None))
+            .values(cancel_requested_at=func.now())
+        )
+
+    def again(self, org_id: UUID, ids: Sequence[UUID]) -> None:
+        """Queue ended tasks anew; finished steps stay finished."""
+        self._session.execute(
+            update(Task)
+            .where(Task.org_id == org_id, Task.id.in_(ids), Task.status.in_(AGAIN))
+            .values(
+                status="queued",
+                failures=0,
+                error=None,
+                finished_at=None,
+                cancel_requested_at=None,
+                available_at=func.now(),
+                delivery_id=func.deliver_task(Task.id, Task.queue, Task.priority, None, None),
+            )
+        )
+
+
+def _named(org_id: UUID) -> Select[Any]:
+    columns: list[Any] = [column.label(name) for name, column in _LISTED.items()]
+    return (
+        select(*columns)
+        .select_from(Task)
+        .outerjoin(Schedule, (Schedule.org_id == Task.org_id) & (Schedule.id == Task.schedule_id))
+        .outerjoin(Agent, (Agent.org_id == Task.org_id) & (Agent.id == Task.agent_id))
+        .outerjoin(User, User.id == Task.created_by)
+        .where(Task.org_id == org_id)
+    )
+
+
+def _task_row(row: Row[Any]) -> TaskRow:
+    return TaskRow(**{name: getattr(row, name) for name in TaskRow.__dataclass_fields__})

@@ -1,0 +1,1 @@
+"""What is done to tasks and schedules, and the steps of the worker beside them."""
