@@ -192,7 +192,7 @@ _VISIBLE = """
 """
 _FILTERS = "p_viewer uuid, p_agents uuid[], p_origins text[], p_from timestamptz, p_to timestamptz"
 _FILTER_TYPES = "uuid, uuid[], text[], timestamptz, timestamptz"
-_FOUND = "TABLE (message_id uuid, thread_id uuid, created_at timestamptz, score real, complete boolean)"
+_FOUND = "TABLE (message_id uuid, thread_id uuid, created_at timestamptz, score real)"
 
 SEARCHES = {
     "threads_named(text[])": f"""
@@ -200,7 +200,7 @@ SEARCHES = {
         SELECT s.thread_id FROM public.thread_names s WHERE s.trigrams @> ({ORG}::text || (
             SELECT array_agg(DISTINCT g) FROM unnest(p_terms) t, unnest(public.name_trigrams(t)) g)) $$
     """,
-    # The newest matches of any query, newest first, at most p_most; `complete` says that there are no others.
+    # The newest matches of any query, newest first, at most p_most, without those of a tier.
     f"newest_matches(tsquery, text, integer, {_FILTER_TYPES})": f"""
         (p_query tsquery, p_without text, p_most integer, {_FILTERS}) RETURNS {_FOUND} LANGUAGE plpgsql STABLE AS $$
         DECLARE
@@ -217,7 +217,7 @@ SEARCHES = {
                 WITH found AS MATERIALIZED (
                     SELECT s.message_id, s.thread_id, s.created_at, s.tiers FROM public.message_search s
                      WHERE s.tsv @@ (v_mark && p_query))
-                SELECT s.message_id, s.thread_id, s.created_at, NULL::real, true
+                SELECT s.message_id, s.thread_id, s.created_at, NULL::real
                   FROM found s JOIN public.threads t ON t.id = s.thread_id
                  WHERE {_VISIBLE} AND (p_without IS NULL OR NOT s.tiers @> ARRAY[p_without])
                  ORDER BY s.created_at DESC, s.message_id DESC LIMIT p_most;
@@ -232,7 +232,7 @@ SEARCHES = {
                 WITH found AS MATERIALIZED (
                     SELECT s.message_id, s.thread_id, s.created_at, s.tiers FROM public.message_search s
                      WHERE s.tsv @@ (v_mark && p_query))
-                SELECT s.message_id, s.thread_id, s.created_at, NULL::real, false
+                SELECT s.message_id, s.thread_id, s.created_at, NULL::real
                   FROM found s JOIN public.threads t ON t.id = s.thread_id
                  WHERE {_VISIBLE} AND (p_without IS NULL OR NOT s.tiers @> ARRAY[p_without])
                  ORDER BY s.created_at DESC, s.message_id DESC LIMIT v_left;
@@ -259,7 +259,7 @@ SEARCHES = {
                 WITH found AS MATERIALIZED (
                     SELECT s.message_id, s.thread_id, s.created_at, s.tsv, s.tiers FROM public.message_search s
                      WHERE s.tiers @> ARRAY[v_org::text, p_lexeme || '#' || v_tier])
-                SELECT s.message_id, s.thread_id, s.created_at, ts_rank(s.tsv, v_word) AS score, true
+                SELECT s.message_id, s.thread_id, s.created_at, ts_rank(s.tsv, v_word) AS score
                   FROM found s JOIN public.threads t ON t.id = s.thread_id
                  WHERE {_VISIBLE} AND (v_above IS NULL OR NOT s.tiers @> ARRAY[p_lexeme || '#' || v_above])
                  ORDER BY score DESC, s.created_at DESC, s.message_id DESC LIMIT v_left;
@@ -269,7 +269,7 @@ SEARCHES = {
                 v_above := v_tier;
             END LOOP;
             RETURN QUERY
-            SELECT n.message_id, n.thread_id, n.created_at, ts_rank(s.tsv, v_word), true
+            SELECT n.message_id, n.thread_id, n.created_at, ts_rank(s.tsv, v_word)
               FROM public.newest_matches(v_word, p_lexeme || '#2', v_left, p_viewer, p_agents, p_origins, p_from, p_to) n
               JOIN public.message_search s ON s.org_id = v_org AND s.message_id = n.message_id
              ORDER BY n.created_at DESC, n.message_id DESC;

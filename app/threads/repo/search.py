@@ -1,0 +1,200 @@
+"""The search in messages: ranked passages, with bounded work on common words.
+
+One word is ranked by how often it occurs (`best_matches`, exact). Several words are ranked among the newest MOST_RANKED
+messages that match (`newest_matches`). Both functions are in migrations/threads_sql.py.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Text, Uuid, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+from sqlalchemy.orm import Session
+
+from app.db.base import db
+from app.db.cursor import Page, Position
+from app.threads.models import ORIGINS
+from app.threads.repo.threads import Viewer
+from app.web.listing import ListState
+
+MOST_RANKED = 5_000
+MOST_SHOWN = 500
+"""Ranked messages that can be paged through; beyond them more words help more than more pages."""
+PASSAGE_SOURCE = 50_000
+_START, _STOP = "\x01", "\x02"
+_MARKS = re.compile(f"{_START}(.*?){_STOP}", re.DOTALL)
+_HEADLINE = (
+    f"StartSel={_START}, StopSel={_STOP}, MaxFragments=2, MaxWords=30, MinWords=12, FragmentDelimiter=' … '"
+)
+
+_PARSE = text("""
+    SELECT q.query::text AS query, numnode(q.query) AS nodes, querytree(q.query) AS tree
+      FROM (SELECT websearch_to_tsquery('english', :words) AS query) q
+""")
+_BEST = "SELECT f.* FROM best_matches(:lexeme, :most, :viewer, :agents, :origins, :start, :end) f"
+_NEWEST = """
+    SELECT f.message_id, f.thread_id, f.created_at, ts_rank(s.tsv, CAST(:query AS tsquery)) AS score
+      FROM newest_matches(CAST(:query AS tsquery), NULL, :most, :viewer, :agents, :origins, :start, :end) f
+      JOIN message_search s ON s.org_id = :org AND s.message_id = f.message_id
+"""
+_SEARCH = """
+    WITH hits AS MATERIALIZED ({hits}),
+         shown AS MATERIALIZED (
+            SELECT h.*, t.name AS thread_name, t.agent_id, (SELECT count(*) FROM hits) AS ranked
+              FROM hits h JOIN threads t ON t.org_id = :org AND t.id = h.thread_id
+             WHERE :but IS NULL OR t.agent_id IS NULL OR t.agent_id <> ALL (:but)
+             ORDER BY h.score DESC, h.created_at DESC, h.message_id DESC LIMIT :limit OFFSET :skipped)
+    SELECT s.message_id, s.thread_id, s.created_at, s.score, s.thread_name, a.name AS agent_name, m.role, s.ranked,
+           ts_headline('english', left(m.text_content, :source), CAST(:query AS tsquery), :headline) AS passage
+      FROM shown s JOIN messages m ON m.org_id = :org AND m.id = s.message_id
+      LEFT JOIN agents a ON a.org_id = :org AND a.id = s.agent_id
+     ORDER BY s.score DESC, s.created_at DESC, s.message_id DESC
+"""
+
+
+def _typed(hits: str) -> Any:
+    return text(_SEARCH.format(hits=hits)).bindparams(
+        bindparam("org", type_=Uuid),
+        bindparam("viewer", type_=Uuid),
+        bindparam("agents", type_=ARRAY(Uuid)),
+        bindparam("but", type_=ARRAY(Uuid)),
+        bindparam("origins", type_=ARRAY(Text)),
+        bindparam("start", type_=TIMESTAMP(timezone=True)),
+        bindparam("end", type_=TIMESTAMP(timezone=True)),
+    )
+
+
+_STATEMENTS = {"best": _typed(_BEST), "newest": _typed(_NEWEST)}
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A message that was found. `passage` is its text around the words: pieces, and whether each is one of them."""
+
+    id: UUID
+    thread_id: UUID
+    thread_name: str
+    agent_name: str | None
+    role: str
+    created_at: datetime
+    score: float
+    passage: Sequence[tuple[str, bool]]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A page of hits. `cut` says that only the newest MOST_RANKED matches were ranked, `unusable` why nothing was."""
+
+    page: Page[Hit]
+    cut: bool = False
+    unusable: str | None = None
+
+
+@dataclass(frozen=True)
+class _Query:
+    text: str
+    nodes: int
+    tree: str
+
+    @property
+    def lexeme(self) -> str | None:
+        """The one word of the query, as the database writes it; None for any other query."""
+        if self.nodes != 1:
+            return None
+        return self.text[1:-1].replace("''", "'").replace("\\\\", "\\")
+
+
+class SearchRepo:
+    """Messages of one organisation by their words."""
+
+    def __init__(self, session: Session | None = None) -> None:
+        self._session = session or db.session()
+
+    def page(self, org_id: UUID, viewer: Viewer, state: ListState) -> Found:
+        """The best matches of `state.q`: words, "phrases" and -exclusions. Two statements."""
+        parsed = self._session.execute(_PARSE, {"words": state.q}).one()
+        query = _Query(*parsed)
+        if query.nodes == 0:
+            return Found(_EMPTY, unusable="common")
+        if query.tree in {"T", ""}:
+            return Found(_EMPTY, unusable="excluding")
+        skipped, limit = _skipped(state), state.per
+        values = _values(org_id, viewer, state)
+        most = MOST_RANKED if query.lexeme is None or values["but"] else skipped + limit + 1
+        rows = self._session.execute(
+            _STATEMENTS["newest" if query.lexeme is None else "best"],
+            {
+                **values,
+                "query": query.text,
+                "lexeme": query.lexeme,
+                "most": most,
+                "limit": limit + 1,
+                "skipped": skipped,
+                "source": PASSAGE_SOURCE,
+                "headline": _HEADLINE,
+            },
+        ).all()
+        cut = bool(rows) and most == MOST_RANKED and rows[0].ranked >= MOST_RANKED
+        return Found(_page([_hit(row) for row in rows], skipped, limit), cut=cut)
+
+
+_EMPTY: Page[Hit] = Page([], 0, 0, capped=False, previous=None, next=None)
+
+
+def _skipped(state: ListState) -> int:
+    """How many hits come before the page: ranked pages go on by number, which the signed position holds."""
+    position = state.request.position
+    return min(position.value, MOST_SHOWN) if position and isinstance(position.value, int) else 0
+
+
+def _page(found: Sequence[Hit], skipped: int, limit: int) -> Page[Hit]:
+    hits, more = found[:limit], len(found) > limit and skipped + limit < MOST_SHOWN
+    start = Position(max(skipped - limit, 0), hits[0].id, None) if hits and skipped else None
+    following = Position(skipped + limit, hits[-1].id, None) if more else None
+    return Page(
+        rows=hits,
+        first=skipped + 1 if hits else 0,
+        total=skipped + len(hits),
+        capped=len(found) > limit,
+        previous=start and replace(start, backward=True),
+        next=following,
+    )
+
+
+def _values(org_id: UUID, viewer: Viewer, state: ListState) -> dict[str, Any]:
+    """The filters as the functions take them."""
+    span = state.spans.get("at")
+    barred = state.excluded.get("origin", ())
+    origins = [origin for origin in state.chosen.get("origin", ORIGINS) if origin not in barred]
+    return {
+        "org": org_id,
+        "viewer": None if viewer.sees_all else viewer.user_id,
+        "agents": [UUID(agent) for agent in state.chosen.get("agent", ())] or None,
+        "but": [UUID(agent) for agent in state.excluded.get("agent", ())] or None,
+        "origins": None if len(origins) == len(ORIGINS) else origins,
+        "start": span and span.start,
+        "end": span and span.end,
+    }
+
+
+def _hit(row: Any) -> Hit:
+    return Hit(
+        id=row.message_id,
+        thread_id=row.thread_id,
+        thread_name=row.thread_name,
+        agent_name=row.agent_name,
+        role=row.role,
+        created_at=row.created_at,
+        score=row.score,
+        passage=pieces(row.passage),
+    )
+
+
+def pieces(passage: str) -> tuple[tuple[str, bool], ...]:
+    """The passage cut at its marks: text and whether it was marked."""
+    found = [(piece, index % 2 == 1) for index, piece in enumerate(_MARKS.split(passage))]
+    return tuple((piece, marked) for piece, marked in found if piece)

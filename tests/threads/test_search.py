@@ -1,0 +1,194 @@
+"""The search in messages: what is found, in which order, for whom, and how much work common words cost."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+from werkzeug.datastructures import MultiDict
+
+from app.threads.models import ORIGINS
+from app.threads.repo import search
+from app.threads.repo.search import SearchRepo, pieces
+from app.threads.repo.threads import Viewer
+from app.web.listing import Facet, ListSpec, read_list
+from tests.factories import agents, orgs, threads
+from tests.support.database import as_owner
+from tests.support.queries import queries
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def find(app, inside, org, everything):
+    """A function that searches as the owner, or another viewer, and returns what was found."""
+
+    def run(q, viewer=None, path="/x", **args):
+        with as_owner() as session:
+            ids = [str(row) for row in session.execute(text("SELECT id FROM agents")).scalars()]
+        spec = ListSpec(
+            sorts={"score": "relevance"},
+            default_sort="-score",
+            facets={
+                "agent": Facet("Agent", dict.fromkeys(ids, "Agent")),
+                "origin": Facet("Origin", dict.fromkeys(ORIGINS, "Origin")),
+            },
+            dates={"at": "Written"},
+        )
+        with app.test_request_context(path):
+            state = read_list(spec, "UTC", MultiDict({"q": q, **args}), path)
+            return SearchRepo().page(org.id, viewer or everything, state), state
+
+    return run
+
+
+@pytest.fixture
+def everything(owner):
+    return Viewer(owner.id, sees_all=True)
+
+
+@pytest.fixture
+def said(org, thread):
+    """A function that stores a message, so many days ago."""
+
+    def write(words, days=0, of=None, **values):
+        return threads.message(of or thread, words, created_at=NOW - timedelta(days=days), **values)
+
+    return write
+
+
+def ids(found):
+    return [hit.id for hit in found[0].page.rows]
+
+
+def test_one_word_is_ranked_by_how_often_it_occurs(find, said):
+    counts = [1, 4, 2, 9, 20, 5, 1, 3]
+    written = [said("refund " * count + "thanks", days=index) for index, count in enumerate(counts)]
+    found = find("refunds")
+    order = [4, 3, 5, 1, 7, 2, 0, 6]
+    assert ids(found) == [written[index].id for index in order]
+    assert find("zebra")[0].page.rows == []
+
+
+def test_scores_are_those_of_ranking_every_match(find, said, connection, org):
+    for count in range(1, 30):
+        said("late parcel " * (count % 7 + 1) + "and more words" * (count % 3), days=count)
+    for q in ("parcel", "late parcel", '"late parcel"', "parcel -nothing"):
+        found = find(q)
+        with as_owner() as session:
+            expected = session.execute(
+                text(
+                    "SELECT ts_rank(to_tsvector('english', text_content), websearch_to_tsquery('english', :q)) AS score"
+                    " FROM messages ORDER BY score DESC LIMIT 20"
+                ),
+                {"q": q},
+            ).scalars()
+            assert [hit.score for hit in found[0].page.rows] == pytest.approx(list(expected))
+
+
+def test_phrases_exclusions_and_words(find, said):
+    both = said("The parcel is late.")
+    other = said("Late twice, that parcel.")
+    assert set(ids(find("parcel late"))) == {both.id, other.id}
+    assert ids(find('"parcel is late"')) == [both.id]
+    assert ids(find("parcel -twice")) == [both.id]
+    assert set(ids(find("twice or parcel"))) == {both.id, other.id}
+
+
+@pytest.mark.parametrize(
+    ("q", "unusable"), [("", "common"), ("the of", "common"), ("-refund", "excluding"), ("!!", "common")]
+)
+def test_what_cannot_be_searched_says_why(find, said, q, unusable):
+    said("refund")
+    assert find(q)[0].unusable == unusable
+
+
+@pytest.mark.parametrize(
+    "q", ["'", "\\", "a:*", "a <-> b", "(", "&", "x or and or y", "😀", "a" * 200, "o'brien"]
+)
+def test_si_1_any_text_is_a_search(find, said, q):
+    message = said(f"quote {q} end")
+    found = find(q)
+    assert found[0].unusable or ids(found) in ([], [message.id])
+
+
+def test_passages_mark_the_words(find, said):
+    said("A long story. " * 50 + "Then the <b>Refund</b> came. " + "And so on. " * 50)
+    (hit,) = find("refund")[0].page.rows
+    marked = [piece for piece, is_hit in hit.passage if is_hit]
+    assert marked == ["Refund"]
+    assert pieces("a \x01b\x02 c") == (("a ", False), ("b", True), (" c", False))
+
+
+def test_filters_narrow_before_ranking(find, org, owner, said):
+    agent, other = agents.agent(org), agents.agent(org)
+    of_agent = threads.thread(org, owner, agent_id=agent.id, origin="api")
+    of_other = threads.thread(org, owner, agent_id=other.id, origin="import")
+    first = said("refund", of=of_agent, days=40)
+    second = said("refund refund", of=of_other, days=1)
+    third = said("refund refund refund")
+    assert ids(find("refund", agent=str(agent.id))) == [first.id]
+    assert set(ids(find("refund", agent=f"-{agent.id}"))) == {second.id, third.id}
+    assert ids(find("refund", origin="import")) == [second.id]
+    assert set(ids(find("refund", origin="-import"))) == {first.id, third.id}
+    assert ids(find("refund", at="2026-10-01..2026-10-31")) == [first.id]
+    assert ids(find("refund came", at="..2026-11-24")) == []
+
+
+def test_people_find_what_they_may_see(find, org, said, as_ana):
+    hidden = threads.thread(org, orgs.member(org))
+    gone = threads.thread(org, origin="api", deleted_at=NOW)
+    shared = threads.thread(org, origin="schedule")
+    said("refund", of=hidden)
+    said("refund", of=gone)
+    visible = [said("refund", of=shared), said("refund")]
+    said("refund", of=threads.thread(orgs.org(), origin="api"))
+    for q in ("refund", "refund or nothing"):
+        assert set(ids(find(q, as_ana))) == {row.id for row in visible}
+        assert len(ids(find(q))) == 3
+
+
+def test_pages_go_on_where_the_last_one_ended(find, said):
+    written = {said("refund " * (index % 3 + 1), days=index).id for index in range(45)}
+    seen, args, totals = [], {}, []
+    while True:
+        found, state = find("refund", **args)
+        seen += [hit.id for hit in found.page.rows]
+        totals.append((found.page.first, found.page.total, found.page.capped))
+        if found.page.next is None:
+            break
+        args = {"after": state.cursor(found.page.next)}
+    assert len(seen) == 45
+    assert set(seen) == written
+    assert totals == [(1, 20, True), (21, 40, True), (41, 45, False)]
+    back, _ = find("refund", before=state.cursor(found.page.previous))
+    assert [hit.id for hit in back.page.rows] == seen[20:40]
+
+
+def test_more_matches_than_are_ranked_are_cut_and_said(find, said, monkeypatch, org, thread):
+    monkeypatch.setattr(search, "MOST_RANKED", 30)
+    with as_owner() as session:
+        session.execute(
+            text(
+                "INSERT INTO messages (id, org_id, thread_id, role, parts, text_content, created_at)"
+                " SELECT gen_random_uuid(), :org, :thread, 'user', '[]', 'late parcel', :now - n * interval '1 day'"
+                " FROM generate_series(1, 1500) n"
+            ),
+            {"org": org.id, "thread": thread.id, "now": NOW},
+        )
+    found, _ = find("late parcel")
+    assert found.cut
+    assert [hit.created_at for hit in found.page.rows] == [NOW - timedelta(days=day) for day in range(1, 21)]
+    older, _ = find("late parcel", at="..2024-12-31")
+    assert older.page.rows[0].created_at == datetime(2024, 12, 31, 12, tzinfo=UTC)
+    one, _ = find("parcel")
+    assert [hit.created_at for hit in one.page.rows] == [hit.created_at for hit in found.page.rows]
+    assert not one.cut
+
+
+def test_a_search_is_two_statements(find, said):
+    said("refund")
+    with queries() as statements:
+        find("refund")
+    assert (
+        len([statement for statement in statements if "tsquery" in statement or "matches" in statement]) == 2
+    )
