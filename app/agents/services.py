@@ -15,6 +15,7 @@ from app.agents.repo import AgentRepo, NameTaken
 from app.audit.repo import AuditRepo
 from app.audit.services import Target, record, record_each
 from app.web.errors import NotFound, Refusal
+from app.web.selection import Outcome, Skipped
 
 FIELDS = (
     "name",
@@ -48,23 +49,6 @@ class Stale(Exception):
     def __init__(self, agent: Agent) -> None:
         super().__init__(agent.name)
         self.agent = agent
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """An agent that was left as it is, and why."""
-
-    id: UUID
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a change of several agents."""
-
-    changed: int
-    skipped: Sequence[Skipped]
 
 
 @dataclass(frozen=True)

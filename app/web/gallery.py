@@ -28,6 +28,7 @@ from app.web.identity import Membership, Visitor
 from app.web.listing import Facet, ListPage, ListSpec, read_list
 from app.web.navigation import NavGroup, NavItem
 from app.web.render import Shell
+from app.web.selection import Left
 
 bp = Blueprint("gallery", __name__)
 
@@ -37,6 +38,7 @@ PAGES = (
     "forms",
     "invalid",
     "lists",
+    "matching",
     "notices",
     "values",
     "confirm",
@@ -205,7 +207,8 @@ def _list() -> dict[str, Any]:
         next_url=url,
         last_url=url,
     )
-    return {"state": state, "page": page}
+    reason = {"id": str(UUID(int=1)), "name": _NAMES[1][0], "reason": "is archived"}
+    return {"state": state, "page": page, "skipped": Left(23, [reason])}
 
 
 def _values() -> dict[str, Any]:
@@ -220,4 +223,4 @@ def _values() -> dict[str, Any]:
     return {"moments": [*moments, now + timedelta(hours=3)], "events": events}
 
 
-_SAMPLES = {"forms": _form, "invalid": _invalid_form, "lists": _list, "values": _values}
+_SAMPLES = {"forms": _form, "invalid": _invalid_form, "lists": _list, "matching": _list, "values": _values}

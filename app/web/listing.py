@@ -18,9 +18,9 @@ from werkzeug.datastructures import MultiDict
 from app.db import terms
 from app.db.cursor import Page, PageRequest, Position
 from app.web.bounds import Bounds, read_bounds
-from app.web.errors import NotFound, Refusal
 from app.web.positions import position_token, read_position
 from app.web.render import address_bar, render, trigger_id
+from app.web.selection import left_alone
 from app.web.spans import Span, read_span
 from app.web.tokens import Forged, sign, unsign
 
@@ -32,7 +32,6 @@ REPLACING = (
     "bulk",
 )  # ids of controls that leave no history entry; `col-` begins those of columns
 REFILTERING = ("chip", "view-")  # ids of links after which the filter form follows the results
-MOST_IDS = 200
 Item = TypeVar("Item")
 Range = TypeVar("Range")
 
@@ -239,9 +238,13 @@ def list_page(state: ListState, page: Page[Item]) -> ListPage[Item]:
 
 
 def show_list(template: str, state: ListState, page: Page[Any], **context: Any) -> Response:
-    """The list as page or region, with the canonical address and the pages around it in the headers."""
+    """The list as page or region, with the canonical address and the pages around it in the headers.
+
+    The template also gets `skipped`, what the last bulk change left as it is.
+    """
     shown = list_page(state, page)
     control = trigger_id()
+    context["skipped"] = left_alone(state.path)
     context["fresh_filters"] = control.startswith(REFILTERING)
     response = render(template, "results", state=state, page=shown, **context)
     links = [(state.here, "canonical"), (shown.next_url, "next"), (shown.previous_url, "prev")]
@@ -300,20 +303,6 @@ def pasted_id(prefix: str, text: str) -> UUID | None:
         return UUID(text.removeprefix(f"{prefix}_")) if len(text) >= 36 else None
     except ValueError:
         return None
-
-
-def posted_ids() -> list[UUID]:
-    """The ids ticked in a list, each once. NotFound for one in another spelling, Refusal for more than 200."""
-    raw = list(dict.fromkeys(request.form.getlist("ids")))
-    if len(raw) > MOST_IDS:
-        raise Refusal(422, "At most 200 rows can be changed at once.")
-    try:
-        ids = [UUID(value) for value in raw]
-    except ValueError as error:
-        raise NotFound from error
-    if [str(row_id) for row_id in ids] != raw:
-        raise NotFound
-    return ids
 
 
 def _facets(

@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 
 from app.agents.models import Agent
 from tests.e2e.conftest import listing
-from tests.factories import auth, orgs
+from tests.factories import agents, auth, orgs
 from tests.factories.rows import rows
 from tests.support.browser import NARROW
 
@@ -80,3 +80,17 @@ def test_the_actions_of_a_narrow_row_cover_no_name(site, open_as):
     button = page.locator(f"{ROWS} td button").bounding_box()
     assert button["y"] >= name["y"] + name["height"]
     assert name["width"] > NARROW * 0.8
+
+
+def test_p14_rows_that_were_skipped_are_named_and_stay_ticked(home, open_as):
+    agents.agent(home.org, name="A way off", archived=True)
+    page = open_as(home.owner, f"{listing(home)}?status=archived&status=enabled&sort=name")
+    _box(page, 1).check()
+    page.get_by_role("row", name="A way off").get_by_role("checkbox").check()
+    page.get_by_role("button", name="Archive").click()
+    expect(page.locator("#results [role=alert], #results .inline-alert").first).to_contain_text(
+        "A way off is archived"
+    )
+    expect(page.locator("#results [name=ids]:checked")).to_have_count(1)
+    expect(page.get_by_role("row", name="A way off").get_by_role("checkbox")).to_be_checked()
+    expect(page.locator("[data-bulk-count]")).to_have_text("1 selected")

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from flask import Blueprint, Response, request, session, url_for
+from flask import Blueprint, Response, request, url_for
 
 from app.agents.forms import AgentForm
 from app.agents.repo import AgentRepo, NameTaken
@@ -34,8 +34,7 @@ def index(org: str) -> Response:
         return leave(url_for(".show", org=org, agent_id=jump))
     page = repo.page(org_id, state)
     none_yet = page.total == 0 and not state.filtered and not repo.any(org_id)
-    skipped = session.pop("skipped", None)
-    return show_list("agents/index.html", state, page, none_yet=none_yet, skipped=skipped)
+    return show_list("agents/index.html", state, page, none_yet=none_yet)
 
 
 @bp.get("/new")

@@ -3,23 +3,22 @@
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
-from flask import Blueprint, Response, g, request, session, url_for
+from flask import Blueprint, Response, g, request, url_for
 
 from app.agents.repo import AgentRepo, NameTaken
-from app.agents.services import ACTS, DONE, Outcome, change_status, duplicate_agent, undo
+from app.agents.services import ACTS, DONE, change_status, duplicate_agent, undo
 from app.agents.views.spec import current_spec
 from app.db.cursor import COUNT_CAP
 from app.db.session import transaction
 from app.web.access import org_right
 from app.web.errors import NotFound, Refusal
-from app.web.filters import grouped, viewer_zone
+from app.web.filters import viewer_zone
 from app.web.identity import require_org, require_visitor
-from app.web.listing import ListState, posted_ids, read_signed
+from app.web.listing import ListState, read_signed
 from app.web.render import leave, refresh, render, toast
+from app.web.selection import Outcome, posted_ids, report
 
 bp = Blueprint("agent_changes", __name__, url_prefix="/o/<org>/agents")
-SKIPPED_SHOWN = 20
-SKIPPED_NAME = 60
 
 
 @bp.post("/<uuid:agent_id>/duplicate")
@@ -114,18 +113,5 @@ def _state(org: str) -> ListState:
 
 
 def _report(org: str, outcome: Outcome, done: str, *, undoable: bool = True) -> None:
-    """A notice with Undo; agents that were left as they are stay in mind for the list."""
-    parts = [f"{grouped(outcome.changed)} {done}"] if outcome.changed or not outcome.skipped else []
-    if outcome.skipped:
-        parts.append(f"{grouped(len(outcome.skipped))} skipped")
-        session["skipped"] = {
-            "count": len(outcome.skipped),
-            "agents": [
-                {"id": str(skipped.id), "name": skipped.name[:SKIPPED_NAME], "reason": skipped.reason}
-                for skipped in outcome.skipped[:SKIPPED_SHOWN]
-            ],
-        }
-    undo_url = (
-        url_for(".take_back", org=org, request_id=g.request_id) if undoable and outcome.changed else None
-    )
-    toast(f"{', '.join(parts)}.", "success" if outcome.changed else "warning", undo_url)
+    undo_url = url_for(".take_back", org=org, request_id=g.request_id) if undoable else None
+    report(outcome, done, url_for("agents.index", org=org), undo_url)

@@ -17,9 +17,10 @@ from app.web.filters import viewer_zone
 from app.web.idempotency import once
 from app.web.identity import require_org, require_visitor
 from app.web.links import unreferred
-from app.web.listing import pasted_id, posted_ids, read_list, show_list
+from app.web.listing import pasted_id, read_list, show_list
 from app.web.render import leave, refresh, render, toast
 from app.web.security import settings
+from app.web.selection import posted_ids
 
 bp = Blueprint("keys", __name__, url_prefix="/o/<org>/keys")
 HISTORY_LENGTH = 50

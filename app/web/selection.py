@@ -1,0 +1,81 @@
+"""Rows that are acted on together: which were ticked, what came of it, and which were left as they are."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from flask import request, session
+
+from app.web.errors import NotFound, Refusal
+from app.web.filters import grouped
+from app.web.render import toast
+
+MOST_IDS = 200
+_SHOWN, _NAME, _REASON = 20, 60, 120
+_KEY = "skipped"
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A row that was left as it is, and why: the end of a sentence that begins with its name."""
+
+    id: UUID
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a change of several rows."""
+
+    changed: int
+    skipped: Sequence[Skipped] = ()
+
+
+@dataclass(frozen=True)
+class Left:
+    """The rows that the last change left as they are: how many, and id, name and reason of the first of them."""
+
+    count: int = 0
+    rows: Sequence[Mapping[str, str]] = ()
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The rows that stay ticked."""
+        return frozenset(row["id"] for row in self.rows)
+
+
+def posted_ids() -> list[UUID]:
+    """The ids ticked in a list, each once. NotFound for one in another spelling, Refusal for more than 200."""
+    raw = list(dict.fromkeys(request.form.getlist("ids")))
+    if len(raw) > MOST_IDS:
+        raise Refusal(422, "At most 200 rows can be changed at once.")
+    try:
+        ids = [UUID(value) for value in raw]
+    except ValueError as error:
+        raise NotFound from error
+    if [str(row_id) for row_id in ids] != raw:
+        raise NotFound
+    return ids
+
+
+def report(outcome: Outcome, done: str, path: str, undo_url: str | None = None) -> None:
+    """A notice such as "4 archived, 1 skipped."; the list at `path` shows what was skipped, and keeps it ticked."""
+    parts = [f"{grouped(outcome.changed)} {done}"] if outcome.changed or not outcome.skipped else []
+    if outcome.skipped:
+        parts.append(f"{grouped(len(outcome.skipped))} skipped")
+        rows = [
+            {"id": str(row.id), "name": row.name[:_NAME], "reason": row.reason[:_REASON]}
+            for row in outcome.skipped[:_SHOWN]
+        ]
+        session[_KEY] = {"path": path, "count": len(outcome.skipped), "rows": rows}
+    level = "success" if outcome.changed else "warning"
+    toast(f"{', '.join(parts)}.", level, undo_url if outcome.changed else None)
+
+
+def left_alone(path: str) -> Left:
+    """What `report` kept for the list at `path`, once."""
+    if session.get(_KEY, {}).get("path") != path:
+        return Left()
+    kept = session.pop(_KEY)
+    return Left(kept["count"], kept["rows"])
