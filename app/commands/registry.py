@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app.commands import accounts, database, inspect, sample, work
+from app.commands import accounts, database, importing, inspect, sample, work
 
 
 def register(app: Flask) -> None:
@@ -14,4 +14,5 @@ def register(app: Flask) -> None:
     app.cli.add_command(accounts.orgs)
     app.cli.add_command(accounts.api_keys)
     app.cli.add_command(sample.seed)
+    app.cli.add_command(importing.threads)
     database.extend_migrations()

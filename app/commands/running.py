@@ -1,6 +1,7 @@
 """What every changing command shares: one transaction, the operator as actor, mistakes in one sentence."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
@@ -49,22 +50,28 @@ class Line(click.ParamType[str]):
         return text
 
 
+@contextmanager
+def operating(away: str = "nothing was changed") -> Iterator[None]:
+    """Act as the operator; `away` says what that means for the work if the database does not answer."""
+    use_scope(OPERATOR)
+    try:
+        yield
+    except DATABASE_AWAY:
+        raise click.ClickException(f"The database does not answer; {away}.") from None
+    except (ProgrammingError, DataError):
+        raise click.ClickException(
+            "The database is not up to date: run `flask --app wsgi db upgrade` first."
+        ) from None
+
+
 def changes(command: Callable[..., str]) -> Callable[..., None]:
     """Run a command in one transaction and print what it returns once that is committed."""
 
     @with_appcontext
     @wraps(command)
     def run(*arguments: Any, **options: Any) -> None:
-        use_scope(OPERATOR)
-        try:
-            with transaction():
-                said = command(*arguments, **options)
-        except DATABASE_AWAY:
-            raise click.ClickException("The database does not answer; nothing was changed.") from None
-        except (ProgrammingError, DataError):
-            raise click.ClickException(
-                "The database is not up to date: run `flask --app wsgi db upgrade` first."
-            ) from None
+        with operating(), transaction():
+            said = command(*arguments, **options)
         click.echo(said)
 
     return run

@@ -2,7 +2,7 @@
 
 After OpenAI's API reference: `content` is a text or typed parts; `tool_calls`, `refusal` and the roles `developer` and
 `tool` occur. A line may say `id`, `title` (or `name`), `model` and `created_at` (or `created`); without `id` its
-messages themselves are its identity.
+messages are its identity.
 """
 
 import hashlib
@@ -56,15 +56,23 @@ def read(value: Mapping[str, Any]) -> ParsedThread:
         before = nodes[-1].id if nodes else None
         nodes.append(_node(number, message, before, line(value.get("model"))))
     return thread(
-        identity(value.get("id") or value.get("external_id") or _fingerprint(value), "id"),
+        _identity(value),
         line(value.get("title")) or line(value.get("name")),
         moment(value.get("created_at") or value.get("created"), "created_at"),
         nodes,
     )
 
 
-def _fingerprint(value: Mapping[str, Any]) -> str:
-    return hashlib.sha256(orjson.dumps(plain(value.get("messages")), option=orjson.OPT_SORT_KEYS)).hexdigest()
+def _identity(value: Mapping[str, Any]) -> str:
+    """What tells this thread from others: such ids are often just numbers, so the first message counts as well."""
+    messages, given = entries(value.get("messages")), value.get("id") or value.get("external_id")
+    if not given:
+        return _fingerprint(messages)
+    return identity(f"{identity(given, 'id')}:{_fingerprint(messages[:1])[:16]}", "id")
+
+
+def _fingerprint(messages: list[Any]) -> str:
+    return hashlib.sha256(orjson.dumps(plain(messages), option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _node(number: int, message: Mapping[str, Any], before: str | None, model: str | None) -> Node:

@@ -39,6 +39,11 @@ class ParsedThread:
     archived: bool = False
     tags: tuple[str, ...] = ()
 
+    @property
+    def characters(self) -> int:
+        """About how much text it holds."""
+        return sum(_size(part) for message in self.messages for part in message.parts)
+
 
 @dataclass(frozen=True)
 class Node:
@@ -146,6 +151,11 @@ def _lines(
         while followers := after.get(line[-1].id):
             line.append(chosen(followers))
         yield line
+
+
+def _size(part: Part) -> int:
+    texts = (getattr(part, name, None) for name in ("text", "arguments", "result"))
+    return 200 + sum(len(text) for text in texts if isinstance(text, str))
 
 
 def _message(node: Node, created_at: datetime, branch: int, parent: str | None) -> ParsedMessage:
