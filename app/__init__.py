@@ -17,6 +17,7 @@ from app.extensions import compress, migrate
 from app.orgs import access as gate
 from app.web import (
     assets,
+    charts,
     errors,
     filters,
     idempotency,
@@ -24,6 +25,7 @@ from app.web import (
     markdown,
     metrics,
     params,
+    payloads,
     readiness,
     render,
     security,
@@ -51,6 +53,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         params,
         filters,
         markdown,
+        payloads,
+        charts,
         assets,
         render,
         security,

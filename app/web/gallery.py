@@ -41,6 +41,8 @@ PAGES = (
     "matching",
     "notices",
     "values",
+    "messages",
+    "charts",
     "confirm",
     "public",
     "error",
@@ -223,4 +225,105 @@ def _values() -> dict[str, Any]:
     return {"moments": [*moments, now + timedelta(hours=3)], "events": events}
 
 
-_SAMPLES = {"forms": _form, "invalid": _invalid_form, "lists": _list, "matching": _list, "values": _values}
+_ANSWER = """Refunds take **five working days**. See [the policy](https://example.org/refunds) or ![a receipt](https://img.example.org/r.png).
+
+### Steps
+
+1. Open the *order*
+2. Choose `Refund`
+   - in full
+   - in part
+
+> Above 500 a person decides.
+
+| Amount | Days |
+|---|--:|
+| up to 100 | 3 |
+| more | 5 |
+
+```python
+def days(amount: float) -> int:
+    return 3 if amount <= 100 else 5  # working days
+```
+"""
+
+
+def _messages() -> dict[str, Any]:
+    call = {"kind": "tool_call", "call_id": "1", "name": "search_orders", "arguments": {"order": "A-1204"}}
+    found = {"kind": "tool_result", "call_id": "1", "status": "succeeded", "duration_ms": 840}
+    parts: list[dict[str, Any]] = [
+        {"kind": "reasoning", "text": "The order is *recent*.", "duration_ms": 3200, "tokens": 180},
+        {"kind": "tool", "call": call, "result": {**found, "result": {"state": "paid", "total": 82.5}}},
+        {"kind": "tool", "call": call, "result": {**found, "status": "failed", "result": [{"n": 1}] * 900}},
+        {"kind": "tool", "call": call, "result": None},
+        {"kind": "text", "text": _ANSWER},
+        {"kind": "image", "alt": "A receipt", "own_url": "/static/0/img/icon.svg", "width": 96, "height": 96},
+        {"kind": "image", "url": "https://img.example.org/x.png"},
+        {
+            "kind": "file",
+            "name": "terms.pdf",
+            "media_type": "application/pdf",
+            "byte_size": 182_000,
+            "own_url": "#",
+        },
+        {"kind": "file", "name": "elsewhere.csv", "url": "https://files.example.org/elsewhere.csv"},
+        {
+            "kind": "citations",
+            "citations": [
+                {"number": 1, "title": "Refund policy", "url": "https://example.org/refunds", "score": 0.91},
+                {"number": 2, "title": "Handbook", "text": "Refunds above 500 need a second person."},
+            ],
+        },
+        {"kind": "error", "message": "The model did not answer in time.", "detail": "Tried 3 times in 40 s."},
+    ]
+    question = [{"kind": "text", "text": "When do I get my money back?\nThanks!"}]
+    return {
+        "messages": [
+            _message(1, "user", "Ana Silva", question),
+            _message(2, "assistant", "Support triage", parts, marked=True, facts=True, status="stopped"),
+            _message(3, "system", "System", [{"kind": "text", "text": "Answer in *one* language."}]),
+            _message(
+                4, "tool", "Tool", [{"kind": "tool", "call": None, "result": {**found, "result": "ok"}}]
+            ),
+        ],
+        "reasons": [("inaccurate", "Inaccurate"), ("other", "Other")],
+    }
+
+
+def _message(number: int, role: str, author: str, parts: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    plain = {"marked": False, "facts": False, "status": "complete", "version": 12, "model": "small"}
+    return {
+        "id": UUID(int=number),
+        "role": role,
+        "author": author,
+        "created_at": datetime.now(UTC) - timedelta(minutes=9 - number),
+        "parts": parts,
+        "tokens": 1204,
+        "cost": 0.0042,
+        "latency_ms": 4200,
+        **plain,
+        **more,
+    }
+
+
+def _charts() -> dict[str, Any]:
+    labels = [f"{day} Nov" for day in range(1, 31)]
+    now = [(day * 37) % 53 + day * 4 for day in range(1, 31)]
+    before: list[int | None] = [None if day == 9 else (day * 29) % 41 + day * 3 for day in range(1, 31)]
+    return {
+        "labels": labels,
+        "series": [{"name": "This month", "points": now}, {"name": "Month before", "points": before}],
+        "costs": [{"name": "Cost", "points": [value / 700 for value in now]}],
+        "urls": [f"/dev/ui/charts?day={day}" for day in range(1, 31)],
+    }
+
+
+_SAMPLES = {
+    "forms": _form,
+    "invalid": _invalid_form,
+    "lists": _list,
+    "matching": _list,
+    "values": _values,
+    "messages": _messages,
+    "charts": _charts,
+}

@@ -1,13 +1,13 @@
-// Reads: [data-copy] (the value), data-source (id of what shows it), data-copied, data-failed.
+// Reads: [data-copy] (the value; empty: what is shown), data-source (id of what shows it), data-copied, data-failed.
 import { say } from "./adapter.js";
 
 // Without a clipboard (plain HTTP) what shows the value is selected.
 async function copy({ copy: value, source, copied, failed }) {
+  const shown = document.getElementById(source);
   try {
-    await navigator.clipboard.writeText(value);
+    await navigator.clipboard.writeText(value || shown.innerText);
     say(copied);
   } catch {
-    const shown = document.getElementById(source);
     if (shown?.select) shown.select();
     else if (shown) getSelection().selectAllChildren(shown);
     say(failed);

@@ -7,6 +7,7 @@ const NEEDS = {
   "form[data-form]": "./form.js",
   "#results": "./list.js",
   "[data-copy]": "./copy.js",
+  "[data-thread]": "./thread.js",
 };
 const MINUTE = 60000;
 const DAY = 24 * 60;
