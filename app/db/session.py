@@ -3,12 +3,18 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from psycopg.errors import QueryCanceled
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.db.base import db
 from app.db.scope import current_scope
 
 ANALYTICS = "analytics"
+
+
+class TooSlow(Exception):
+    """A statement of the analytics engine took longer than its limit."""
 
 
 @contextmanager
@@ -41,6 +47,11 @@ def on_commit(callback: Callable[[], None]) -> None:
 
 @contextmanager
 def analytics_session() -> Iterator[Session]:
-    """A session on the read-only engine, in the scope of the main session; its statements end after 30 s."""
-    with Session(db.engines[ANALYTICS], info={"scope": current_scope()}) as session:
-        yield session
+    """A session on the read-only engine, in the scope of the main session. Raises TooSlow for a statement over 30 s."""
+    try:
+        with Session(db.engines[ANALYTICS], info={"scope": current_scope()}) as session:
+            yield session
+    except OperationalError as error:
+        if isinstance(error.orig, QueryCanceled):
+            raise TooSlow from error
+        raise

@@ -6,7 +6,7 @@ from sqlalchemy.exc import DataError, InternalError
 
 from app.db.base import db
 from app.db.scope import Scope, current_scope, in_org, use_scope
-from app.db.session import analytics_session, on_commit, transaction
+from app.db.session import TooSlow, analytics_session, on_commit, transaction
 from app.orgs.models import Org, OrgMember
 from tests.factories import orgs
 from tests.factories.rows import rows
@@ -97,6 +97,12 @@ def engines(app):
     """The real engines, with no outer transaction around."""
     with app.app_context():
         yield db.engines
+
+
+def test_a_statement_over_the_limit_of_analytics_is_too_slow(engines):
+    with pytest.raises(TooSlow), analytics_session() as session:
+        session.execute(text("SET LOCAL statement_timeout = 10"))
+        session.execute(text("SELECT pg_sleep(1)"))
 
 
 def test_analytics_reads_only_and_has_its_own_limit(engines):
