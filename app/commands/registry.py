@@ -3,6 +3,7 @@
 from flask import Flask
 
 from app.commands import accounts, database, importing, inspect, sample, work
+from app.commands.scale.command import scale
 
 
 def register(app: Flask) -> None:
@@ -13,6 +14,7 @@ def register(app: Flask) -> None:
     app.cli.add_command(accounts.users)
     app.cli.add_command(accounts.orgs)
     app.cli.add_command(accounts.api_keys)
+    sample.seed.add_command(scale)
     app.cli.add_command(sample.seed)
     app.cli.add_command(importing.threads)
     database.extend_migrations()

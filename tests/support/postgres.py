@@ -31,10 +31,20 @@ STOP_SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": sig
 
 
 class Postgres:
-    """A cluster of its own: superuser `postgres`; role `agentpress` (LOGIN CREATEROLE) owns the databases."""
+    """A cluster of its own: superuser `postgres`; role `agentpress` (LOGIN CREATEROLE) owns the databases.
 
-    def __init__(self, environment: Mapping[str, str] | None = None, parent: Path | None = None) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix="agentpress-postgres-", dir=parent))
+    It lives in `directory`, or else in a new one in `parent`, and has more settings than SETTINGS where given.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str] | None = None,
+        parent: Path | None = None,
+        directory: Path | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self.directory = directory or Path(tempfile.mkdtemp(prefix="agentpress-postgres-", dir=parent))
+        self._settings = {**SETTINGS, **(settings or {})}
         self.port = free_port()
         self._binaries = installed_binaries()
         self._account = account_for(self.directory / "data", os.geteuid())
@@ -48,8 +58,8 @@ class Postgres:
         )
 
     def _options(self) -> list[str]:
-        settings = {"port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
-        pairs = {**SETTINGS, **settings}.items()
+        place = {"port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
+        pairs = {**self._settings, **place}.items()
         return [part for name, value in pairs for part in ("-c", f"{name}={value}")]
 
     def create(self) -> None:
