@@ -40,6 +40,15 @@ ROLE_HINTS = {
     "member": "Builds and runs agents. No members, no settings.",
     "viewer": "Reads only.",
 }
+_MEMBER_COLUMNS = {"name": "Name", "email": "E-mail", "role": "Role", "status": "Status", "joined": "Joined"}
+_INVITATION_COLUMNS = {
+    "email": "E-mail",
+    "role": "Role",
+    "status": "Status",
+    "sent": "Sent",
+    "expires": "Expires",
+    "inviter": "Invited by",
+}
 MEMBERS = ListSpec(
     sorts={"name": "name", "email": "e-mail", "joined": "joined"},
     default_sort="name",
@@ -47,6 +56,8 @@ MEMBERS = ListSpec(
         "role": Facet("Role", ROLE_WORDS),
         "status": Facet("Status", {"active": "Active", "disabled": "Disabled"}),
     },
+    columns=_MEMBER_COLUMNS,
+    shown=tuple(_MEMBER_COLUMNS),
 )
 INVITATIONS = ListSpec(
     sorts={"sent": "sent", "email": "e-mail", "expires": "expires"},
@@ -58,6 +69,8 @@ INVITATIONS = ListSpec(
         ),
         "role": Facet("Role", ROLE_WORDS),
     },
+    columns=_INVITATION_COLUMNS,
+    shown=tuple(_INVITATION_COLUMNS),
 )
 
 

@@ -313,3 +313,59 @@ def test_a_wrong_value_leaves_the_link_usable(invite, client, field, value):
     assert response.status_code == 422
     assert "a long enough passphrase" not in response.text
     assert join(client, token).status_code == 303
+
+
+class TestBulk:
+    """Several invitations at once."""
+
+    @pytest.fixture
+    def three(self, org):
+        return [
+            orgs.invitation(
+                org, email=f"b{n}@example.org", accepted_at="2026-11-20T00:00:00Z" if n == 2 else None
+            )[0]
+            for n in range(3)
+        ]
+
+    def test_they_are_revoked_with_a_report_of_those_skipped(self, new_client, owner, three):
+        client = new_client(owner)
+        values = {"ids": [row.id for row in three], "action": "revoke", "query": "sort=email"}
+        answer = client.submit("/o/acme/invitations/bulk", values)
+        assert (answer.status_code, answer.location) == (303, "/o/acme/invitations?sort=email")
+        assert [stored(row).revoked_at is None for row in three] == [False, False, True]
+        page = client.page(answer.location)
+        assert "2 revoked, 1 skipped." in page.find(id="toasts").text
+        assert "b2@example.org was skipped. It is accepted already." in " ".join(page.text.split())
+        client.submit("/o/acme/invitations/bulk", values)
+        assert "3 skipped." in client.page(answer.location).find(id="toasts").text
+
+    def test_they_get_new_links_shown_once(self, new_client, owner, three):
+        client = new_client(owner)
+        values = {"ids": [row.id for row in three], "action": "renew"}
+        answer = client.submit("/o/acme/invitations/bulk", values)
+        page = BeautifulSoup(answer.text, "html.parser")
+        links = [field["value"] for field in page.select("#results input[readonly]")]
+        assert len(links) == 2
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert [stored(row).revoked_at is None for row in three] == [False, False, True]
+        assert join(new_client(), links[0].rpartition("/")[2]).status_code == 303
+
+    def test_htmx_gets_the_links_in_the_region(self, new_client, owner, three):
+        client = new_client(owner)
+        values = {"ids": [three[0].id], "action": "renew"}
+        answer = client.submit("/o/acme/invitations/bulk", values, headers={"HX-Request": "true"})
+        region = BeautifulSoup(answer.text, "html.parser")
+        assert (answer.status_code, region.h1) == (200, None)
+        assert len(region.find(id="results").select("input[readonly]")) == 1
+
+    def test_an_id_of_another_organisation_refuses_the_whole_call(self, new_client, owner, three):
+        foreign = orgs.invitation(orgs.org())[0]
+        for action in ("revoke", "renew"):
+            values = {"ids": [three[0].id, foreign.id], "action": action}
+            assert new_client(owner).submit("/o/acme/invitations/bulk", values).status_code == 404
+        assert [stored(row).revoked_at for row in (three[0], foreign)] == [None, None]
+
+    @pytest.mark.parametrize(("ids", "action"), [(0, "revoke"), (1, "explode"), (1, "")])
+    def test_nonsense_is_refused(self, new_client, owner, three, ids, action):
+        values = {"ids": [row.id for row in three[:ids]], "action": action}
+        assert new_client(owner).submit("/o/acme/invitations/bulk", values).status_code == 422

@@ -5,6 +5,7 @@ import pytest
 from app.audit.models import AuditEvent
 from app.auth.models import User
 from app.orgs.models import ApiKey, Invitation, OrgMember
+from app.orgs.views import member_changes
 from tests.factories import auth, orgs
 from tests.factories.rows import rows, stored
 from tests.support.queries import queries
@@ -170,9 +171,63 @@ class TestBulk:
         )
         assert (response.status_code, response.location) == (303, "/o/acme/members?role=member&sort=-name")
         assert [role_of(org, user) for user in (first, second, owner)] == ["viewer", "viewer", "owner"]
-        page = client.get(response.location).text
-        assert "2 changed." in page
-        assert "Olga Owner was skipped." in page
+        page = client.page("/o/acme/members")
+        assert "2 changed, 1 skipped." in page.find(id="toasts").text
+        assert "Olga Owner was skipped." in " ".join(page.find(id="results").text.split())
+
+    def test_what_was_skipped_stays_ticked(self, new_client, org, owner):
+        first, second = orgs.member(org, "owner"), orgs.member(org)
+        client = new_client(owner)
+        self.bulk(client, org, [owner, first, second], action="role", role="member")
+        page = client.page("/o/acme/members")
+        assert "2 changed, 1 skipped." in page.find(id="toasts").text
+        assert "This is you" in page.find(id="results").text
+        other = new_client(orgs.member(org, "admin"))
+        self.bulk(other, org, [owner, second], action="role", role="viewer")
+        ticked = other.page("/o/acme/members").select("[name=ids][checked]")
+        assert ticked == []  # no box: the role does not manage owners
+
+    def test_all_that_match_are_confirmed_and_changed(self, new_client, org, owner):
+        people = [orgs.member(org, user=auth.user(email=f"m{n}@match.example")) for n in range(25)]
+        boss = orgs.member(org, "admin", auth.user(email="boss@match.example"))
+        client = new_client(boss)
+        signed = (
+            client.page("/o/acme/members?q=match.example").find(id="bulk").find("input", {"name": "state"})
+        )
+        values = {"match": "all", "action": "role", "role": "viewer", "state": signed["value"]}
+        answer = client.submit("/o/acme/members/bulk", values)
+        page = client.page(answer.location)
+        assert page.h1.text == "Change the role of all members that match"
+        assert "26 members match" in " ".join(page.text.split())
+        fields = {box["name"]: box["value"] for box in page.select("main form input")}
+        done = client.submit("/o/acme/members/bulk/matching", fields)
+        assert done.location == "/o/acme/members?q=match.example"
+        assert {role_of(org, user) for user in people} == {"viewer"}
+        assert role_of(org, boss) == "admin"
+        assert "25 changed, 1 skipped." in client.page(done.location).find(id="toasts").text
+        gone = client.submit("/o/acme/members/bulk/matching", {**fields, "action": "remove"})
+        assert gone.status_code == 303
+        assert {role_of(org, user) for user in [*people, owner, boss]} == {None, "owner", "admin"}
+
+    def test_a_state_of_another_organisation_is_none(self, new_client, owner):
+        theirs = orgs.org()
+        member = orgs.member(theirs, "owner")
+        page = new_client(member).page(f"/o/{theirs.slug}/members")
+        state = page.find(id="bulk").find("input", {"name": "state"})["value"]
+        values = {"action": "remove", "state": state}
+        assert new_client(owner).submit("/o/acme/members/bulk/matching", values).status_code == 404
+        assert role_of(theirs, member) == "owner"
+
+    def test_more_members_than_can_be_changed_are_refused(self, new_client, org, owner, monkeypatch):
+        monkeypatch.setattr(member_changes, "MOST_MATCHING", 1)
+        people = [orgs.member(org) for _ in range(2)]
+        client = new_client(owner)
+        state = client.page("/o/acme/members").find(id="bulk").find("input", {"name": "state"})["value"]
+        values = {"action": "remove", "state": state}
+        page = client.page(f"/o/acme/members/bulk?action=remove&state={state}")
+        assert "more than 1: narrow the list first" in page.text
+        assert client.submit("/o/acme/members/bulk/matching", values).status_code == 422
+        assert {role_of(org, user) for user in people} == {"member"}
 
     def test_several_are_removed(self, new_client, org, owner):
         people = [orgs.member(org) for _ in range(3)]
@@ -188,7 +243,8 @@ class TestBulk:
         assert role_of(org, member) == "member"
 
     @pytest.mark.parametrize(
-        ("ids", "action", "status"), [([], "remove", 422), (["x"], "remove", 404), (None, "explode", 422)]
+        ("ids", "action", "status"),
+        [([], "remove", 422), (["x"], "remove", 404), (None, "explode", 422), (None, "role", 422)],
     )
     def test_nonsense_is_refused(self, new_client, org, owner, ids, action, status):
         given = [member_id(org, orgs.member(org))] if ids is None else ids

@@ -1,5 +1,6 @@
 """Memberships."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -60,6 +61,14 @@ def _members(org_id: UUID) -> Select[Any]:
     return select(*columns).join(User, User.id == OrgMember.user_id).where(OrgMember.org_id == org_id)
 
 
+def _filtered(org_id: UUID, state: ListState) -> Select[Any]:
+    return _members(org_id).where(
+        *searched(state, FULL_NAME, User.email),
+        *chosen(state, "role", OrgMember.role),
+        *chosen(state, "status", _STATUS),
+    )
+
+
 def _facts(row: Row[Any]) -> MemberFacts:
     return MemberFacts(**{name: getattr(row, name) for name in _COLUMNS})
 
@@ -103,13 +112,13 @@ class MemberRepo:
 
     def page(self, org_id: UUID, state: ListState) -> Page[MemberFacts]:
         """Members as the list's state asks."""
-        statement = _members(org_id).where(
-            *searched(state, FULL_NAME, User.email),
-            *chosen(state, "role", OrgMember.role),
-            *chosen(state, "status", _STATUS),
-        )
         order = Order(_SORTS[state.sort_key], OrgMember.id.expression, state.descending)
-        return paginate(self._session, statement, order, state.request, _facts)
+        return paginate(self._session, _filtered(org_id, state), order, state.request, _facts)
+
+    def matching(self, org_id: UUID, state: ListState, limit: int) -> Sequence[UUID]:
+        """The ids of all matching memberships, at most `limit`."""
+        matching = _filtered(org_id, state).with_only_columns(OrgMember.id, maintain_column_froms=True)
+        return self._session.scalars(matching.limit(limit)).all()
 
     def add(self, org_id: UUID, user_id: UUID, role: str) -> bool:
         """Make a person a member; False if they are one already, whose role then stays."""

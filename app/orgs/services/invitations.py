@@ -1,5 +1,6 @@
 """Inviting people by a link, and what becomes of the link."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from urllib.parse import quote
@@ -17,6 +18,7 @@ from app.orgs.services.accounts import NewAccount, create_user
 from app.web.access import manageable_roles
 from app.web.errors import LinkGone, NotFound, Refusal
 from app.web.security import hash_token, new_token, settings
+from app.web.selection import Outcome, Skipped
 
 DEFAULT_HOURS, MOST_HOURS = 24, 168
 _SUBJECT_NAME = 28
@@ -84,6 +86,29 @@ def revoke(org_id: UUID, invitation_id: UUID) -> InvitationFacts:
     return invitation
 
 
+def revoke_many(org_id: UUID, invitation_ids: Sequence[UUID]) -> Outcome:
+    """End each invitation where the actor may, in the caller's transaction. NotFound for one from elsewhere."""
+    skipped = []
+    for invitation in [_get(org_id, invitation_id) for invitation_id in invitation_ids]:
+        try:
+            _check_open(invitation)
+            revoke(org_id, invitation.id)
+        except Refusal as refusal:
+            skipped.append(Skipped(invitation.id, invitation.email, f"was skipped. {refusal.message}"))
+    return Outcome(len(invitation_ids) - len(skipped), skipped)
+
+
+def renew_many(org_id: UUID, invitation_ids: Sequence[UUID]) -> tuple[list[Sent], Outcome]:
+    """A new link for each invitation where the actor may, in the caller's transaction; NotFound as `revoke_many`."""
+    made, skipped = [], []
+    for invitation in [_get(org_id, invitation_id) for invitation_id in invitation_ids]:
+        try:
+            made.append(_renewed(org_id, invitation.id))
+        except Refusal as refusal:
+            skipped.append(Skipped(invitation.id, invitation.email, f"was skipped. {refusal.message}"))
+    return made, Outcome(len(made), skipped)
+
+
 def open_invitation(token: str) -> InvitationFacts:
     """The invitation behind a link that can be accepted at this moment. Raises LinkGone."""
     found = InvitationRepo().find(hash_token(token))
@@ -136,6 +161,18 @@ def _get(org_id: UUID, invitation_id: UUID) -> InvitationFacts:
     if found is None:
         raise NotFound
     return found
+
+
+def _renewed(org_id: UUID, invitation_id: UUID) -> Sent:
+    _, sent = renew(org_id, invitation_id)
+    if sent is None:
+        raise Refusal(409, "The address belongs to a member.")
+    return sent
+
+
+def _check_open(invitation: InvitationFacts) -> None:
+    if invitation.status in {"accepted", "revoked"}:
+        raise Refusal(409, f"It is {invitation.status} already.")
 
 
 def _check_right(org_id: UUID, user_id: UUID | None, role: str) -> None:

@@ -4,7 +4,6 @@ Every change holds the organisation's row, so that one owner always remains.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 from app.audit.services import record
@@ -15,18 +14,12 @@ from app.orgs.repo.orgs import OrgRepo
 from app.orgs.services.platform import reset_for
 from app.web.access import manageable_roles
 from app.web.errors import NotFound, Refusal
+from app.web.selection import Outcome, Skipped
 
 LAST_OWNER = "An organisation keeps at least one owner. Make someone else an owner first."
 _ABOVE = "Your role manages only members and viewers."
 _OWN_ROLE = "You cannot change your own role."
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A member who stays as they were, and why."""
-
-    name: str
-    reason: str
+_YOURSELF = "This is you: open your own page to change your role or leave."
 
 
 def change_role(org_id: UUID, member_id: UUID, role: str) -> MemberFacts:
@@ -71,14 +64,14 @@ def reset_member(org_id: UUID, member_id: UUID) -> tuple[MemberFacts, str]:
     return member, link
 
 
-def change_roles(org_id: UUID, member_ids: Sequence[UUID], role: str) -> tuple[int, list[Skipped]]:
-    """Give each member that role where the actor may: how many changed, and who was skipped."""
+def change_roles(org_id: UUID, member_ids: Sequence[UUID], role: str) -> Outcome:
+    """Give each member but the actor that role, where the actor may."""
     acting = _Acting(org_id)
     return acting.each(member_ids, lambda member: acting.change(member, role))
 
 
-def remove_members(org_id: UUID, member_ids: Sequence[UUID]) -> tuple[int, list[Skipped]]:
-    """Remove each member where the actor may: how many went, and who was skipped."""
+def remove_members(org_id: UUID, member_ids: Sequence[UUID]) -> Outcome:
+    """Remove each member but the actor, where the actor may."""
     acting = _Acting(org_id)
     return acting.each(member_ids, acting.remove)
 
@@ -143,18 +136,21 @@ class _Acting:
         end_invitations(self._org_id, member.user_id, member.email)
         record(action, "user", member.user_id, member.email, before={"role": member.role})
 
-    def each(
-        self, member_ids: Sequence[UUID], act: Callable[[MemberFacts], None]
-    ) -> tuple[int, list[Skipped]]:
-        """Act on every member; one id from elsewhere refuses the whole call."""
+    def each(self, member_ids: Sequence[UUID], act: Callable[[MemberFacts], None]) -> Outcome:
+        """Act on every member but the actor; one id from elsewhere refuses the whole call."""
         members = [self.member(member_id) for member_id in dict.fromkeys(member_ids)]
         skipped = []
         for member in members:
             try:
+                self._check_another(member)
                 act(member)
             except Refusal as refusal:
-                skipped.append(Skipped(member.name, refusal.message))
-        return len(members) - len(skipped), skipped
+                skipped.append(Skipped(member.id, member.name, f"was skipped. {refusal.message}"))
+        return Outcome(len(members) - len(skipped), skipped)
+
+    def _check_another(self, member: MemberFacts) -> None:
+        if member.user_id == self._user_id:
+            raise Refusal(403, _YOURSELF)
 
     def _check(self, member: MemberFacts, role: str | None = None) -> None:
         allowed = manageable_roles(self._role)

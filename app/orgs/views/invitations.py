@@ -1,19 +1,22 @@
 """Invitations of an organisation: list, create, new link, revoke."""
 
+from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
-from flask import Blueprint, Response, url_for
+from flask import Blueprint, Response, request, url_for
 
 from app.db.session import transaction
 from app.orgs.forms import INVITATIONS, ROLE_HINTS, InvitationForm, offer_roles
 from app.orgs.repo.invitations import InvitationRepo
 from app.orgs.services import invitations
 from app.web.access import manageable_roles, org_right
+from app.web.errors import Refusal
 from app.web.filters import viewer_zone
 from app.web.identity import require_org
 from app.web.links import unreferred
-from app.web.listing import list_page, read_list
+from app.web.listing import read_list, show_list
 from app.web.render import refresh, render, toast
+from app.web.selection import posted_ids, report
 
 bp = Blueprint("invitations", __name__, url_prefix="/o/<org>/invitations")
 
@@ -23,9 +26,8 @@ bp = Blueprint("invitations", __name__, url_prefix="/o/<org>/invitations")
 def index(org: str) -> Response:
     """The list."""
     state = read_list(INVITATIONS, viewer_zone().key)
-    page = list_page(state, InvitationRepo().page(require_org().org_id, state))
-    manageable = manageable_roles(require_org().role)
-    return render("invitations/index.html", "results", state=state, page=page, manageable=manageable)
+    page = InvitationRepo().page(require_org().org_id, state)
+    return show_list("invitations/index.html", state, page, manageable=manageable_roles(require_org().role))
 
 
 @bp.get("/new")
@@ -65,6 +67,28 @@ def revoke(org: str, invitation_id: UUID) -> Response:
         invitation = invitations.revoke(require_org().org_id, invitation_id)
     toast(f"The invitation of {invitation.email} no longer works.")
     return refresh(url_for(".index", org=org))
+
+
+@bp.post("/bulk")
+@org_right("invitations.manage")
+def change_many(org: str) -> Response:
+    """End the ticked invitations, or make new links for them and show those this once."""
+    ids, org_id, path = posted_ids(), require_org().org_id, url_for(".index", org=org)
+    if not ids:
+        raise Refusal(422, "Select at least one invitation.")
+    action = request.form.get("action")
+    if action not in {"renew", "revoke"}:
+        raise Refusal(422, "Choose what to do with the invitations: new links or revoke.")
+    if action == "renew":
+        with transaction():
+            made, outcome = invitations.renew_many(org_id, ids)
+        report(outcome, "renewed", path)
+        return unreferred(render("invitations/links.html", "results", made=made))
+    with transaction():
+        outcome = invitations.revoke_many(org_id, ids)
+    report(outcome, "revoked", path)
+    query = urlencode(parse_qsl(request.form.get("query", "")))
+    return refresh(f"{path}?{query}")
 
 
 def _page(form: InvitationForm, status: int = 200) -> Response:

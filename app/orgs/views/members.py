@@ -1,34 +1,27 @@
 """Members of an organisation: list, roles, removal, leaving."""
 
-from dataclasses import replace
-from urllib.parse import parse_qsl
 from uuid import UUID
 
-from flask import Blueprint, Response, request, url_for
-from werkzeug.datastructures import MultiDict
+from flask import Blueprint, Response, url_for
 
 from app.db.session import transaction
 from app.orgs.forms import MEMBERS, ROLE_HINTS, ROLE_WORDS, RoleForm, offer_roles
 from app.orgs.repo.members import MemberFacts, MemberRepo
 from app.orgs.services.members import (
-    Skipped,
     change_role,
-    change_roles,
     leave_org,
     may_reset,
     remove_member,
-    remove_members,
     reset_member,
 )
-from app.web.access import ROLES, manageable_roles, org_right
-from app.web.errors import NotFound, Refusal
+from app.web.access import manageable_roles, org_right
+from app.web.errors import NotFound
 from app.web.filters import viewer_zone
 from app.web.identity import require_org, require_visitor
-from app.web.listing import list_page, read_list
-from app.web.render import leave, refresh, render, toast
+from app.web.listing import read_list, show_list
+from app.web.render import leave, render, toast
 
 bp = Blueprint("members", __name__, url_prefix="/o/<org>/members")
-MOST_AT_ONCE = 200
 
 
 @bp.get("")
@@ -37,9 +30,8 @@ def index(org: str) -> Response:
     """The list."""
     membership = require_org()
     state = read_list(MEMBERS, viewer_zone().key)
-    page = list_page(state, MemberRepo().page(membership.org_id, state))
-    manageable = manageable_roles(membership.role)
-    return render("members/index.html", "results", state=state, page=page, manageable=manageable)
+    page = MemberRepo().page(membership.org_id, state)
+    return show_list("members/index.html", state, page, manageable=manageable_roles(membership.role))
 
 
 @bp.get("/<uuid:member_id>")
@@ -92,22 +84,6 @@ def create_reset(org: str, member_id: UUID) -> Response:
     return render("members/reset_link.html", email=member.email, link=link, crumbs=crumbs)
 
 
-@bp.post("/bulk")
-@org_right("members.manage")
-def bulk(org: str) -> Response:
-    """Change the role of the selected members, or remove them, where the visitor may."""
-    member_ids = _selected()
-    with transaction():
-        if request.form.get("action") == "remove":
-            count, skipped = remove_members(require_org().org_id, member_ids)
-        elif (role := request.form.get("role", "")) in ROLES:
-            count, skipped = change_roles(require_org().org_id, member_ids, role)
-        else:
-            raise Refusal(422, "Choose a role or an action.")
-    _report(count, skipped)
-    return refresh(_list_address(org))
-
-
 @bp.get("/leave")
 @org_right("org.read")
 def confirm_leave(org: str) -> Response:
@@ -152,27 +128,3 @@ def _page(member: MemberFacts, form: RoleForm, status: int = 200) -> Response:
         may_reset=role == "owner" and not own and may_reset(member),
         role_hints=ROLE_HINTS,
     )
-
-
-def _selected() -> list[UUID]:
-    """The ids of the ticked rows. NotFound for one that is no id, Refusal 422 for none or too many."""
-    given = request.form.getlist("ids")
-    if not 0 < len(given) <= MOST_AT_ONCE:
-        raise Refusal(422, f"Select 1 to {MOST_AT_ONCE} members.")
-    try:
-        return [UUID(member_id) for member_id in given]
-    except ValueError:
-        raise NotFound from None
-
-
-def _list_address(org: str) -> str:
-    """The list as it was when the form was sent."""
-    state = read_list(MEMBERS, args=MultiDict(parse_qsl(request.form.get("query", ""))))
-    return replace(state, path=url_for(".index", org=org)).url()
-
-
-def _report(count: int, skipped: list[Skipped]) -> None:
-    if count:
-        toast(f"{count} changed.")
-    for one in skipped:
-        toast(f"{one.name} was skipped. {one.reason}", "warning")

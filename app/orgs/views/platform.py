@@ -21,7 +21,7 @@ from app.orgs.services.platform import (
 from app.web.access import platform_admin
 from app.web.errors import NotFound, Refusal
 from app.web.filters import viewer_zone
-from app.web.listing import list_page, read_list
+from app.web.listing import read_list, show_list
 from app.web.render import leave, render, toast
 
 bp = Blueprint("platform", __name__, url_prefix="/platform")
@@ -39,8 +39,7 @@ def index() -> Response:
 def users() -> Response:
     """All accounts."""
     state = read_list(ACCOUNTS, viewer_zone().key)
-    page = list_page(state, DirectoryRepo().accounts(state))
-    return render("platform/users.html", "results", state=state, page=page)
+    return show_list("platform/users.html", state, DirectoryRepo().accounts(state))
 
 
 @bp.get("/users/<uuid:user_id>")
@@ -82,14 +81,8 @@ def create_reset(user_id: UUID) -> Response:
 def orgs() -> Response:
     """All organisations."""
     state = read_list(ALL_ORGS, viewer_zone().key)
-    page = list_page(state, OrgRepo().page(state))
-    return render(
-        "platform/orgs.html",
-        "results",
-        state=state,
-        page=page,
-        default_org_id=PlatformRepo().default_org_id(),
-    )
+    default_org_id = PlatformRepo().default_org_id()
+    return show_list("platform/orgs.html", state, OrgRepo().page(state), default_org_id=default_org_id)
 
 
 @bp.post("/default-org")
@@ -114,8 +107,8 @@ def update_default_org() -> Response:
 def sessions() -> Response:
     """All live sessions."""
     state = read_list(SIGN_INS, viewer_zone().key)
-    page = list_page(state, DirectoryRepo().sign_ins(state))
-    return render("platform/sessions.html", "results", state=state, page=page, device_name=device_name)
+    page = DirectoryRepo().sign_ins(state)
+    return show_list("platform/sessions.html", state, page, device_name=device_name)
 
 
 @bp.post("/sessions/<uuid:session_id>/revoke")
