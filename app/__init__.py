@@ -21,6 +21,7 @@ from app.web import (
     errors,
     filters,
     idempotency,
+    limits,
     logs,
     markdown,
     metrics,
@@ -64,6 +65,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     ):
         part.register(app)
     cached.register(app, settings.redis_url)
+    limits.register(app, settings.redis_url)
     sealed.register(app, [settings.secret_key, *settings.secret_key_fallbacks])
     work.register(app, handlers.KINDS)
     routes.register(app)

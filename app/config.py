@@ -75,6 +75,7 @@ class Settings:
     google: OAuthClient | None
     metrics_token: str | None = field(repr=False)
     outbound_allow: frozenset[tuple[str, str, int]]
+    api_requests_per_minute: int = 600
     debug: bool = False
     testing: bool = False
 
@@ -179,6 +180,7 @@ def load_settings(
         google=_oauth(read, "GOOGLE", "https://accounts.google.com"),
         metrics_token=read.optional("METRICS_TOKEN"),
         outbound_allow=_outbound_allow(read),
+        api_requests_per_minute=read.integer("API_REQUESTS_PER_MINUTE", 600, 1, 1_000_000),
         debug=read.boolean("FLASK_DEBUG"),
     )
     if read.mistakes:

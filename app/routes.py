@@ -3,6 +3,9 @@
 from flask import Flask
 
 from app.agents.views import agents, changes, files, search
+from app.api.views import agents as api_agents
+from app.api.views import orgs as api_orgs
+from app.api.views import reference as api_reference
 from app.audit import views as audit
 from app.auth.views import (
     credentials,
@@ -63,6 +66,9 @@ BLUEPRINTS = (
     changes.bp,
     files.bp,
     search.bp,
+    api_reference.bp,
+    api_orgs.bp,
+    api_agents.bp,
 )
 
 

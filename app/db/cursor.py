@@ -29,11 +29,16 @@ class Position:
 
 @dataclass(frozen=True)
 class PageRequest:
-    """At most `per` rows, after or before a position, or the last ones."""
+    """At most `per` rows, after or before a position, or the last ones, or those beyond an `offset`.
+
+    With `exact`, rows beyond a position are not replaced by others when they are gone.
+    """
 
     per: int = 20
     position: Position | None = None
     last: bool = False
+    offset: int = 0
+    exact: bool = False
 
     @property
     def backward(self) -> bool:
@@ -78,10 +83,10 @@ def paginate(
     counted = session.execute(_capped_count(statement)).scalar_one()
     total = None if counted > COUNT_CAP else counted
     rows, more = _read(session, statement, order, request, total) if counted else ([], False)
-    if counted and not rows and request.position is not None:
+    if counted and not rows and request.position is not None and not request.exact:
         request = PageRequest(request.per, last=not request.backward)
         rows, more = _read(session, statement, order, request, total)
-    has_previous = more if request.backward else request.position is not None
+    has_previous = more if request.backward else request.position is not None or request.offset > 0
     has_next = not request.last if request.backward else more
     first = _first_ordinal(request, len(rows), total=total, has_previous=has_previous)
     last = first + len(rows) - 1 if first is not None else None
@@ -118,7 +123,8 @@ def _read(
     limit = request.per
     if request.last and total is not None:
         limit = total % request.per or request.per
-    rows = list(session.execute(_window(statement, order, request).limit(limit + 1)).all())
+    window = _window(statement, order, request).limit(limit + 1).offset(request.offset or None)
+    rows = list(session.execute(window).all())
     more, rows = len(rows) > limit, rows[:limit]
     if request.backward:
         rows.reverse()
@@ -157,6 +163,8 @@ def _first_ordinal(request: PageRequest, count: int, *, total: int | None, has_p
         return 0
     if not has_previous:
         return 1
+    if request.offset:
+        return request.offset + 1
     if request.last:
         return None if total is None else total - count + 1
     ordinal = request.position.ordinal if request.position else None

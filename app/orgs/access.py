@@ -1,16 +1,26 @@
-"""The gate in front of every view: first run, sign-in, organisation, role, CSRF, in this order."""
+"""The gate in front of every view: first run, sign-in or key, organisation, role, CSRF, in this order."""
 
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 from flask import Flask, Response, current_app, g, request, url_for
+from limits import RateLimitItemPerMinute
 
 from app.auth.repo.users import UserRepo
 from app.db.scope import Scope, use_scope
-from app.web.access import Access, access_of, role_has, roles_with
-from app.web.errors import NotFound, Refusal, not_signed_in
-from app.web.identity import Visitor, current_visitor
+from app.db.session import transaction
+from app.orgs.repo.api_keys import ApiKeyRepo, BearerRow
+from app.web.access import SCOPES, Access, access_of, role_has, roles_with
+from app.web.errors import NotFound, Refusal, no_key, not_signed_in
+from app.web.identity import Caller, Membership, Visitor, current_visitor
+from app.web.json_body import JSON_TYPE
+from app.web.limits import UNKNOWN_KEYS, spend
 from app.web.render import leave
-from app.web.security import FORM_TYPES, SAFE_METHODS, check_csrf, source_address
+from app.web.security import FORM_TYPES, SAFE_METHODS, check_csrf, hash_token, settings, source_address
+
+KEY_HEADER = "X-API-Key"
+_LONGEST_KEY = 200
+_TOUCH_EVERY = timedelta(minutes=1)
 
 
 def gate() -> Response | None:
@@ -18,6 +28,8 @@ def gate() -> Response | None:
     if request.endpoint is None:
         return None
     access = access_of(current_app, request.endpoint)
+    if access.kind == "api":
+        return _admit_program(access)
     visitor = None if access.kind == "always" else current_visitor()
     if visitor is None and access.kind != "always":
         if not UserRepo().any():
@@ -29,10 +41,14 @@ def gate() -> Response | None:
         _set_zone(visitor)
         _check_access(access, visitor)
     if request.method not in SAFE_METHODS:
-        check_csrf()
-        if request.mimetype not in FORM_TYPES:
-            raise Refusal(415, "Send the values as a form.")
+        _check_form()
     return None
+
+
+def _check_form() -> None:
+    check_csrf()
+    if request.mimetype not in FORM_TYPES:
+        raise Refusal(415, "Send the values as a form.")
 
 
 def _sign_in_url() -> str:
@@ -68,6 +84,71 @@ def _check_access(access: Access, visitor: Visitor) -> None:
     if not role_has(visitor.org.role, access.right):
         raise Refusal(
             403, f"This needs the role {' or '.join(roles_with(access.right))}; yours is {visitor.org.role}."
+        )
+
+
+def _admit_program(access: Access) -> Response | None:
+    """Let a program through that shows a key with the scope of the view. Cookies play no part, hence no CSRF either."""
+    given = _given_key()
+    row = ApiKeyRepo().bearer(hash_token(given)) if given else None
+    if row is None:
+        spend(UNKNOWN_KEYS, source_address(request))
+        return no_key(
+            "This key does not work: it is unknown, has ended, or its person no longer belongs here."
+            if given
+            else f"Send an API key as Authorization: Bearer, or as {KEY_HEADER}."
+        )
+    g.caller = caller = _caller(row)
+    label = f"{caller.email} ({caller.key_name})"
+    use_scope(Scope(caller.org.org_id, caller.user_id, label, source_address(request), g.request_id))
+    spend(RateLimitItemPerMinute(settings().api_requests_per_minute), f"{caller.org.org_id}:{caller.key_id}")
+    _note_use(row)
+    _check_scope(access, caller)
+    if request.mimetype != JSON_TYPE and (request.mimetype or _has_body()):
+        raise Refusal(415, f"Send the values as {JSON_TYPE}.")
+    return None
+
+
+def _has_body() -> bool:
+    return bool(request.content_length) or "Transfer-Encoding" in request.headers
+
+
+def _given_key() -> str | None:
+    """The key in one of the two headers; none if they disagree. It is read nowhere else, whatever the route."""
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    given = {request.headers.get(KEY_HEADER, ""), bearer.strip() if scheme.lower() == "bearer" else ""} - {""}
+    return given.pop() if len(given) == 1 and all(len(key) <= _LONGEST_KEY for key in given) else None
+
+
+def _caller(row: BearerRow) -> Caller:
+    return Caller(
+        key_id=row.key_id,
+        key_name=row.key_name,
+        prefix=row.prefix,
+        scopes=frozenset(row.scopes),
+        expires_at=row.expires_at,
+        user_id=row.user_id,
+        email=row.email,
+        org=Membership(row.org_id, row.org_name, row.slug, row.role, agents_generation=row.agents_generation),
+    )
+
+
+def _note_use(row: BearerRow) -> None:
+    """Keep the moment of a key's last use to the minute."""
+    if row.last_used_at is None or datetime.now(UTC) - row.last_used_at > _TOUCH_EVERY:
+        with transaction():
+            ApiKeyRepo().touch(row.org_id, row.key_id)
+
+
+def _check_scope(access: Access, caller: Caller) -> None:
+    assert access.right is not None
+    if access.right not in caller.scopes:
+        raise Refusal(403, f"This needs a key with the scope {access.right}.")
+    right = SCOPES[access.right]
+    if not role_has(caller.org.role, right):
+        roles = " or ".join(roles_with(right))
+        raise Refusal(
+            403, f"The key acts for {caller.email} with the role {caller.org.role}; this needs {roles}."
         )
 
 

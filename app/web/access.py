@@ -42,7 +42,10 @@ SCOPES: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Access:
-    """The access rule of a view: `always`, `public`, `signed_in`, `platform_admin` or `org` with a right."""
+    """The access rule of a view: `always`, `public`, `signed_in`, `platform_admin`, `org` with a right, or `api`.
+
+    The right of `api` is the scope that the key must have.
+    """
 
     kind: str
     right: str | None = None
@@ -100,6 +103,13 @@ def org_right(right: str) -> Callable[[View], View]:
     if right not in RIGHTS:
         raise ValueError(f"unknown right {right!r}")
     return _mark(Access("org", right))
+
+
+def api_scope(scope: str) -> Callable[[View], View]:
+    """A program whose key has `scope` and acts for a member whose role holds the right behind it."""
+    if scope not in SCOPES:
+        raise ValueError(f"unknown scope {scope!r}")
+    return _mark(Access("api", scope))
 
 
 def access_of(app: Flask, endpoint: str) -> Access:

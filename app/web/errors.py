@@ -1,14 +1,29 @@
 """One shared answer for each kind of failure, as page, fragment or JSON; never a stack, never a 500 for bad input."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
 from flask import Flask, Response, current_app, g, make_response, render_template
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 
-from app.web.render import Shell, bare_shell, is_htmx, shell, to_sign_in, toast, wants_fragment, wants_json
+from app.web.render import (
+    Shell,
+    bare_shell,
+    is_api,
+    is_htmx,
+    shell,
+    to_sign_in,
+    toast,
+    wants_fragment,
+    wants_json,
+)
 from app.web.security import CsrfRefused
 
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
+PROBLEM_TYPE = "application/problem+json"
 _TITLES = {
     400: "This request could not be read",
     401: "You are not signed in",
@@ -26,14 +41,34 @@ _TITLES = {
 }
 
 
-class Refusal(Exception):
-    """A refused request: status, a sentence for the person, and optionally when to try again (seconds)."""
+@dataclass(frozen=True)
+class FieldError:
+    """A value that is wrong: where it stands (`parts.0.text`) and what is wrong with it."""
 
-    def __init__(self, status: int, message: str = "", retry_after: int | None = None) -> None:
+    field: str
+    message: str
+
+
+class Refusal(Exception):
+    """A refused request: status, a sentence for the person, and optionally when to try again (seconds).
+
+    Programs are also told the `errors` of single values and what else `more` holds.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str = "",
+        retry_after: int | None = None,
+        errors: Sequence[FieldError] = (),
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.retry_after = retry_after
+        self.errors = errors
+        self.more = more or {}
 
 
 class NotFound(Refusal):
@@ -50,17 +85,17 @@ class LinkGone(Refusal):
         super().__init__(410, "The link was used, has expired or was withdrawn. Ask for a new one.")
 
 
-def failure(status: int, message: str = "", retry_after: int | None = None) -> Response:
-    """The answer for `status` in the form the client asked for."""
+def failure(
+    status: int, message: str = "", retry_after: int | None = None, more: Mapping[str, Any] | None = None
+) -> Response:
+    """The answer for `status` in the form the client asked for: page, notice, or problem (RFC 9457) with `more`."""
     title = _TITLES.get(status, _TITLES[500])
-    if is_htmx() and wants_fragment():
+    if is_htmx() and wants_fragment() and not is_api():
         toast(message or title, "error")
         response = make_response("", status)
     elif wants_json():
-        response = make_response(
-            {"title": title, "status": status, "detail": message, "request_id": g.get("request_id")}, status
-        )
-        response.mimetype = "application/problem+json"
+        response = make_response(_problem(status, title, message) | dict(more or {}), status)
+        response.mimetype = PROBLEM_TYPE
     else:
         page = render_template(
             "errors/error.html",
@@ -74,6 +109,16 @@ def failure(status: int, message: str = "", retry_after: int | None = None) -> R
     if retry_after is not None:
         response.headers["Retry-After"] = str(retry_after)
     return response
+
+
+def _problem(status: int, title: str, message: str) -> dict[str, Any]:
+    return {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": message or title,
+        "request_id": g.get("request_id"),
+    }
 
 
 def not_signed_in(url: str) -> Response:
@@ -95,8 +140,18 @@ def _frame(status: int) -> Shell:
         return bare_shell()
 
 
-def _refused(error: Refusal) -> Response:
-    return failure(error.status, error.message, error.retry_after)
+def no_key(message: str) -> Response:
+    """The answer to a program that showed no key that works."""
+    response = failure(401, message)
+    response.headers["WWW-Authenticate"] = 'Bearer realm="AgentPress"'
+    return response
+
+
+def refused(error: Refusal) -> Response:
+    """The answer to a refused request."""
+    errors = [{"field": wrong.field, "message": wrong.message} for wrong in error.errors]
+    more = {**error.more, **({"errors": errors} if errors else {})}
+    return failure(error.status, error.message, error.retry_after, more)
 
 
 def _csrf_refused(_error: CsrfRefused) -> Response:
@@ -114,7 +169,7 @@ def _http(error: HTTPException) -> Response:
     if error.code in {301, 302, 303, 307, 308} and error.response is not None:
         return current_app.make_response(error.get_response())
     if error.code == 404:
-        return _refused(NotFound())
+        return refused(NotFound())
     response = failure(error.code or 500)
     if error.code == 405:
         response.headers["Allow"] = dict(error.get_headers()).get("Allow", "GET")
@@ -136,7 +191,7 @@ def _database_refused(_error: DataError) -> Response:
 
 def register(app: Flask) -> None:
     """Install the handlers."""
-    app.register_error_handler(Refusal, _refused)
+    app.register_error_handler(Refusal, refused)
     app.register_error_handler(CsrfRefused, _csrf_refused)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(DataError, _database_refused)

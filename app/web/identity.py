@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from flask import g
 from flask_login import UserMixin, current_user
 
 
@@ -44,6 +45,27 @@ class Visitor(UserMixin):
     def is_platform_admin(self) -> bool:
         """Platform role ADMIN."""
         return self.role == "ADMIN"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A program: the key it showed, the person the key acts for, and their membership of its organisation."""
+
+    key_id: UUID
+    key_name: str
+    prefix: str
+    scopes: frozenset[str]
+    expires_at: datetime | None
+    user_id: UUID
+    email: str
+    org: Membership
+
+
+def require_caller() -> Caller:
+    """The program behind a view marked with `api_scope`."""
+    caller = g.get("caller")
+    assert isinstance(caller, Caller)
+    return caller
 
 
 def current_visitor() -> Visitor | None:

@@ -60,8 +60,13 @@ def is_htmx() -> bool:
 
 
 def wants_json() -> bool:
-    """Whether a program or script asks for data."""
-    return request.accept_mimetypes.best == "application/json"
+    """Whether a program or script asks for data; below `/api/` nothing else is served."""
+    return is_api() or request.accept_mimetypes.best == "application/json"
+
+
+def is_api() -> bool:
+    """Whether the request is one of the API, known address or not."""
+    return request.path.startswith("/api/")
 
 
 def trigger_id() -> str:

@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[2]
 APP = ROOT / "app"
 TEMPLATES = ROOT / "templates"
 
+VERBS = {"route", "get", "post", "patch", "delete"}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -89,6 +90,4 @@ def length(node: Function) -> int:
 def is_view(node: Function) -> bool:
     """A view carries a decorator that routes to it."""
     targets = [item.func if isinstance(item, ast.Call) else item for item in node.decorator_list]
-    return any(
-        isinstance(target, ast.Attribute) and target.attr in {"route", "get", "post"} for target in targets
-    )
+    return any(isinstance(target, ast.Attribute) and target.attr in VERBS for target in targets)

@@ -23,6 +23,12 @@ def test_the_organisation_stands_in_the_path_of_its_routes(app):
         assert inside == (kind == "org"), (rule.rule, kind)
 
 
+def test_programs_have_addresses_of_their_own(app):
+    for rule in app.url_map.iter_rules():
+        versioned = rule.rule.startswith("/api/v1/")
+        assert versioned == (access_of(app, rule.endpoint).kind == "api"), rule.rule
+
+
 def test_paths_are_lower_case_words(app):
     for rule in app.url_map.iter_rules():
         words = [word for word in rule.rule.strip("/").split("/") if word and "<" not in word]
@@ -30,5 +36,6 @@ def test_paths_are_lower_case_words(app):
 
 
 def test_a_path_has_get_and_post_only(app):
-    other = {(rule.rule, method) for rule in app.url_map.iter_rules() for method in rule.methods or ()}
+    pages = [rule for rule in app.url_map.iter_rules() if not rule.rule.startswith("/api/")]
+    other = {(rule.rule, method) for rule in pages for method in rule.methods or ()}
     assert {pair for pair in other if pair[1] not in {"GET", "HEAD", "POST", "OPTIONS"}} == set()

@@ -13,7 +13,7 @@ from app.web.access import Access, access_of
 from tests.factories.world import Tenant
 from tests.support.pages import parse
 
-METHODS = {"GET", "POST"}
+METHODS = {"GET", "POST", "PATCH", "DELETE"}
 UNKNOWN = UUID("01930000-0000-7000-8000-000000000000")
 # How each kind of path argument finds its value. An argument missing here fails every sweep: add it.
 FILL = {
@@ -60,7 +60,16 @@ class Call:
 
 
 def calls(app: Flask, tenant: Tenant, other: Mapping[str, Any] | None = None) -> Iterator[Call]:
-    """Yield every GET and POST route; `other` overrides path arguments by name."""
+    """Yield every route that people use; `other` overrides path arguments by name."""
+    return (call for call in _calls(app, tenant, other) if call.access.kind != "api")
+
+
+def api_calls(app: Flask, tenant: Tenant, other: Mapping[str, Any] | None = None) -> Iterator[Call]:
+    """Yield every route that programs use, alike."""
+    return (call for call in _calls(app, tenant, other) if call.access.kind == "api")
+
+
+def _calls(app: Flask, tenant: Tenant, other: Mapping[str, Any] | None) -> Iterator[Call]:
     adapter = app.url_map.bind("localhost")
     for rule in app.url_map.iter_rules():
         access = access_of(app, rule.endpoint)

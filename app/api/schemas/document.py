@@ -1,0 +1,164 @@
+"""The OpenAPI 3.1 document, made of the same models that read and write."""
+
+import re
+from typing import Any
+
+from flask import Flask, current_app
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+from werkzeug.routing import AnyConverter
+
+from app.api.schemas.operations import Operation, Route, routes
+from app.api.schemas.strict import Problem
+from app.web.errors import PROBLEM_TYPE
+from app.web.json_body import JSON_TYPE
+from app.web.security import settings
+
+_ARGUMENT = re.compile(r"<[^<>]*?(\w+)>")
+_UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+_REF = "#/components/schemas/{model}"
+_ALWAYS = (401, 403, 429, 503)
+_WORDS = {
+    400: "The body or address cannot be read.",
+    401: "No key, or one that does not work.",
+    403: "The key lacks the scope, or its person the role.",
+    404: "Unknown, or of another organisation.",
+    409: "Something changed in the meantime, or the Idempotency-Key came with another body.",
+    413: "The body is too large.",
+    415: "The body is no application/json.",
+    422: "Some values are wrong; `errors` names them.",
+    429: "Too many requests; `Retry-After` says when to go on.",
+    503: "The database does not answer; `Retry-After` says when to go on.",
+}
+_RATE_HEADERS = {
+    "RateLimit-Limit": "Requests a minute.",
+    "RateLimit-Remaining": "How many are left.",
+    "RateLimit-Reset": "Seconds until all are there again.",
+}
+
+
+def document() -> dict[str, Any]:
+    """The running application's API, made once."""
+    kept = current_app.extensions.get("openapi")
+    if kept is None:
+        kept = current_app.extensions["openapi"] = _make(current_app)
+    assert isinstance(kept, dict)
+    return kept
+
+
+def _make(app: Flask) -> dict[str, Any]:
+    found = routes(app)
+    paths: dict[str, dict[str, Any]] = {}
+    for route in found:
+        path = _ARGUMENT.sub(r"{\1}", route.rule.rule)
+        paths.setdefault(path, {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.1",
+        "info": {
+            "title": "AgentPress",
+            "version": "1",
+            "description": "What members do in pages, by key, with the same rights.",
+        },
+        "servers": [{"url": settings().base_url}],
+        "security": [{"bearer": []}, {"header": []}],
+        "paths": paths,
+        "components": {
+            "schemas": _schemas(found),
+            "responses": {str(status): _problem(status) for status in _WORDS},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            },
+        },
+    }
+
+
+def _schemas(found: list[Route]) -> dict[str, Any]:
+    models: dict[tuple[type[BaseModel], Any], None] = {(Problem, "validation"): None}
+    for route in found:
+        if route.operation.body:
+            models[route.operation.body, "validation"] = None
+        if route.operation.answer:
+            models[route.operation.answer, "serialization"] = None
+    _, schema = models_json_schema(list(models), ref_template=_REF)
+    defined = schema["$defs"]
+    assert isinstance(defined, dict)
+    return defined
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    described = route.operation
+    tag = route.rule.rule.split("/")[3]
+    made: dict[str, Any] = {
+        "operationId": route.rule.endpoint.removeprefix("api_").replace(".", "_"),
+        "summary": described.summary,
+        "tags": [tag],
+        "security": [{"bearer": [route.scope]}, {"header": [route.scope]}],
+        "parameters": [*_arguments(route), *described.query, *(_ONCE if described.once else [])],
+        "responses": {
+            str(described.status): _answer(described),
+            **{str(status): {"$ref": f"#/components/responses/{status}"} for status in _refusals(route)},
+        },
+    }
+    if described.body:
+        content = {JSON_TYPE: {"schema": _reference(described.body)}}
+        made["requestBody"] = {"required": True, "content": content}
+    return made
+
+
+def _refusals(route: Route) -> list[int]:
+    described = route.operation
+    found = {*_ALWAYS, *described.refusals}
+    if "<" in route.rule.rule:
+        found.add(404)
+    if described.body or described.query:
+        found.add(422)
+    if described.body or route.method != "GET":
+        found |= {400, 413, 415}
+    if described.once:
+        found |= {409, 422}
+    return sorted(found)
+
+
+def _arguments(route: Route) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": _argument(route, name)}
+        for name in _ARGUMENT.findall(route.rule.rule)
+    ]
+
+
+def _argument(route: Route, name: str) -> dict[str, Any]:
+    converter = route.rule._converters[name]  # noqa: SLF001 - the only place that names a route's arguments
+    if isinstance(converter, AnyConverter):
+        return {"type": "string", "enum": sorted(converter.items)}
+    return {"type": "string", "format": "uuid", "pattern": _UUID}
+
+
+_ONCE = [
+    {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+        "description": "Sent again within 24 hours, it gives the same answer and does nothing anew.",
+    }
+]
+
+
+def _answer(described: Operation) -> dict[str, Any]:
+    headers: dict[str, Any] = {
+        name: {"schema": {"type": "integer"}, "description": words} for name, words in _RATE_HEADERS.items()
+    }
+    if described.status == 201:
+        headers["Location"] = {"schema": {"type": "string"}, "description": "Where it is."}
+    made: dict[str, Any] = {"description": described.summary, "headers": headers}
+    if described.answer:
+        made["content"] = {JSON_TYPE: {"schema": _reference(described.answer)}}
+    return made
+
+
+def _problem(status: int) -> dict[str, Any]:
+    return {"description": _WORDS[status], "content": {PROBLEM_TYPE: {"schema": _reference(Problem)}}}
+
+
+def _reference(model: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": _REF.format(model=model.__name__)}

@@ -1,0 +1,101 @@
+"""The one reader of JSON bodies: what it returns can be stored, and no input brings it down."""
+
+import json
+import math
+import re
+from typing import Any
+
+from flask import request
+
+from app.web.errors import Refusal
+
+JSON_TYPE = "application/json"
+DEEPEST = 64
+_DIGITS = 400
+_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+_SUSPECT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+
+
+def read_object() -> dict[str, Any]:
+    """The object in the request's body.
+
+    Refusal 415 for another type, 413 for too large a body, 400 for what is no JSON object in UTF-8, holds a number
+    that is none or the same name twice, or is nested too deeply, 422 for characters that cannot be stored.
+    """
+    if request.mimetype != JSON_TYPE:
+        raise Refusal(415, "Send the values as application/json.")
+    try:
+        text = request.get_data().decode()
+        _check_depth(text)
+        value = json.loads(
+            text,
+            object_pairs_hook=_once_each,
+            parse_constant=_no_number,
+            parse_float=_finite,
+            parse_int=_bounded,
+        )
+    except ValueError as error:
+        raise Refusal(400, f"The body is not the JSON that is expected: {_reason(error)}.") from error
+    if not isinstance(value, dict):
+        raise Refusal(400, "The body is not the JSON that is expected: give an object.")
+    if _SUSPECT.search(text):
+        _check_text(value)
+    return value
+
+
+def _reason(error: ValueError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg[0].lower()}{error.msg[1:]} at line {error.lineno}, column {error.colno}"
+    return str(error)
+
+
+def _check_depth(text: str) -> None:
+    depth = 0
+    for match in _STRUCTURE.finditer(text):
+        sign = match[0]
+        if sign in "[{":
+            depth += 1
+        elif sign in "]}":
+            depth -= 1
+        if depth > DEEPEST:
+            raise ValueError(f"it is nested deeper than {DEEPEST} levels")
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands in an object twice")
+    return found
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(f"{word} is no number")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError("a number is out of range")
+    return number
+
+
+def _bounded(digits: str) -> int:
+    if len(digits) > _DIGITS:
+        raise ValueError("a number is out of range")
+    return int(digits)
+
+
+def _check_text(value: Any) -> None:
+    """Refuse U+0000 and halves of characters anywhere, names included."""
+    if isinstance(value, str):
+        if any(char == "\0" or "\ud800" <= char <= "\udfff" for char in value):
+            raise Refusal(422, "Remove the null characters and halves of characters.")
+    elif isinstance(value, list):
+        for item in value:
+            _check_text(item)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            _check_text(name)
+            _check_text(item)

@@ -1,0 +1,121 @@
+"""The OpenAPI document, and what schemathesis makes of it: no 5xx, no answer that the document does not allow."""
+
+from dataclasses import replace
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode, checks
+from schemathesis.specs.openapi import checks as openapi_checks
+
+from app import create_app
+from app.api.schemas.document import document
+from app.web.access import SCOPES
+from tests.conformance import inventory
+from tests.support import database
+
+FEW = 15
+MANY = 250
+CHECKS = [
+    checks.not_a_server_error,
+    openapi_checks.status_code_conformance,
+    openapi_checks.content_type_conformance,
+    openapi_checks.response_headers_conformance,
+    openapi_checks.response_schema_conformance,
+]
+
+
+@pytest.fixture
+def patient(app, monkeypatch):
+    """Programs may ask as often as they like."""
+    asking = replace(app.extensions["settings"], api_requests_per_minute=1_000_000)
+    monkeypatch.setitem(app.extensions, "settings", asking)
+
+
+@pytest.fixture
+def described(app, home):
+    return schemathesis.openapi.from_wsgi("/api/openapi.json", app)
+
+
+@pytest.fixture
+def served(client, home):
+    return client.get("/api/openapi.json").json
+
+
+def judge(schema, program, home, label, examples):
+    """Send generated requests, right ones about what there is and wrong ones, and judge the answers."""
+    method, path = label.split(" ")
+    ids = {name: str(fill(home)) for name, fill in inventory.FILL.items() if f"{{{name}}}" in path}
+    for mode in GenerationMode:
+        known = ids if mode is GenerationMode.POSITIVE and ids else None
+
+        @settings(
+            max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+        )
+        @given(case=schema[path][method].as_strategy(mode, path_parameters=known))
+        def run(case):
+            answer = case.call(headers={"Authorization": f"Bearer {program.secret}"})
+            case.validate_response(answer, checks=CHECKS)
+
+        run()
+
+
+def operations():
+    """Return every operation of the document, as text."""
+    app = create_app(database.settings("postgresql://nobody@127.0.0.1:1/none"))
+    with app.test_request_context():
+        paths = document()["paths"]
+    return [f"{method.upper()} {path}" for path, methods in paths.items() for method in methods]
+
+
+@pytest.mark.parametrize("label", operations())
+def test_si_4_generated_requests_are_answered_as_described(described, patient, ours, home, label):
+    judge(described, ours, home, label, FEW)
+
+
+@pytest.mark.conformance
+@pytest.mark.parametrize("role", ["viewer", "member", "admin", "owner"])
+@pytest.mark.parametrize("label", operations())
+def test_si_4_generated_requests_of_each_role(described, patient, program, home, label, role):
+    judge(described, program(home, role), home, label, MANY)
+
+
+def test_every_route_is_described(app, home, served):
+    described = {(method.upper(), path) for path, methods in served["paths"].items() for method in methods}
+    wanted = {
+        (call.method, call.rule.replace("<uuid:", "<").replace("<", "{").replace(">", "}"))
+        for call in inventory.api_calls(app, home)
+    }
+    plain = {(method, path) for method, path in wanted if "any(" not in path}
+    assert plain <= described
+    assert len(described) >= len(plain)
+
+
+def test_every_scope_is_named_by_an_operation(served):
+    named = {
+        scope
+        for methods in served["paths"].values()
+        for operation in methods.values()
+        for scheme in operation["security"]
+        for scopes in scheme.values()
+        for scope in scopes
+    }
+    assert named == set(SCOPES)
+
+
+def test_creating_calls_take_an_idempotency_key(served):
+    for path, methods in served["paths"].items():
+        for method, operation in methods.items():
+            creating = "201" in operation["responses"]
+            taken = any(each["name"] == "Idempotency-Key" for each in operation["parameters"])
+            assert creating == taken, (method, path)
+
+
+def test_people_can_read_it_without_a_key(client, new_client, home, served):
+    for reader in (client, new_client(home.people["viewer"])):
+        page = reader.page("/api")
+        shown = page.main.get_text()
+        for path, methods in served["paths"].items():
+            assert path in shown
+            for operation in methods.values():
+                assert operation["summary"] in shown
