@@ -68,6 +68,18 @@ class Page(Generic[Item]):
     next: Position | None
 
 
+@dataclass(frozen=True)
+class Found:
+    """What was read for a page: at most `per + 1` rows in reading direction, and how many there are in all.
+
+    Where that was not counted to the end (None), there are at least `at_least`, or those that the page shows.
+    """
+
+    rows: Sequence[Row[Any]]
+    total: int | None
+    at_least: int = 0
+
+
 def paginate(
     session: Session,
     statement: Select[Any],
@@ -82,18 +94,36 @@ def paginate(
     """
     counted = session.execute(_capped_count(statement)).scalar_one()
     total = None if counted > COUNT_CAP else counted
-    rows, more = _read(session, statement, order, request, total) if counted else ([], False)
-    if counted and not rows and request.position is not None and not request.exact:
+
+    def read(wanted: PageRequest) -> Found:
+        rows = (
+            session.execute(window(statement, order, wanted).limit(wanted.per + 1)).all() if counted else ()
+        )
+        return Found(rows, total, COUNT_CAP)
+
+    return turn(request, read, make)
+
+
+def turn(
+    request: PageRequest, read: Callable[[PageRequest], Found], make: Callable[[Row[Any]], Item]
+) -> Page[Item]:
+    """The page of what `read` finds; where nothing is left beyond the position, the end of the list that lies there."""
+    found = read(request)
+    if not found.rows and found.total != 0 and request.position is not None and not request.exact:
         request = PageRequest(request.per, last=not request.backward)
-        rows, more = _read(session, statement, order, request, total)
+        found = read(request)
+    rows, more = _trimmed(found, request)
     has_previous = more if request.backward else request.position is not None or request.offset > 0
     has_next = not request.last if request.backward else more
-    first = _first_ordinal(request, len(rows), total=total, has_previous=has_previous)
+    first = _first_ordinal(request, len(rows), total=found.total, has_previous=has_previous)
     last = first + len(rows) - 1 if first is not None else None
+    shown = last or len(rows)
+    ends_here = first is not None and not has_next and not found.at_least
+    total = shown if found.total is None and ends_here else found.total
     return Page(
         rows=[make(row) for row in rows],
         first=first,
-        total=COUNT_CAP if total is None else total,
+        total=found.at_least or shown if total is None else total,
         capped=total is None,
         previous=_edge(rows[0], first, backward=True) if rows and has_previous else None,
         next=_edge(rows[-1], last, backward=False) if rows and has_next else None,
@@ -116,22 +146,19 @@ def _capped_count(statement: Select[Any]) -> Select[Any]:
     return select(func.count()).select_from(found.subquery())
 
 
-def _read(
-    session: Session, statement: Select[Any], order: Order, request: PageRequest, total: int | None
-) -> tuple[list[Row[Any]], bool]:
-    """The rows of a page in list order, and whether there are more in reading direction."""
+def _trimmed(found: Found, request: PageRequest) -> tuple[list[Row[Any]], bool]:
+    """The rows of the page in list order, and whether there are more in reading direction."""
     limit = request.per
-    if request.last and total is not None:
-        limit = total % request.per or request.per
-    window = _window(statement, order, request).limit(limit + 1).offset(request.offset or None)
-    rows = list(session.execute(window).all())
-    more, rows = len(rows) > limit, rows[:limit]
+    if request.last and found.total is not None:
+        limit = found.total % request.per or request.per
+    rows, more = list(found.rows[:limit]), len(found.rows) > limit
     if request.backward:
         rows.reverse()
     return rows, more
 
 
-def _window(statement: Select[Any], order: Order, request: PageRequest) -> Select[Any]:
+def window(statement: Select[Any], order: Order, request: PageRequest) -> Select[Any]:
+    """The rows of `statement` from the position on, in reading direction; what they are sorted by is `sort_value`."""
     descending = order.descending != request.backward
     column = order.column.desc() if descending else order.column.asc()
     column = column.nulls_first() if request.backward else column.nulls_last()

@@ -25,7 +25,7 @@ from app.web.spans import Span, read_span
 from app.web.tokens import Forged, sign, unsign
 
 SIZES = (20, 50, 100)
-RESERVED = ("q", "sort", "per", "after", "before", "last", "view", "cols")
+RESERVED = ("q", "sort", "per", "after", "before", "end", "view", "cols")
 REPLACING = (
     "q",
     "per",
@@ -126,7 +126,7 @@ class ListState:
     def here(self) -> str:
         """The canonical address of this state at its position."""
         if self.request.last:
-            return self.url([("last", "1")])
+            return self.url([("end", "1")])
         if self.request.position is None:
             return self.url()
         side = "before" if self.request.backward else "after"
@@ -233,7 +233,7 @@ def list_page(state: ListState, page: Page[Item]) -> ListPage[Item]:
         first_url=state.url() if previous else None,
         previous_url=state.url(previous) if previous else None,
         next_url=state.url(following) if following else None,
-        last_url=state.url([("last", "1")]) if following else None,
+        last_url=state.url([("end", "1")]) if following else None,
     )
 
 
@@ -369,7 +369,7 @@ def _one_range(values: list[str]) -> str:
 
 
 def _position(state: ListState, args: MultiDict[str, str], notices: list[str]) -> PageRequest:
-    if args.get("last"):
+    if args.get("end"):
         return PageRequest(state.per, last=True)
     after, before = args.get("after"), args.get("before")
     token = after or before
