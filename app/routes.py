@@ -32,6 +32,9 @@ from app.orgs.views import (
     sign_up,
 )
 from app.tasks.views import mail, system
+from app.threads.views import changes as thread_changes
+from app.threads.views import files as thread_files
+from app.threads.views import listing as thread_listing
 from app.web import gallery, health
 
 BLUEPRINTS = (
@@ -69,6 +72,9 @@ BLUEPRINTS = (
     api_reference.bp,
     api_orgs.bp,
     api_agents.bp,
+    thread_listing.bp,
+    thread_changes.bp,
+    thread_files.bp,
 )
 
 

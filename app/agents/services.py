@@ -2,8 +2,7 @@
 
 import math
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -12,8 +11,8 @@ from sqlalchemy import Row
 
 from app.agents.models import Agent
 from app.agents.repo import AgentRepo, NameTaken
-from app.audit.repo import AuditRepo
-from app.audit.services import Target, record, record_each
+from app.audit.services import record
+from app.audit.statuses import Move, events_of, sort_out, take, ways_back
 from app.web.errors import NotFound, Refusal
 from app.web.selection import Outcome, Skipped
 
@@ -37,9 +36,7 @@ ACTS: Mapping[str, Mapping[str, str]] = {
 }
 """What people can do with the status of agents: for each status it applies to, the step it takes."""
 
-DONE = {"archive": "archived", "restore": "restored", "delete": "deleted"}
-_ACTIONS = {"archive": "archive", "unarchive": "restore", "delete": "delete", "undelete": "restore"}
-_LIVE = frozenset({"enabled", "disabled"})
+_ACTIONS = frozenset(f"agent.{act}" for act in ACTS)
 _VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_.]*)\s*\}\}")
 
 
@@ -122,12 +119,8 @@ def change_status(org_id: UUID, ids: Sequence[UUID], act: str) -> Outcome:
 
     Raises NotFound, with nothing changed, if one of them does not exist in the organisation.
     """
-    rows = AgentRepo().lock(org_id, ids)
-    if len(rows) != len(set(ids)):
-        raise NotFound
-    steps = ACTS[act]
-    skipped = [Skipped(row.id, row.name, f"is {row.status}") for row in rows if row.status not in steps]
-    return _take(org_id, [(row, steps[row.status]) for row in rows if row.status in steps], skipped)
+    moves, skipped = sort_out(AgentRepo().lock(org_id, ids), ids, ACTS[act])
+    return _take(org_id, moves, skipped)
 
 
 def undo(org_id: UUID, actor_id: UUID, request_id: str) -> Outcome:
@@ -135,60 +128,27 @@ def undo(org_id: UUID, actor_id: UUID, request_id: str) -> Outcome:
 
     Raises NotFound if there is no such request within the last hour.
     """
-    events = {
-        event.target_id: event
-        for event in AuditRepo().of_request(org_id, actor_id, request_id)
-        if event.target_id and event.action in {"agent.archive", "agent.restore", "agent.delete"}
-    }
-    if not events:
-        raise NotFound
-    moves: list[tuple[Row[Any], str]] = []
-    skipped = []
-    for row in AgentRepo().lock(org_id, list(events)):
-        event = events[row.id]
-        before, after = (event.before or {}).get("status"), (event.after or {}).get("status")
-        if row.status == after:
-            moves.append((row, _way_back(str(before), row.status)))
-        else:
-            skipped.append(Skipped(row.id, row.name, f"is {row.status} by now"))
+    events = events_of(org_id, actor_id, request_id, _ACTIONS)
+    moves, skipped = ways_back(AgentRepo().lock(org_id, list(events)), events)
     return _take(org_id, moves, skipped)
 
 
-def _way_back(before: str, now: str) -> str:
-    if now == "deleted":
-        return "undelete"
-    if now == "archived" and before in _LIVE:
-        return "unarchive"
-    return "delete" if before == "deleted" else "archive"
+def _take(org_id: UUID, moves: Sequence[Move], skipped: Sequence[Skipped]) -> Outcome:
+    """Take each agent's step; those that cannot come back are skipped as well."""
+    coming, clashing = _split_taken(org_id, [row for row, step in moves if step == "undelete"])
+    staying = [move for move in moves if move[1] != "undelete"]
+    changed = take(
+        "agent",
+        [*staying, *((row, "undelete") for row in coming)],
+        lambda step, ids: _step(org_id, step, ids),
+    )
+    return Outcome(changed, [*skipped, *clashing])
 
 
-def _take(org_id: UUID, moves: Iterable[tuple[Row[Any], str]], skipped: Sequence[Skipped]) -> Outcome:
-    """Take each agent's step, all agents with the same step in one statement."""
-    grouped: dict[str, list[Row[Any]]] = defaultdict(list)
-    for row, step in moves:
-        grouped[step].append(row)
-    free, clashing = _split_taken(org_id, grouped["undelete"])
-    grouped["undelete"] = free
-    targets: list[Target] = []
-    for step, rows in grouped.items():
-        targets += _step(org_id, step, rows) if rows else []
-    record_each("agent", targets)
-    return Outcome(len(targets), [*skipped, *clashing])
-
-
-def _step(org_id: UUID, step: str, rows: Sequence[Row[Any]]) -> list[Target]:
-    repo, ids = AgentRepo(), [row.id for row in rows]
+def _step(org_id: UUID, step: str, ids: Sequence[UUID]) -> list[Row[Any]]:
     if step in {"archive", "unarchive"}:
-        changed = repo.set_archived(org_id, ids, archived=step == "archive")
-    else:
-        changed = repo.set_deleted(org_id, ids, deleted=step == "delete")
-    before = {row.id: row.status for row in rows}
-    return [
-        Target(
-            f"agent.{_ACTIONS[step]}", row.id, row.name, {"status": before[row.id]}, {"status": row.status}
-        )
-        for row in changed
-    ]
+        return AgentRepo().set_archived(org_id, ids, archived=step == "archive")
+    return AgentRepo().set_deleted(org_id, ids, deleted=step == "delete")
 
 
 def _split_taken(org_id: UUID, rows: Sequence[Row[Any]]) -> tuple[list[Row[Any]], list[Skipped]]:

@@ -117,7 +117,7 @@ def turn(
     has_next = not request.last if request.backward else more
     first = _first_ordinal(request, len(rows), total=found.total, has_previous=has_previous)
     last = first + len(rows) - 1 if first is not None else None
-    shown = last or len(rows)
+    shown = last if rows and last is not None else len(rows)
     ends_here = first is not None and not has_next and not found.at_least
     total = shown if found.total is None and ends_here else found.total
     return Page(
@@ -158,15 +158,16 @@ def _trimmed(found: Found, request: PageRequest) -> tuple[list[Row[Any]], bool]:
 
 
 def window(statement: Select[Any], order: Order, request: PageRequest) -> Select[Any]:
-    """The rows of `statement` from the position on, in reading direction; what they are sorted by is `sort_value`."""
+    """The rows of `statement` that the request begins with, in reading direction; sorted by what is `sort_value`."""
     descending = order.descending != request.backward
     column = order.column.desc() if descending else order.column.asc()
-    column = column.nulls_first() if request.backward else column.nulls_last()
+    if order.nullable:  # said of other columns, it would keep their index from giving the order
+        column = column.nulls_first() if request.backward else column.nulls_last()
     ordered = statement.add_columns(order.column.label("sort_value")).order_by(
         column, order.id.desc() if descending else order.id.asc()
     )
     if request.position is None:
-        return ordered
+        return ordered.offset(request.offset or None)
     return ordered.where(_beyond(order, request.position, descending=descending))
 
 

@@ -58,7 +58,7 @@ def _cell(value: Any) -> Any:
         return value
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
-    return harmless(str(value))
+    return harmless(", ".join(map(str, value)) if isinstance(value, list) else str(value))
 
 
 def _csv(columns: list[str], records: Iterator[Record]) -> Generator[bytes]:

@@ -252,14 +252,19 @@ def show_list(template: str, state: ListState, page: Page[Any], **context: Any) 
     return address_bar(response, state.here, push=control not in REPLACING and not control.startswith("col-"))
 
 
-def read_signed(spec: ListSpec, token: str, path: str, zone: str = "UTC") -> ListState | None:
-    """The state in a token of `ListState.signed` for the list at `path`; None if it is none."""
+def read_signed(
+    spec_for: Callable[[MultiDict[str, str]], ListSpec], token: str, path: str, zone: str = "UTC"
+) -> ListState | None:
+    """The state in a token of `ListState.signed` for the list at `path`; None if it is none.
+
+    `spec_for` makes the rules of the list for the parameters in the token.
+    """
     try:
         signed_path, pairs = unsign("list state", token)
         args = MultiDict[str, str]([(str(key), str(value)) for key, value in pairs])
     except (Forged, ValueError, TypeError):
         return None
-    return read_list(spec, zone, args, path) if signed_path == path else None
+    return read_list(spec_for(args), zone, args, path) if signed_path == path else None
 
 
 def read_list(

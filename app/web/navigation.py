@@ -12,6 +12,7 @@ from app.web.identity import Membership, Visitor
 # group -> (label, endpoint, icon, right)
 _ORG_SECTIONS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
     "Build": (("Agents", "agents.index", "agent", "agents.read"),),
+    "Run": (("Threads", "threads.index", "threads", "threads.read"),),
     "Organisation": (
         ("Members", "members.index", "users", "members.read"),
         ("Keys", "keys.index", "key", "keys.manage"),

@@ -19,6 +19,7 @@ UNKNOWN = UUID("01930000-0000-7000-8000-000000000000")
 FILL = {
     "org": lambda tenant: tenant.org.slug,
     "agent_id": lambda tenant: tenant.rows["agents"].id,
+    "thread_id": lambda tenant: tenant.rows["threads"].id,
     "invitation_id": lambda tenant: tenant.rows["invitations"].id,
     "member_id": lambda tenant: tenant.rows["org_members"].id,
     "key_id": lambda tenant: tenant.rows["api_keys"].id,
@@ -37,7 +38,7 @@ FILL = {
     "digest": lambda _tenant: "0",
 }
 # Rows that belong to one organisation: what another one asks for in vain.
-TENANT_IDS = {"agent_id", "invitation_id", "member_id", "key_id", "event_id", "mail_id"}
+TENANT_IDS = {"agent_id", "thread_id", "invitation_id", "member_id", "key_id", "event_id", "mail_id"}
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ LEAVING = {"auth.sign_out"}
 FURTHER = {
     "keys.rotate": "forbidden",
     "agent_changes.take_back": "missing",
+    "thread_changes.take_back": "missing",
     "home.dismiss": "forbidden",
     "sessions.revoke": "missing",
     "platform.revoke": "missing",

@@ -1,20 +1,20 @@
 """What is done to agents outside their form: copies, archive, restore, delete, one or many, and undo."""
 
-from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
 from flask import Blueprint, Response, g, request, url_for
 
 from app.agents.repo import AgentRepo, NameTaken
-from app.agents.services import ACTS, DONE, change_status, duplicate_agent, undo
+from app.agents.services import ACTS, change_status, duplicate_agent, undo
 from app.agents.views.spec import current_spec
+from app.audit.statuses import DONE
 from app.db.cursor import COUNT_CAP
 from app.db.session import transaction
 from app.web.access import org_right
-from app.web.errors import NotFound, Refusal
-from app.web.filters import viewer_zone
+from app.web.errors import Refusal
 from app.web.identity import require_org, require_visitor
-from app.web.listing import ListState, read_signed
+from app.web.listing import ListState
+from app.web.matching import list_url, posted_state
 from app.web.render import leave, refresh, render, toast
 from app.web.selection import Outcome, posted_ids, report
 
@@ -60,8 +60,7 @@ def change_many(org: str) -> Response:
     with transaction():
         outcome = change_status(require_org().org_id, ids, act)
     _report(org, outcome, DONE[act])
-    query = urlencode(parse_qsl(request.form.get("query", "")))
-    return refresh(f"{url_for('agents.index', org=org)}?{query}")
+    return refresh(list_url(url_for("agents.index", org=org)))
 
 
 @bp.get("/bulk")
@@ -105,11 +104,7 @@ def _act() -> str:
 
 
 def _state(org: str) -> ListState:
-    token, path = request.values.get("state", ""), url_for("agents.index", org=org)
-    state = read_signed(current_spec(), token, path, viewer_zone().key)
-    if state is None:
-        raise NotFound
-    return state
+    return posted_state(lambda _asked: current_spec(), url_for("agents.index", org=org))
 
 
 def _report(org: str, outcome: Outcome, done: str, *, undoable: bool = True) -> None:

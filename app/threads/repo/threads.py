@@ -92,11 +92,11 @@ _HEAD: tuple[Any, ...] = tuple(
 )
 
 
-def visible_to(viewer: Viewer) -> ColumnElement[bool]:
+def visible_to(viewer: Viewer, thread: Any = Thread) -> ColumnElement[bool]:
     """Threads of programs, imports and schedules are everyone's; others are their person's, owners' and admins'."""
     if viewer.sees_all:
         return true()
-    return or_(Thread.origin.in_(SHARED_ORIGINS), Thread.user_id == viewer.user_id)
+    return or_(thread.origin.in_(SHARED_ORIGINS), thread.user_id == viewer.user_id)
 
 
 _TOTALS: tuple[Any, ...] = tuple(

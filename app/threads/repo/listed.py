@@ -1,0 +1,237 @@
+"""Threads in lists: filtered, sorted, paged by position, searched by name or by what was written in them.
+
+Names are searched in steps that cost the same however many threads there are: few threads are read through; of many,
+the next ones of the list are; only where those do not fill the page, the index of names is asked.
+"""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CTE, ColumnElement, Row, Select, and_, case, func, literal_column, select, true
+from sqlalchemy.orm import Session, aliased
+
+from app.agents.models import Agent
+from app.auth.models import User
+from app.db.base import db
+from app.db.cursor import Found, Order, Page, PageRequest, paginate, stream, turn, window
+from app.threads.models import Thread
+from app.threads.repo.conditions import (
+    MOST_MATCHES,
+    in_scope,
+    indexed_names,
+    named,
+    narrowed,
+    searches_messages,
+    written,
+)
+from app.threads.repo.threads import Viewer, person_name, visible_to
+from app.web.listing import ListState
+
+NEAR = 2_000
+"""Threads that are read through for a name before the index of names is asked."""
+GLANCE = 200
+"""Threads of which one at least must match, or the word is rare enough to ask the index at once."""
+
+_SORTS: Mapping[str, str] = {
+    "last": "last_message_at",
+    "created": "created_at",
+    "messages": "message_count",
+    "tokens": "tokens",
+    "cost": "cost_micros",
+}
+
+
+@dataclass(frozen=True)
+class ThreadRow:
+    """A thread in a list; `external_user` is the name of a person outside the organisation."""
+
+    id: UUID
+    name: str
+    status: str
+    agent_id: UUID | None
+    agent_name: str | None
+    user_id: UUID | None
+    user_name: str | None
+    external_user: str | None
+    origin: str
+    tags: Sequence[str]
+    message_count: int
+    error_count: int
+    up_count: int
+    down_count: int
+    tokens: int
+    cost_micros: int
+    created_at: datetime
+    last_message_at: datetime
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A page of threads, and whether a search in messages left out the older ones that match."""
+
+    page: Page[ThreadRow]
+    cut_off: bool = False
+
+
+class ThreadListRepo:
+    """The threads of one organisation as lists; the state says which."""
+
+    def __init__(self, session: Session | None = None) -> None:
+        self._session = session or db.session()
+
+    def page(self, org_id: UUID, viewer: Viewer, state: ListState) -> Looked:
+        """The rows of a list page; two statements at most, while rows are left beyond its position."""
+        if searches_messages(state):
+            return self._written(org_id, viewer, state)
+        if state.terms:
+            return Looked(
+                turn(state.request, lambda wanted: self._named(org_id, viewer, state, wanted), _row)
+            )
+        statement = _listed().where(*in_scope(org_id, state), *narrowed(viewer, state))
+        return Looked(paginate(self._session, statement, _order(state), state.request, _row))
+
+    def matching(self, org_id: UUID, viewer: Viewer, state: ListState, limit: int) -> Sequence[UUID]:
+        """The ids of all matching rows, at most `limit`."""
+        found = matching(org_id, viewer, state, select(Thread.id))
+        return self._session.scalars(found.limit(limit)).all()
+
+    def stream(self, org_id: UUID, viewer: Viewer, state: ListState) -> Generator[Mapping[str, Any]]:
+        """Every matching thread in list order, read from one snapshot in small parts."""
+        statement = matching(org_id, viewer, state, _listed())
+        return stream(self._session, statement.order_by(*ordering(state)))
+
+    def any(self, org_id: UUID, viewer: Viewer) -> bool:
+        """Whether the viewer sees a thread at all, archived ones included and deleted ones left out."""
+        found = select(Thread.id).where(
+            Thread.org_id == org_id, Thread.deleted_at.is_(None), visible_to(viewer)
+        )
+        return bool(self._session.scalar(select(found.exists())))
+
+    def _named(self, org_id: UUID, viewer: Viewer, state: ListState, wanted: PageRequest) -> Found:
+        """Threads whose names hold all words. Where there are many threads, their number may stay unknown."""
+        if not wanted.offset:
+            found = self._near(org_id, viewer, state, wanted)
+            if found.total is not None or len(found.rows) > wanted.per:
+                return found
+        index = indexed_names(state)
+        if index is None:
+            everything = _listed().where(*in_scope(org_id, state), *narrowed(viewer, state), *named(state))
+            ordered = window(everything, _order(state), wanted)
+            return Found(self._session.execute(ordered.limit(wanted.per + 1)).all(), None)
+        rows = self._read_hits(_matching(org_id, viewer, state, select(Thread), index), state, wanted)
+        return Found(_real(rows), rows[0].total)
+
+    def _near(self, org_id: UUID, viewer: Viewer, state: ListState, wanted: PageRequest) -> Found:
+        """Those among the next threads of the list; all of them, counted, where there are few threads at all."""
+        scope = in_scope(org_id, state)
+        following = window(select(Thread).where(*scope), _order(state), wanted)
+        glance = following.limit(GLANCE).subquery("glance")
+        hits = select(func.count()).where(*named(state, aliased(Thread, glance))).scalar_subquery()
+        seen = following.limit(case((hits > 0, NEAR), else_=GLANCE)).subquery("seen")
+        near = aliased(Thread, seen)
+        page = _listed(near).where(*narrowed(viewer, state, near), *named(state, near))
+        probe = select(literal_column("1")).where(*scope).limit(NEAR + 1).subquery("probe")
+        size = select(func.count().label("threads")).select_from(probe).subquery("size")
+        every = select(func.count()).where(*scope, *narrowed(viewer, state), *named(state)).scalar_subquery()
+        facts = select(case((size.c.threads <= NEAR, every)).label("total"))
+        rows = self._session.execute(_beside(facts, page, _order(state, near), wanted)).all()
+        return Found(_real(rows), rows[0].total)
+
+    def _written(self, org_id: UUID, viewer: Viewer, state: ListState) -> Looked:
+        """Threads with messages in which the words occur."""
+        cut_off = False
+        messages = written(viewer, state)
+        matches = select(func.count()).select_from(messages).scalar_subquery().label("matches")
+
+        def read(wanted: PageRequest) -> Found:
+            nonlocal cut_off
+            rows = self._read_hits(
+                _matching(org_id, viewer, state, select(Thread), messages), state, wanted, matches
+            )
+            cut_off = rows[0].matches >= MOST_MATCHES
+            return Found(_real(rows), rows[0].total)
+
+        return Looked(turn(state.request, read, _row), cut_off)
+
+    def _read_hits(
+        self, found: Select[Any], state: ListState, wanted: PageRequest, *facts: ColumnElement[Any]
+    ) -> Sequence[Row[Any]]:
+        """A page of threads that an index found, each beside the number of all and other facts; one row at least."""
+        hits = found.cte("hits").prefix_with("MATERIALIZED")
+        hit = aliased(Thread, hits)
+        total = select(func.count()).select_from(hits).scalar_subquery().label("total")
+        return self._session.execute(
+            _beside(select(total, *facts), _listed(hit), _order(state, hit), wanted)
+        ).all()
+
+
+def ordering(state: ListState) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    """The order of the list."""
+    column = getattr(Thread, _SORTS[state.sort_key])
+    return (column.desc(), Thread.id.desc()) if state.descending else (column.asc(), Thread.id.asc())
+
+
+def matching(org_id: UUID, viewer: Viewer, state: ListState, statement: Select[Any]) -> Select[Any]:
+    """The rows of a statement on threads that the list holds, on all its pages."""
+    found = written(viewer, state) if searches_messages(state) else indexed_names(state)
+    return _matching(org_id, viewer, state, statement, found)
+
+
+def _matching(
+    org_id: UUID, viewer: Viewer, state: ListState, statement: Select[Any], found: CTE | None
+) -> Select[Any]:
+    """Those of the threads that `found` names, or of all, that the list holds."""
+    wanted = statement.where(*in_scope(org_id, state), *narrowed(viewer, state))
+    if not searches_messages(state):
+        wanted = wanted.where(*named(state))
+    return wanted if found is None else wanted.where(Thread.id.in_(select(found.c.thread_id)))
+
+
+def _columns(thread: Any) -> Iterator[ColumnElement[Any]]:
+    special = {
+        "status": case(
+            (thread.deleted_at.is_not(None), "deleted"), (thread.archived, "archived"), else_="live"
+        ),
+        "agent_name": Agent.name,
+        "user_name": person_name(),
+    }
+    for name in ThreadRow.__dataclass_fields__:
+        yield special[name].label(name) if name in special else getattr(thread, name)
+
+
+def _listed(thread: Any = Thread) -> Select[Any]:
+    """Threads as lists show them."""
+    return (
+        select(*_columns(thread))
+        .select_from(thread)
+        .outerjoin(Agent, and_(Agent.org_id == thread.org_id, Agent.id == thread.agent_id))
+        .outerjoin(User, User.id == thread.user_id)
+    )
+
+
+def _order(state: ListState, thread: Any = Thread) -> Order:
+    return Order(getattr(thread, _SORTS[state.sort_key]), thread.id, state.descending)
+
+
+def _beside(facts: Select[Any], listed: Select[Any], order: Order, wanted: PageRequest) -> Select[Any]:
+    """The rows of a page, each beside the facts; where there is none, the facts beside nothing."""
+    known = facts.subquery("facts")
+    page = window(listed, order, wanted).limit(wanted.per + 1).subquery("page")
+    ends = (page.c.sort_value, page.c.id)
+    descending = order.descending != wanted.backward
+    return (
+        select(known, page)
+        .select_from(known.outerjoin(page, true()))
+        .order_by(*(end.desc() if descending else end.asc() for end in ends))
+    )
+
+
+def _real(rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
+    return [row for row in rows if row.id is not None]
+
+
+def _row(row: Row[Any]) -> ThreadRow:
+    return ThreadRow(**{name: getattr(row, name) for name in ThreadRow.__dataclass_fields__})
