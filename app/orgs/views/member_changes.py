@@ -1,7 +1,6 @@
 """What is done to several members at once: another role, removal."""
 
 from collections.abc import Sequence
-from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
 from flask import Blueprint, Response, request, url_for
@@ -11,10 +10,10 @@ from app.orgs.forms import MEMBERS, ROLE_WORDS
 from app.orgs.repo.members import MemberRepo
 from app.orgs.services.members import change_roles, remove_members
 from app.web.access import ROLES, org_right
-from app.web.errors import NotFound, Refusal
-from app.web.filters import viewer_zone
+from app.web.errors import Refusal
 from app.web.identity import require_org
-from app.web.listing import ListState, read_signed
+from app.web.listing import ListState
+from app.web.matching import list_url, posted_state
 from app.web.render import leave, refresh, render
 from app.web.selection import Outcome, posted_ids, report
 
@@ -36,8 +35,7 @@ def change_many(org: str) -> Response:
     with transaction():
         outcome = _change(ids, action)
     _report(org, outcome, action)
-    query = urlencode(parse_qsl(request.form.get("query", "")))
-    return refresh(f"{url_for('members.index', org=org)}?{query}")
+    return refresh(list_url(url_for("members.index", org=org)))
 
 
 @bp.get("/bulk")
@@ -82,11 +80,7 @@ def _change(ids: Sequence[UUID], action: str) -> Outcome:
 
 
 def _state(org: str) -> ListState:
-    token, path = request.values.get("state", ""), url_for("members.index", org=org)
-    state = read_signed(MEMBERS, token, path, viewer_zone().key)
-    if state is None:
-        raise NotFound
-    return state
+    return posted_state(lambda _asked: MEMBERS, url_for("members.index", org=org))
 
 
 def _report(org: str, outcome: Outcome, action: str) -> None:
