@@ -76,6 +76,7 @@ class Settings:
     metrics_token: str | None = field(repr=False)
     outbound_allow: frozenset[tuple[str, str, int]]
     api_requests_per_minute: int = 600
+    tasks_per_org: int
     debug: bool = False
     testing: bool = False
 
@@ -181,6 +182,7 @@ def load_settings(
         metrics_token=read.optional("METRICS_TOKEN"),
         outbound_allow=_outbound_allow(read),
         api_requests_per_minute=read.integer("API_REQUESTS_PER_MINUTE", 600, 1, 1_000_000),
+        tasks_per_org=read.integer("TASKS_PER_ORG", 16, 1, 1000),
         debug=read.boolean("FLASK_DEBUG"),
     )
     if read.mistakes:

@@ -2,7 +2,7 @@
 
 The application's role cannot touch procrastinate's tables. It hands a task over, takes one and ends one through these
 functions; each moves the row in `tasks` and its delivery in one statement, so that neither is ever without the other.
-A delivery's queue is named `<organisation>:<queue>`.
+A delivery's queue is named `<organisation>:<queue>`, short enough for procrastinate's channels (63 bytes).
 """
 
 from importlib import resources
@@ -23,8 +23,8 @@ TYPES = ("procrastinate_job_to_defer_v1", "procrastinate_job_status", "procrasti
 FUNCTIONS = {
     "deliver_task(uuid, text, integer, timestamptz, text)": f"""
         (p_task uuid, p_queue text, p_priority integer, p_at timestamptz, p_lock text) RETURNS bigint LANGUAGE sql AS $$
-        SELECT (public.procrastinate_defer_jobs_v1(ARRAY[ROW({ORG}::text || ':' || p_queue, 'task', p_priority, p_lock,
-               NULL, jsonb_build_object('org_id', {ORG}, 'task_id', p_task), p_at
+        SELECT (public.procrastinate_defer_jobs_v1(ARRAY[ROW(replace({ORG}::text, '-', '') || ':' || p_queue, 'task',
+               p_priority, p_lock, NULL, jsonb_build_object('org_id', {ORG}, 'task_id', p_task), p_at
                )::public.procrastinate_job_to_defer_v1]))[1] $$
     """,
     "claim_tasks(uuid, text[], text, integer, integer, integer)": """
@@ -86,16 +86,16 @@ FUNCTIONS = {
             END IF;
         END $$
     """,
-    "settle_task(uuid, integer, text, text, jsonb, text, timestamptz)": f"""
+    "settle_task(uuid, integer, text, text, jsonb, text, interval)": f"""
         (p_task uuid, p_attempt integer, p_status text, p_outcome text, p_result jsonb, p_error text,
-         p_retry_at timestamptz)
+         p_retry_in interval)
         RETURNS boolean LANGUAGE plpgsql AS $$
         DECLARE v_delivery bigint;
         BEGIN
             UPDATE public.tasks t SET status = p_status, result = coalesce(p_result, t.result), error = p_error,
                    failures = t.failures + (p_outcome IN ('failed', 'lost', 'late'))::integer, worker_id = NULL,
-                   available_at = coalesce(p_retry_at, t.available_at), updated_at = now(),
-                   finished_at = CASE WHEN p_retry_at IS NULL THEN now() END
+                   available_at = coalesce(now() + p_retry_in, t.available_at), updated_at = now(),
+                   finished_at = CASE WHEN p_retry_in IS NULL THEN now() END
              WHERE t.org_id = {ORG} AND t.id = p_task AND t.attempt = p_attempt AND t.status = 'running'
             RETURNING t.delivery_id INTO v_delivery;
             IF NOT FOUND THEN
@@ -103,10 +103,10 @@ FUNCTIONS = {
             END IF;
             UPDATE public.task_attempts a SET ended_at = now(), outcome = p_outcome, error = p_error
              WHERE a.org_id = {ORG} AND a.task_id = p_task AND a.attempt = p_attempt;
-            IF p_retry_at IS NULL THEN
+            IF p_retry_in IS NULL THEN
                 PERFORM public.procrastinate_finish_job_v1(v_delivery, 'succeeded', true);
             ELSE
-                PERFORM public.procrastinate_retry_job_v2(v_delivery, p_retry_at, NULL, NULL, NULL);
+                PERFORM public.procrastinate_retry_job_v2(v_delivery, now() + p_retry_in, NULL, NULL, NULL);
             END IF;
             RETURN true;
         END $$

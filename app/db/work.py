@@ -57,7 +57,8 @@ class Work(Protocol):
 class Kind(Generic[Given]):
     """A kind of task. `run` answers with the task's result; `right` is asked for before each step.
 
-    A task that raises is tried again, three times in all; one that runs longer than `seconds` counts as failed.
+    A task that raises is tried again, three times in all; one that runs longer than `seconds` counts as failed. The
+    name of a queue has at most seven letters.
     """
 
     name: str

@@ -2,32 +2,66 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import func, insert, literal, select, text
+from sqlalchemy import case, func, insert, literal, select, text, update
 from sqlalchemy.orm import Session
 
+from app.agents.models import Agent
+from app.auth.models import User
 from app.db.base import db
 from app.db.tables import LIVE, Task, TaskEvent
+from app.orgs.models import OrgMember
 from app.tasks.repo.tasks import Event
 
+CLAIM = "SELECT * FROM claim_tasks(%s, %s, %s, %s, %s, %s)"
+"""Take tasks; for psycopg, on the dispatcher's own connection."""
 _SETTLE = text(
-    "SELECT settle_task(:task, :attempt, :status, :outcome, CAST(:result AS jsonb), :error, :retry_at)"
+    "SELECT settle_task(:task, :attempt, :status, :outcome, CAST(:result AS jsonb), :error, :retry_in)"
 )
+_STALLED = text("SELECT * FROM stalled_tasks(:age, :limit)")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A task that is this worker's to do: `role` is what its creator holds now, `failures` those before."""
+
+    org_id: UUID
+    task_id: UUID
+    kind: str
+    attempt: int
+    failures: int = 0
+    payload: Mapping[str, Any] | None = None
+    trigger: str = "system"
+    user_id: UUID | None = None
+    actor: str | None = None
+    role: str | None = None
+    agent_deleted: bool = False
+    cancelled: bool = False
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Whether a task may go on: who asked for it, the role that person holds now, and whether it is still wanted."""
+
+    trigger: str
+    role: str | None
+    agent_deleted: bool
+    cancelled: bool
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How an attempt ended and what becomes of the task; with `retry_at` it is queued again."""
+    """How an attempt ended and what becomes of the task; with `retry_in` it is queued again after that time."""
 
     outcome: str
     status: str
     result: Mapping[str, Any] | None = None
     error: str | None = None
-    retry_at: datetime | None = None
+    retry_in: timedelta | None = None
 
 
 class RunRepo:
@@ -36,14 +70,32 @@ class RunRepo:
     def __init__(self, session: Session | None = None) -> None:
         self._session = session or db.session()
 
-    def hold(self, org_id: UUID, task_id: UUID, attempt: int) -> Task | None:
-        """The task, kept from others until the transaction ends; None if the attempt is no longer the current one."""
-        statement = select(Task).where(
-            Task.org_id == org_id, Task.id == task_id, Task.attempt == attempt, Task.status == "running"
+    def standing(self, org_id: UUID, task_id: UUID, attempt: int) -> Standing | None:
+        """What the task stands on at this moment; None if the attempt is no longer the current one."""
+        statement = (
+            select(
+                Task.trigger,
+                case((User.disabled_at.is_(None), OrgMember.role)),
+                Agent.deleted_at.is_not(None) & Task.agent_id.is_not(None),
+                Task.cancel_requested_at.is_not(None),
+            )
+            .select_from(Task)
+            .outerjoin(OrgMember, (OrgMember.org_id == Task.org_id) & (OrgMember.user_id == Task.created_by))
+            .outerjoin(User, User.id == Task.created_by)
+            .outerjoin(Agent, (Agent.org_id == Task.org_id) & (Agent.id == Task.agent_id))
+            .where(*_current(org_id, task_id, attempt))
         )
-        return self._session.scalar(
-            statement.with_for_update(), execution_options={"populate_existing": True}
+        row = self._session.execute(statement).one_or_none()
+        return None if row is None else Standing(*row)
+
+    def hold(self, org_id: UUID, task_id: UUID, attempt: int, progress: Mapping[str, Any] | None) -> bool:
+        """Keep the task from others until the transaction ends; False if the attempt is no longer the current one."""
+        values = {"updated_at": func.now()} | ({} if progress is None else {"progress": dict(progress)})
+        statement = update(Task).where(*_current(org_id, task_id, attempt)).values(**values)
+        done = self._session.execute(
+            statement.returning(Task.id), execution_options={"synchronize_session": False}
         )
+        return done.one_or_none() is not None
 
     def settle(self, task_id: UUID, attempt: int, ending: Ending) -> bool:
         """End the attempt, in the organisation of the scope; False if it is no longer the current one."""
@@ -56,10 +108,15 @@ class RunRepo:
                 "outcome": ending.outcome,
                 "result": None if ending.result is None else orjson.dumps(ending.result).decode(),
                 "error": ending.error,
-                "retry_at": ending.retry_at,
+                "retry_in": ending.retry_in,
             },
         )
         return bool(found)
+
+    def stalled(self, age: timedelta, limit: int) -> list[Claim]:
+        """Tasks of every organisation whose worker gave no sign of life for so long."""
+        rows = self._session.execute(_STALLED, {"age": age, "limit": limit}).mappings()
+        return [Claim(**row) for row in rows]
 
     def step(self, org_id: UUID, task_id: UUID, name: str) -> Event | None:
         """The note that a step is done."""
@@ -74,16 +131,16 @@ class RunRepo:
         return None if row is None else Event(*row)
 
     def note(
-        self, org_id: UUID, task_id: UUID, attempt: int, kind: str, entries: Sequence[Mapping[str, Any]]
+        self, org_id: UUID, task_id: UUID, attempt: int, entries: Sequence[tuple[str, Mapping[str, Any]]]
     ) -> None:
-        """Add to what the task, which is held, has said."""
+        """Add kinds and data to what the task, which is held, has said."""
         last = select(func.coalesce(func.max(TaskEvent.seq), 0)).where(
             TaskEvent.org_id == org_id, TaskEvent.task_id == task_id
         )
         first = self._session.scalar(last) or 0
         rows = [
             {"org_id": org_id, "task_id": task_id, "seq": seq, "attempt": attempt, "kind": kind, "data": data}
-            for seq, data in enumerate(entries, first + 1)
+            for seq, (kind, data) in enumerate(entries, first + 1)
         ]
         self._session.execute(insert(TaskEvent), rows)
 
@@ -93,3 +150,7 @@ class RunRepo:
             Task.org_id == org_id, Task.schedule_id == schedule_id, Task.status.in_(LIVE)
         )
         return bool(self._session.scalar(select(found.exists())))
+
+
+def _current(org_id: UUID, task_id: UUID, attempt: int) -> tuple[Any, ...]:
+    return (Task.org_id == org_id, Task.id == task_id, Task.attempt == attempt, Task.status == "running")

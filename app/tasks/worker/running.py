@@ -1,0 +1,188 @@
+"""One attempt at a task: its function is called, stopped at a step where need be, and its end is written down."""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from app.db.scope import Scope, use_scope
+from app.db.session import transaction
+from app.db.work import Answer, Kind, UnknownKind, kinds
+from app.tasks.repo.runs import Claim, Ending, RunRepo, Standing
+from app.web.access import role_has
+
+MOST_FAILURES = 3
+BACKOFF_SECONDS = 3.0
+NOT_PERMITTED = "no longer permitted"
+PROGRESS_SECONDS = 1.0
+LINE_LENGTH = 2_000
+REASON_LENGTH = 2_000
+
+_log = logging.getLogger(__name__)
+
+
+class Stop(Exception):
+    """The function of a task is to end here; what becomes of the task is `ending`, None if it is another's by now."""
+
+    def __init__(self, ending: Ending | None) -> None:
+        super().__init__(ending.outcome if ending else "lost lease")
+        self.ending = ending
+
+
+class RunningTask:
+    """What the function of a task gets (app.db.work.Work)."""
+
+    def __init__(self, claim: Claim, kind: Kind[Any]) -> None:
+        self.org_id, self.task_id, self.user_id = claim.org_id, claim.task_id, claim.user_id
+        self.attempt = claim.attempt
+        self.returning = threading.Event()
+        self._kind = kind
+        self._lines: list[dict[str, Any]] = []
+        self._progress: dict[str, Any] | None = None
+        self._progress_at = 0.0
+        self._inside = False
+
+    def step(self, name: str, act: Callable[[], Answer]) -> Answer:
+        """See Work."""
+        with transaction():
+            repo = RunRepo()
+            self._check(repo)
+            done = repo.step(self.org_id, self.task_id, name)
+            if done is not None:
+                found: Answer = done.data["answer"]
+                return found
+            self._inside = True
+            try:
+                answer = act()
+            finally:
+                self._inside = False
+            self._write(repo, [("step", {"name": name, "answer": answer})])
+        return answer
+
+    def key(self, step: str) -> str:
+        """See Work."""
+        return f"{self.task_id}:{step}"
+
+    def progress(self, done: int, total: int | None = None, words: str = "") -> None:
+        """See Work."""
+        self._progress = {"done": done, "total": total, "words": words}
+        if not self._inside and time.monotonic() - self._progress_at >= PROGRESS_SECONDS:
+            with transaction():
+                self._check(RunRepo())
+                self._write(RunRepo(), [])
+
+    def log(self, words: str) -> None:
+        """See Work."""
+        self._lines.append({"words": words[:LINE_LENGTH]})
+        if not self._inside:
+            with transaction():
+                self._write(RunRepo(), [])
+
+    def flush(self) -> None:
+        """Store what the function said last."""
+        if self._lines or self._progress:
+            with transaction():
+                self._write(RunRepo(), [])
+
+    def _check(self, repo: RunRepo) -> None:
+        """Raise Stop unless the attempt is the current one, wanted and permitted."""
+        if self.returning.is_set():
+            raise Stop(returned())
+        found = repo.standing(self.org_id, self.task_id, self.attempt)
+        if found is None:
+            raise Stop(None)
+        if found.cancelled:
+            raise Stop(Ending("cancelled", "cancelled"))
+        if not permitted(found, self._kind):
+            raise Stop(Ending("refused", "failed", error=NOT_PERMITTED))
+
+    def _write(self, repo: RunRepo, steps: list[tuple[str, dict[str, Any]]]) -> None:
+        """Add log lines, then steps, to the task. Raises Stop, and nothing is written, if it is another's by now."""
+        if not repo.hold(self.org_id, self.task_id, self.attempt, self._progress):
+            raise Stop(None)
+        entries = [("log", line) for line in self._lines] + steps
+        if entries:
+            repo.note(self.org_id, self.task_id, self.attempt, entries)
+        self._lines = []
+        if self._progress is not None:
+            self._progress, self._progress_at = None, time.monotonic()
+
+
+def permitted(found: Standing, kind: Kind[Any]) -> bool:
+    """Whether whoever asked for the task may still do it, to an agent that still is."""
+    if found.agent_deleted:
+        return False
+    return found.trigger == "system" or role_has(found.role, kind.right)
+
+
+def attempt(claim: Claim, begun: Callable[[RunningTask, Kind[Any]], None]) -> Ending | None:
+    """Do the task and say how it ended; None if it is another's by now. `begun` is told once it can be watched."""
+    use_scope(Scope(claim.org_id, claim.user_id, claim.actor or "system", request_id=f"task-{claim.task_id}"))
+    try:
+        kind = kinds().get(claim.kind)
+        given = kind.read(claim.payload or {})
+    except UnknownKind:
+        return Ending("failed", "failed", error=f"This version does not know the kind {claim.kind}.")
+    except ValidationError as error:
+        return Ending("failed", "failed", error=f"The input does not fit: {error.errors()[0]['msg']}.")
+    if claim.cancelled:
+        return Ending("cancelled", "cancelled")
+    if not permitted(Standing(claim.trigger, claim.role, claim.agent_deleted, claim.cancelled), kind):
+        return Ending("refused", "failed", error=NOT_PERMITTED)
+    running = RunningTask(claim, kind)
+    begun(running, kind)
+    return _call(claim, kind, running, given)
+
+
+def _call(claim: Claim, kind: Kind[Any], running: RunningTask, given: Any) -> Ending | None:
+    try:
+        result: Mapping[str, Any] | None = kind.run(running, given)
+        running.flush()
+    except Stop as stop:
+        return stop.ending
+    except Exception as error:  # noqa: BLE001 - whatever a task raises is its failure
+        _log.exception("task attempt failed", extra={"task_id": str(claim.task_id), "attempt": claim.attempt})
+        return failure(claim, "failed", reason_of(error))
+    return Ending("succeeded", "succeeded", result=result or {})
+
+
+def reason_of(error: BaseException) -> str:
+    """An error in words people may see: what our code says, and of all others only the type."""
+    words = str(error) if type(error).__module__.startswith("app.") else ""
+    return (words or type(error).__name__)[:REASON_LENGTH]
+
+
+def failure(claim: Claim, outcome: str, reason: str) -> Ending:
+    """Another attempt later, or the end after the third."""
+    failures = claim.failures + 1
+    if claim.cancelled:
+        return Ending(outcome, "cancelled", error=reason)
+    if failures >= MOST_FAILURES:
+        return Ending(outcome, "failed", error=reason)
+    delay = BACKOFF_SECONDS * 4 ** (failures - 1) * random.uniform(0.5, 1.5)
+    return Ending(outcome, "queued", error=reason, retry_in=timedelta(seconds=delay))
+
+
+def returned() -> Ending:
+    """The worker ends: the task is queued again at once, and no failure is counted."""
+    return Ending("returned", "queued", retry_in=timedelta(0))
+
+
+def settle(org_id: UUID, task_id: UUID, number: int, ending: Ending) -> bool:
+    """Write down how an attempt ended; False, with a line in the log, if it is no longer the current one."""
+    use_scope(Scope(org_id))
+    with transaction():
+        settled = RunRepo().settle(task_id, number, ending)
+    extra = {"task_id": str(task_id), "attempt": number}
+    if settled:
+        level = logging.INFO if ending.outcome in {"succeeded", "returned", "cancelled"} else logging.WARNING
+        _log.log(level, "task attempt %s", ending.outcome, extra=extra)
+    else:
+        _log.warning("lost lease", extra=extra)
+    return settled
