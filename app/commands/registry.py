@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app.commands import accounts, database, importing, inspect, sample, work
+from app.commands import accounts, database, importing, inspect, sample, tasks, work
 from app.commands.scale.command import scale
 
 
@@ -14,6 +14,8 @@ def register(app: Flask) -> None:
     app.cli.add_command(accounts.users)
     app.cli.add_command(accounts.orgs)
     app.cli.add_command(accounts.api_keys)
+    app.cli.add_command(tasks.tasks)
+    app.cli.add_command(tasks.schedules)
     sample.seed.add_command(scale)
     app.cli.add_command(sample.seed)
     app.cli.add_command(importing.threads)

@@ -1,4 +1,4 @@
-"""The log of an organisation's mail, and the form of a test message."""
+"""What the lists of tasks, schedules and mail can be asked, and the form of a test message."""
 
 from flask_wtf import FlaskForm
 
@@ -11,6 +11,30 @@ MAIL_LOG = ListSpec(
     default_sort="-at",
     facets={"status": Facet("Status", MAIL_STATES)},
     dates={"at": "Written"},
+)
+STATUSES = {
+    "queued": "Queued",
+    "running": "Running",
+    "waiting": "Waiting",
+    "succeeded": "Succeeded",
+    "failed": "Failed",
+    "cancelled": "Cancelled",
+    "expired": "Expired",
+    "skipped": "Skipped",
+}
+TRIGGERS = {"person": "Person", "schedule": "Schedule", "program": "Program", "system": "System"}
+TASK_LIST = ListSpec(
+    sorts={"created": "created"},
+    default_sort="-created",
+    facets={"status": Facet("Status", STATUSES), "trigger": Facet("Started by", TRIGGERS)},
+    dates={"created": "Created"},
+)
+SCHEDULE_STATES = {"active": "Active", "paused": "Paused", "ended": "Ended", "disabled": "Disabled"}
+SCHEDULE_LIST = ListSpec(
+    sorts={"next": "next run", "name": "name", "created": "created"},
+    default_sort="next",
+    facets={"state": Facet("State", SCHEDULE_STATES)},
+    dates={"created": "Created"},
 )
 
 

@@ -46,6 +46,12 @@ class Metrics:
         self._mail = self._gauge("mail_messages", "Messages waiting, and given up within 24 hours.", "state")
         self._mail_age = self._gauge("mail_oldest_waiting_seconds", "Age of the oldest unsent message.")
 
+        self._tasks = self._gauge("tasks", "Tasks that wait, and that run.", "state")
+        self._tasks_age = self._gauge(
+            "tasks_oldest_waiting_seconds", "How long the oldest due task has waited."
+        )
+        self._workers = self._gauge("workers", "Workers with a recent sign of life.")
+
     def _gauge(self, name: str, words: str, *labels: str) -> Gauge:
         return Gauge(f"agentpress_{name}", words, labels, registry=self.registry)
 
@@ -69,6 +75,11 @@ class Metrics:
         self._mail.labels("waiting").set(queue.waiting if queue else float("nan"))
         self._mail.labels("failed").set(queue.failed if queue else float("nan"))
         self._mail_age.set((datetime.now(UTC) - oldest).total_seconds() if oldest else 0)
+        tasks = found.tasks
+        self._tasks.labels("queued").set(tasks.queued if tasks else float("nan"))
+        self._tasks.labels("running").set(tasks.running if tasks else float("nan"))
+        self._tasks_age.set(tasks.oldest if tasks else float("nan"))
+        self._workers.set(tasks.workers if tasks else float("nan"))
         for name, pool in self._pools.items():
             if isinstance(pool, QueuePool):
                 self._pool.labels(name, "used").set(pool.checkedout())

@@ -22,8 +22,10 @@ _STATE = text(
     """
     SELECT (SELECT version_num FROM alembic_version) AS revision,
            (SELECT EXTRACT(epoch FROM now() - max(seen_at))::float FROM workers) AS heartbeat_age,
-           q.waiting, q.oldest, q.failed
-      FROM mail_queue() q
+           q.waiting, q.oldest, q.failed, t.queued AS tasks_queued, t.running AS tasks_running,
+           EXTRACT(epoch FROM now() - t.oldest)::float AS tasks_oldest,
+           (SELECT count(*) FROM workers WHERE seen_at > now() - interval '30 seconds') AS workers
+      FROM mail_queue() q, task_queue() t
     """
 )
 
@@ -38,6 +40,16 @@ class MailQueue:
 
 
 @dataclass(frozen=True)
+class TaskQueue:
+    """Tasks that wait and run, for how many seconds the oldest due one has waited, and workers that live."""
+
+    queued: int
+    running: int
+    oldest: float
+    workers: int
+
+
+@dataclass(frozen=True)
 class Readiness:
     """One word for each dependency; `heartbeat_age` is in seconds, None without a worker or a database."""
 
@@ -48,6 +60,7 @@ class Readiness:
     mail: str
     heartbeat_age: float | None = None
     queue: MailQueue | None = None
+    tasks: TaskQueue | None = None
 
     @property
     def ready(self) -> bool:
@@ -80,7 +93,8 @@ def readiness() -> Readiness:
     worker = "absent" if age is None else "stalled" if age > STALLED_SECONDS else "ok"
     migrations = "ok" if row.revision == current_app.extensions["migrations_head"] else "behind"
     queue = MailQueue(row.waiting, row.oldest, row.failed)
-    return Readiness("ok", migrations, _redis_state(), worker, mail, age, queue)
+    tasks = TaskQueue(row.tasks_queued, row.tasks_running, row.tasks_oldest or 0, row.workers)
+    return Readiness("ok", migrations, _redis_state(), worker, mail, age, queue, tasks)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import re
 import secrets
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -54,6 +54,10 @@ class OrgRepo:
     def get(self, org_id: UUID) -> Org | None:
         """The organisation."""
         return self._session.get(Org, org_id)
+
+    def all(self) -> Sequence[Org]:
+        """Every organisation, in the order of their addresses."""
+        return self._session.scalars(select(Org).order_by(Org.slug)).all()
 
     def page(self, state: ListState) -> Page[OrgRow]:
         """All organisations with the size of each, as the list's state asks."""

@@ -1,6 +1,6 @@
 """Schedules: kept by people, and turned into tasks slot by slot."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -178,7 +178,7 @@ def _plan(due: Due, kind: Kind[Any], firing: _Firing) -> None:
         if schedule.ends_at is None or slot <= schedule.ends_at
     ]
     for slot in slots:
-        reason = _skipped(due, slot, last=slot == slots[-1])
+        reason = _skipped(due, slot, slots)
         row = _task(schedule, kind) | {"slot_at": slot, "trigger": "schedule"}
         if reason:
             row |= {"status": "skipped", "error": reason, "finished_at": due.now}
@@ -189,14 +189,14 @@ def _plan(due: Due, kind: Kind[Any], firing: _Firing) -> None:
     firing.next[schedule.id] = _next(timing, last, {"ends_at": schedule.ends_at})
 
 
-def _skipped(due: Due, slot: datetime, *, last: bool) -> str | None:
-    """Why no task runs for this slot, if none does."""
+def _skipped(due: Due, slot: datetime, slots: Sequence[datetime]) -> str | None:
+    """Why no task runs for this slot of those that have come, if none does. What is caught up runs in turn."""
     rule, late = due.schedule.catch_up, due.now - slot > LATE
-    if rule != "all" and not last:
+    if rule != "all" and slot != slots[-1]:
         return MISSED
     if rule == "skip" and late:
         return MISSED
-    if due.schedule.overlap == "skip" and due.live and not (rule == "all" and late):
+    if due.schedule.overlap == "skip" and due.live and not (rule == "all" and (late or len(slots) > 1)):
         return STILL_RUNNING
     return None
 
