@@ -76,7 +76,7 @@ class Settings:
     metrics_token: str | None = field(repr=False)
     outbound_allow: frozenset[tuple[str, str, int]]
     api_requests_per_minute: int = 600
-    tasks_per_org: int
+    tasks_per_org: int = 16
     debug: bool = False
     testing: bool = False
 
