@@ -33,6 +33,7 @@ from app.orgs.views import (
 )
 from app.tasks.views import mail, system
 from app.threads.views import changes as thread_changes
+from app.threads.views import copies, edits, thread
 from app.threads.views import files as thread_files
 from app.threads.views import listing as thread_listing
 from app.web import gallery, health
@@ -69,6 +70,9 @@ BLUEPRINTS = (
     changes.bp,
     files.bp,
     search.bp,
+    thread.bp,
+    edits.bp,
+    copies.bp,
     api_reference.bp,
     api_orgs.bp,
     api_agents.bp,

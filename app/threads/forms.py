@@ -1,8 +1,16 @@
-"""What the list of threads can be asked."""
+"""What the list of threads can be asked, and what people type about a thread: names, notes, opinions of answers."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import SelectChoice, SelectField, TextAreaField
+from wtforms.validators import DataRequired, Length, ValidationError
 
 from app.db.terms import clean
+from app.threads.services.feedback import REASONS, Rating
+from app.threads.services.writing import NAME_LENGTH
+from app.web.fields import name_field
 from app.web.listing import Facet, ListSpec
 
 ORIGINS = {
@@ -11,6 +19,17 @@ ORIGINS = {
     "api": "API",
     "import": "Import",
     "schedule": "Schedule",
+}
+NOTE_LENGTH = 4_000
+COMMENT_LENGTH = 2_000
+REASON_WORDS = {
+    "inaccurate": "Inaccurate",
+    "incomplete": "Incomplete",
+    "not_followed": "Did not follow instructions",
+    "unsafe": "Unsafe",
+    "slow": "Too slow",
+    "style": "Wrong style",
+    "other": "Other",
 }
 STATUSES = {"live": "Live", "archived": "Archived", "deleted": "Deleted"}
 FEEDBACK = {"up": "Thumbs up", "down": "Thumbs down", "none": "None"}
@@ -58,3 +77,57 @@ def thread_list(choices: Mapping[str, dict[str, str]], asked_tags: Iterable[str]
         columns=COLUMNS,
         shown=("name", "agent", "user", "messages", "last"),
     )
+
+
+def _unified(text: str | None) -> str | None:
+    """Line ends as the database has them; nothing instead of empty text."""
+    return (text or "").replace("\r\n", "\n").strip() or None
+
+
+def _storable(_form: Any, field: Any) -> None:
+    if "\0" in (field.data or ""):
+        raise ValidationError("Remove the null characters.")
+
+
+class RenameForm(FlaskForm):
+    """The name of a thread."""
+
+    name = name_field("Name", NAME_LENGTH, missing="Enter a name for the thread.")
+
+
+class NoteForm(FlaskForm):
+    """A note on a thread."""
+
+    body = TextAreaField(
+        "Note",
+        filters=[_unified],
+        validators=[
+            DataRequired("Write the note first."),
+            Length(max=NOTE_LENGTH, message="Use at most 4,000 characters."),
+            _storable,
+        ],
+        render_kw={"rows": 3, "dir": "auto"},
+    )
+
+
+class FeedbackForm(FlaskForm):
+    """What somebody thinks of an answer; rating 0 takes it back."""
+
+    rating = SelectField(
+        "Rating", choices=[SelectChoice("1", "Good"), SelectChoice("-1", "Bad"), SelectChoice("0", "None")]
+    )
+    reason = SelectField(
+        "Reason",
+        default="",
+        choices=[SelectChoice("", "None"), *(SelectChoice(key, REASON_WORDS[key]) for key in REASONS)],
+    )
+    comment = TextAreaField(
+        "Comment",
+        filters=[_unified],
+        validators=[Length(max=COMMENT_LENGTH, message="Use at most 2,000 characters."), _storable],
+    )
+
+    def given(self) -> Rating | None:
+        """The rating; None to take it back."""
+        rating = int(self.rating.data)
+        return Rating(rating, self.reason.data or None, self.comment.data) if rating else None

@@ -20,6 +20,7 @@ RIGHTS: dict[str, str] = {
     "threads.read": "viewer",
     "threads.edit": "member",
     "threads.read_all": "admin",
+    "feedback.give": "member",
     "members.read": "viewer",
     "members.manage": "admin",
     "invitations.manage": "admin",

@@ -1,5 +1,6 @@
 """Arguments and results of tools as people read them: a table when flat, else indented JSON, its beginning if long."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from flask import Flask
 SHOWN_BYTES = 8_000
 MOST_ROWS = 40
 LONGEST_CELL = 500
+_TICKS = re.compile(r"`+")
 _WORDS = {None: "–", True: "true", False: "false"}
 
 
@@ -44,6 +46,19 @@ def host(url: str) -> str:
         return ""
 
 
+def fenced(value: Any) -> str:
+    """A JSON value, or text, as a code block of Markdown that its content cannot end."""
+    text = value if isinstance(value, str) else _json(value)
+    longest = max((len(run) for run in _TICKS.findall(text)), default=0)
+    fence = "`" * max(longest + 1, 3)
+    return f"{fence}{'' if isinstance(value, str) else 'json'}\n{text}\n{fence}"
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks."""
+    return " ".join(text.split())
+
+
 def _rows(value: Any) -> list[tuple[str, str]]:
     """The fields of a flat object; none for anything else."""
     if not isinstance(value, dict) or len(value) > MOST_ROWS:
@@ -65,5 +80,5 @@ def _json(value: Any) -> str:
 
 
 def register(app: Flask) -> None:
-    """Give templates the filters `payload` and `host`."""
-    app.jinja_env.filters.update(payload=payload, host=host)
+    """Give templates the filters."""
+    app.jinja_env.filters.update(payload=payload, host=host, fenced=fenced, one_line=one_line)

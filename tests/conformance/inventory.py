@@ -27,6 +27,9 @@ FILL = {
     "mail_id": lambda tenant: tenant.rows["email_outbox"].id,
     "user_id": lambda tenant: tenant.people["viewer"].id,
     "org_id": lambda tenant: tenant.org.id,
+    "message_id": lambda tenant: tenant.rows["messages"].id,
+    "note_id": lambda tenant: tenant.rows["thread_notes"].id,
+    "blob_id": lambda tenant: tenant.rows["blobs"].id,
     "session_id": lambda _tenant: UNKNOWN,
     "token": lambda _tenant: "unknown-token",
     "provider": lambda _tenant: "github",
@@ -38,7 +41,10 @@ FILL = {
     "digest": lambda _tenant: "0",
 }
 # Rows that belong to one organisation: what another one asks for in vain.
-TENANT_IDS = {"agent_id", "thread_id", "invitation_id", "member_id", "key_id", "event_id", "mail_id"}
+TENANT_IDS = {
+    *("agent_id", "thread_id", "message_id", "note_id", "blob_id"),
+    *("invitation_id", "member_id", "key_id", "event_id", "mail_id"),
+}
 
 
 @dataclass(frozen=True)

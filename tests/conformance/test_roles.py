@@ -22,6 +22,7 @@ FURTHER = {
     "agent_changes.take_back": "missing",
     "thread_changes.take_back": "missing",
     "home.dismiss": "forbidden",
+    "thread_edits.drop_note": "forbidden",
     "sessions.revoke": "missing",
     "platform.revoke": "missing",
     "identities.connect": "missing",

@@ -1,9 +1,13 @@
 """One organisation with people, and a thread of one of them."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from app.threads.repo.threads import Viewer
 from tests.factories import agents, orgs, threads
+
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -40,3 +44,27 @@ def as_ana(ana):
 @pytest.fixture
 def as_owner(owner):
     return Viewer(owner.id, sees_all=True)
+
+
+@pytest.fixture
+def client(new_client, ana):
+    return new_client(ana)
+
+
+@pytest.fixture
+def url(thread):
+    return f"/o/acme/threads/{thread.id}"
+
+
+@pytest.fixture
+def hundred(thread):
+    """A hundred messages, a minute apart, people and agent in turn."""
+    return [
+        threads.message(
+            thread,
+            f"m{number}.",
+            role="assistant" if number % 2 else "user",
+            created_at=BEGIN + timedelta(minutes=number),
+        )
+        for number in range(100)
+    ]

@@ -1,6 +1,6 @@
 """Messages: read in windows by position, written in one statement. The triggers keep counters and searched forms."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,7 @@ from app.threads.models import Message, Thread
 from app.threads.repo.threads import Viewer, visible_to
 
 MAIN_BRANCH = 0
+STREAMED = 200
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,13 @@ class MessageRepo:
         beside = _beside(org_id, thread_id, message_id).where(_position_of(message_id) < _POSITION)
         rows = self._read(_side(beside, size, older=False))
         return MessageWindow(rows[:size], older=True, newer=len(rows) > size)
+
+    def stream(self, org_id: UUID, thread_id: UUID, branch: int | None = None) -> Iterator[MessageRow]:
+        """Every message of the thread or of one branch, oldest first, read in small parts."""
+        statement = _selected(org_id, thread_id, branch).order_by(Message.created_at, Message.id)
+        with self._session.execute(statement, execution_options={"yield_per": STREAMED}) as rows:
+            for row in rows:
+                yield MessageRow(*row)
 
     def branches(self, org_id: UUID, thread_id: UUID) -> list[Branch]:
         """The lines beside the main one, in order of their number."""

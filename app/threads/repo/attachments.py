@@ -1,0 +1,56 @@
+"""Stored files that messages of a thread show."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.db.base import db
+from app.db.tables import Blob, BlobPart
+from app.threads.models import Message, MessageAttachment
+
+
+@dataclass(frozen=True)
+class Attached:
+    """A file under the name it has in its message."""
+
+    id: UUID
+    name: str
+    media_type: str
+    byte_size: int
+
+
+class AttachmentRepo:
+    """Files of messages of one organisation."""
+
+    def __init__(self, session: Session | None = None) -> None:
+        self._session = session or db.session()
+
+    def find(self, org_id: UUID, thread_id: UUID, blob_id: UUID) -> Attached | None:
+        """The file, if a message of the thread shows it."""
+        statement = (
+            select(Blob.id, MessageAttachment.name, Blob.media_type, Blob.byte_size)
+            .join(
+                MessageAttachment,
+                (MessageAttachment.org_id == Blob.org_id) & (MessageAttachment.blob_id == Blob.id),
+            )
+            .join(
+                Message,
+                (Message.org_id == MessageAttachment.org_id) & (Message.id == MessageAttachment.message_id),
+            )
+            .where(Blob.org_id == org_id, Blob.id == blob_id, Message.thread_id == thread_id)
+            .limit(1)
+        )
+        row = self._session.execute(statement).one_or_none()
+        return None if row is None else Attached(*row)
+
+    def content(self, org_id: UUID, blob_id: UUID) -> Iterator[bytes]:
+        """The bytes in parts of at most 1 MiB."""
+        statement = (
+            select(BlobPart.content)
+            .where(BlobPart.org_id == org_id, BlobPart.blob_id == blob_id)
+            .order_by(BlobPart.position)
+        )
+        yield from self._session.scalars(statement, execution_options={"yield_per": 1})

@@ -1,0 +1,98 @@
+"""A whole thread as Markdown, JSON or a page to print, and the files of its messages."""
+
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict
+from urllib.parse import quote
+from uuid import UUID
+
+import orjson
+from flask import Blueprint, Response, render_template, stream_with_context, url_for
+
+from app.audit.services import record
+from app.db.session import analytics_session, transaction
+from app.threads.repo.attachments import AttachmentRepo
+from app.threads.repo.beside import Beside
+from app.threads.repo.messages import MAIN_BRANCH, MessageRepo, MessageRow
+from app.threads.repo.threads import ThreadHead
+from app.threads.views.found import seen_thread
+from app.threads.views.shown import shown_messages
+from app.web.access import org_right
+from app.web.errors import NotFound
+from app.web.identity import require_org
+from app.web.render import render
+
+bp = Blueprint("thread_copies", __name__, url_prefix="/o/<org>/threads")
+MOST_PRINTED = 500
+TYPES = {"md": "text/markdown; charset=utf-8", "json": "application/json"}
+DRAWN = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+"""Images that pages show; everything else is handed out as bytes."""
+
+
+@bp.get("/<uuid:thread_id>.<any(md,json):kind>")
+@org_right("threads.read")
+def export(org: str, thread_id: UUID, kind: str) -> Response:
+    """The whole thread as a file: Markdown of the main line, or JSON of every branch."""
+    thread, org_id = seen_thread(thread_id), require_org().org_id
+    with transaction():
+        record("thread.export", "thread", thread.id, thread.name, after={"format": kind})
+    stack = ExitStack()
+    repo = MessageRepo(stack.enter_context(analytics_session()))
+    files_url = url_for("thread.show", org=org, thread_id=thread_id, _external=True) + "/files"
+    parts: Iterator[str] = (
+        _markdown(thread, repo.stream(org_id, thread_id, MAIN_BRANCH), files_url)
+        if kind == "md"
+        else _json(thread, repo.stream(org_id, thread_id))
+    )
+    response = Response(stream_with_context(parts), content_type=TYPES[kind])
+    response.call_on_close(stack.close)
+    response.headers["Content-Disposition"] = f'attachment; filename="thread-{thread_id}.{kind}"'
+    return response
+
+
+@bp.get("/<uuid:thread_id>/print")
+@org_right("threads.read")
+def to_print(org: str, thread_id: UUID) -> Response:
+    """The first 500 messages on one page."""
+    thread, org_id = seen_thread(thread_id), require_org().org_id
+    window = MessageRepo().oldest(org_id, thread_id, MOST_PRINTED)
+    files_url = url_for("thread.show", org=org, thread_id=thread_id) + "/files"
+    messages = shown_messages(thread, window.rows, Beside(), files_url)
+    return render("threads/print.html", thread=thread, messages=messages, more=window.newer)
+
+
+@bp.get("/<uuid:thread_id>/files/<uuid:blob_id>")
+@org_right("threads.read")
+def file(org: str, thread_id: UUID, blob_id: UUID) -> Response:
+    """A file that a message of the thread shows."""
+    org_id, thread = require_org().org_id, seen_thread(thread_id)
+    found = AttachmentRepo().find(org_id, thread.id, blob_id)
+    if found is None:
+        raise NotFound
+    stack = ExitStack()
+    content = AttachmentRepo(stack.enter_context(analytics_session())).content(org_id, blob_id)
+    kind = found.media_type if found.media_type in DRAWN else "application/octet-stream"
+    response = Response(content, content_type=kind)
+    response.call_on_close(stack.close)
+    response.headers["Content-Length"] = str(found.byte_size)
+    response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(found.name, safe='')}"
+    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    return response
+
+
+def _markdown(thread: ThreadHead, rows: Iterator[MessageRow], files_url: str) -> Generator[str]:
+    yield render_template("threads/head.md", thread=thread)
+    for row in rows:
+        message = shown_messages(thread, [row], Beside(), files_url)[0]
+        yield render_template("threads/message.md", message=message, parts=row.parts, files_url=files_url)
+
+
+def _json(thread: ThreadHead, rows: Iterator[MessageRow]) -> Generator[str]:
+    facts = {name: value for name, value in asdict(thread).items() if name != "revision"}
+    yield orjson.dumps(facts).decode().removesuffix("}") + ',"messages":['
+    start = "\n"
+    for row in rows:
+        fields = {name: value for name, value in asdict(row).items() if name != "text_content"}
+        yield start + orjson.dumps(fields).decode()
+        start = ",\n"
+    yield "\n]}\n"

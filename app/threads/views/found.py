@@ -1,0 +1,16 @@
+"""The thread of an address, and who looks at it."""
+
+from uuid import UUID
+
+from app.threads.repo.threads import ThreadHead, ThreadRepo
+from app.threads.views.spec import current_viewer
+from app.web.errors import NotFound
+from app.web.identity import require_org
+
+
+def seen_thread(thread_id: UUID) -> ThreadHead:
+    """The thread, deleted or not. NotFound if it does not exist in the organisation or is not the visitor's to see."""
+    thread = ThreadRepo().head(require_org().org_id, current_viewer(), thread_id)
+    if thread is None:
+        raise NotFound
+    return thread

@@ -1,0 +1,113 @@
+"""Stored messages as the macro `ui.message` shows them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from app.threads.repo.beside import Beside, Opinions
+from app.threads.repo.messages import MessageRow
+from app.threads.repo.threads import ThreadHead
+
+LONGEST_TEXT = 20_000
+"""Longer texts of a message are cut; its own page shows them whole."""
+
+_NOTHING = Opinions()
+
+
+@dataclass(frozen=True)
+class ShownMessage:
+    """A message with its parts arranged, what people think of it, and the branches that leave it."""
+
+    id: UUID
+    role: str
+    status: str
+    author: str | None
+    created_at: datetime
+    parts: Sequence[Mapping[str, Any]]
+    version: int | None
+    model: str | None
+    tokens: int | None
+    cost: float | None
+    latency_ms: int | None
+    marked: bool = False
+    opinions: Opinions = _NOTHING
+    branches: Sequence[UUID] = ()
+
+    @property
+    def facts(self) -> bool:
+        """Whether anything is known about how it was made."""
+        known = (self.version, self.model, self.tokens, self.cost, self.latency_ms)
+        return any(fact is not None for fact in known)
+
+
+def shown_messages(
+    thread: ThreadHead, rows: Sequence[MessageRow], beside: Beside, files_url: str, marked: UUID | None = None
+) -> list[ShownMessage]:
+    """The messages of a window; `files_url` is where the files of the thread are served."""
+    names = _call_names(rows)
+    return [
+        _shown(thread, row, list(arranged(row.parts, files_url, names)), beside, marked=row.id == marked)
+        for row in rows
+    ]
+
+
+def arranged(
+    parts: Sequence[Mapping[str, Any]], files_url: str, names: Mapping[str, str], longest: int = LONGEST_TEXT
+) -> Iterator[dict[str, Any]]:
+    """The parts in order: each call with its result, citations together at the end, long texts cut to `longest`.
+
+    `names` gives the name of a call by its id, for results that stand in a message of their own.
+    """
+    results = {part["call_id"]: part for part in parts if part["kind"] == "tool_result"}
+    called = {part["call_id"] for part in parts if part["kind"] == "tool_call"}
+    citations = [part for part in parts if part["kind"] == "citation"]
+    for part in parts:
+        kind = part["kind"]
+        if kind == "tool_call":
+            yield {"kind": "tool", "call": part, "result": results.get(part["call_id"])}
+        elif kind == "tool_result" and part["call_id"] not in called:
+            name = names.get(part["call_id"])
+            yield {"kind": "tool", "call": name and {"name": name}, "result": part}
+        elif kind == "text" and len(part["text"]) > longest:
+            yield {
+                "kind": "text",
+                "text": part["text"][:longest].rpartition("\n")[0] or part["text"][:longest],
+                "cut": True,
+            }
+        elif kind in {"image", "file"} and part.get("blob_id"):
+            yield {**part, "own_url": f"{files_url}/{part['blob_id']}"}
+        elif kind not in {"tool_result", "citation"}:
+            yield dict(part)
+    if citations:
+        yield {"kind": "citations", "citations": citations}
+
+
+def _shown(
+    thread: ThreadHead, row: MessageRow, parts: Sequence[Mapping[str, Any]], beside: Beside, *, marked: bool
+) -> ShownMessage:
+    authors = {"user": thread.user_name or thread.external_user, "assistant": thread.agent_name}
+    used = [count for count in (row.input_tokens, row.output_tokens) if count is not None]
+    return ShownMessage(
+        id=row.id,
+        role=row.role,
+        status=row.status,
+        author=authors.get(row.role),
+        created_at=row.created_at,
+        parts=parts,
+        version=row.version,
+        model=row.model,
+        tokens=sum(used) if used else None,
+        cost=None if row.cost_micros is None else row.cost_micros / 1_000_000,
+        latency_ms=row.latency_ms,
+        marked=marked,
+        opinions=beside.opinions.get(row.id, _NOTHING),
+        branches=beside.branches.get(row.id, ()),
+    )
+
+
+def _call_names(rows: Sequence[MessageRow]) -> dict[str, str]:
+    """The name of each call of these messages by its id."""
+    calls = (part for row in rows for part in row.parts if part["kind"] == "tool_call")
+    return {part["call_id"]: part["name"] for part in calls}

@@ -1,0 +1,85 @@
+"""A whole thread as a file or a page to print, and the files of its messages."""
+
+import orjson
+import pytest
+
+from tests.factories import orgs, threads
+from tests.threads.test_page import EVERYTHING, shown
+
+
+def test_markdown(client, url, thread):
+    threads.message(thread, "When?\n\n# not a heading of the file")
+    threads.message(thread, role="assistant", parts=EVERYTHING)
+    response = client.get(f"{url}.md")
+    assert response.mimetype == "text/markdown"
+    assert response.headers["Content-Disposition"] == f'attachment; filename="thread-{thread.id}.md"'
+    text = response.text
+    for words in (
+        "# Refund for order 7",
+        "When?",
+        "> Let me *think*.",
+        "Tool call: `search_orders`",
+        "It is **paid**.",
+    ):
+        assert words in text
+    assert '```json\n{\n  "order": "A-1"\n}\n```' in text
+    assert "![Image without description](https://img.example/cat.png)" in text
+    assert "[1] Policy" in text
+    assert "**Failed:** The model gave up." in text
+
+
+def test_json_holds_every_branch(client, url, thread, hundred):
+    threads.message(thread, "aside", branch=1, parent_id=hundred[3].id)
+    found = orjson.loads(client.get(f"{url}.json").data)
+    assert found["name"] == thread.name
+    assert len(found["messages"]) == 101
+    assert found["messages"][0]["parts"] == [{"kind": "text", "text": "m0."}]
+
+
+def test_a_copy_is_noted(client, url, thread):
+    client.get(f"{url}.md")
+    assert "export" in client.page(f"{url}/history").get_text()
+
+
+def test_a_page_to_print(client, url, hundred):
+    page = client.page(f"{url}/print")
+    assert len(shown(page)) == 100
+    assert not page.select(".feedback")
+
+
+def attached(thread, org, content, media_type, name):
+    blob = threads.blob(org, content, media_type)
+    part = {"kind": "image", "blob_id": str(blob.id), "alt": "A cat", "width": 4, "height": 3}
+    threads.attachment(threads.message(thread, parts=[part]), blob, name)
+    return blob
+
+
+def test_an_image_of_our_own_is_drawn(client, url, org, thread):
+    blob = attached(thread, org, b"\x89PNG...", "image/png", "Kätzchen.png")
+    image = client.page(url).select_one(".message img")
+    assert (image["src"], image["alt"], image["width"]) == (f"{url}/files/{blob.id}", "A cat", "4")
+    response = client.get(image["src"])
+    assert (response.data, response.mimetype) == (b"\x89PNG...", "image/png")
+    assert response.headers["Content-Disposition"] == "attachment; filename*=UTF-8''K%C3%A4tzchen.png"
+    assert response.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("media_type", ["text/html", "image/svg+xml", "application/pdf", "text/html\r\nX: y"])
+def test_other_kinds_are_handed_out_as_bytes(client, url, org, thread, media_type):
+    blob = attached(thread, org, b"<script>", media_type, 'a"\r\nb.html')
+    response = client.get(f"{url}/files/{blob.id}")
+    assert response.mimetype == "application/octet-stream"
+    assert "\n" not in response.headers["Content-Disposition"]
+
+
+def test_files_of_other_threads_and_organisations_are_not_found(client, url, org, thread):
+    foreign = orgs.org()
+    there = threads.thread(foreign, origin="api")
+    blobs = [
+        attached(threads.thread(org, origin="api"), org, b"1", "image/png", "a.png"),
+        attached(there, foreign, b"2", "image/png", "b.png"),
+        threads.blob(org, b"3"),
+    ]
+    for blob in blobs:
+        assert client.get(f"{url}/files/{blob.id}").status_code == 404
