@@ -184,15 +184,15 @@ CREATE TRIGGER agent_versions_kept BEFORE UPDATE ON agent_versions FOR EACH ROW 
 """
 
 # Matches of threads that the viewer may see and the filters let through, in the search functions below.
-_VISIBLE = """
+VISIBLE = """
     t.org_id = v_org AND t.deleted_at IS NULL
     AND (p_viewer IS NULL OR t.user_id = p_viewer OR t.origin IN ('api', 'import', 'schedule'))
     AND (p_agents IS NULL OR t.agent_id = ANY (p_agents)) AND (p_origins IS NULL OR t.origin = ANY (p_origins))
     AND (p_from IS NULL OR s.created_at >= p_from) AND (p_to IS NULL OR s.created_at < p_to)
 """
-_FILTERS = "p_viewer uuid, p_agents uuid[], p_origins text[], p_from timestamptz, p_to timestamptz"
-_FILTER_TYPES = "uuid, uuid[], text[], timestamptz, timestamptz"
-_FOUND = "TABLE (message_id uuid, thread_id uuid, created_at timestamptz, score real)"
+FILTERS = "p_viewer uuid, p_agents uuid[], p_origins text[], p_from timestamptz, p_to timestamptz"
+FILTER_TYPES = "uuid, uuid[], text[], timestamptz, timestamptz"
+FOUND = "TABLE (message_id uuid, thread_id uuid, created_at timestamptz, score real)"
 
 SEARCHES = {
     "threads_named(text[])": f"""
@@ -201,8 +201,8 @@ SEARCHES = {
             SELECT array_agg(DISTINCT g) FROM unnest(p_terms) t, unnest(public.name_trigrams(t)) g)) $$
     """,
     # The newest matches of any query, newest first, at most p_most, without those of a tier.
-    f"newest_matches(tsquery, text, integer, {_FILTER_TYPES})": f"""
-        (p_query tsquery, p_without text, p_most integer, {_FILTERS}) RETURNS {_FOUND} LANGUAGE plpgsql STABLE AS $$
+    f"newest_matches(tsquery, text, integer, {FILTER_TYPES})": f"""
+        (p_query tsquery, p_without text, p_most integer, {FILTERS}) RETURNS {FOUND} LANGUAGE plpgsql STABLE AS $$
         DECLARE
             v_org uuid := {ORG};
             v_mark tsquery := ('''' || v_org || '''')::tsquery;
@@ -219,7 +219,7 @@ SEARCHES = {
                      WHERE s.tsv @@ (v_mark && p_query))
                 SELECT s.message_id, s.thread_id, s.created_at, NULL::real
                   FROM found s JOIN public.threads t ON t.id = s.thread_id
-                 WHERE {_VISIBLE} AND (p_without IS NULL OR NOT s.tiers @> ARRAY[p_without])
+                 WHERE {VISIBLE} AND (p_without IS NULL OR NOT s.tiers @> ARRAY[p_without])
                  ORDER BY s.created_at DESC, s.message_id DESC LIMIT p_most;
                 RETURN;
             END IF;
@@ -234,7 +234,7 @@ SEARCHES = {
                      WHERE s.tsv @@ (v_mark && p_query))
                 SELECT s.message_id, s.thread_id, s.created_at, NULL::real
                   FROM found s JOIN public.threads t ON t.id = s.thread_id
-                 WHERE {_VISIBLE} AND (p_without IS NULL OR NOT s.tiers @> ARRAY[p_without])
+                 WHERE {VISIBLE} AND (p_without IS NULL OR NOT s.tiers @> ARRAY[p_without])
                  ORDER BY s.created_at DESC, s.message_id DESC LIMIT v_left;
                 GET DIAGNOSTICS v_found = ROW_COUNT;
                 v_left := v_left - v_found;
@@ -244,8 +244,8 @@ SEARCHES = {
         END $$
     """,
     # The best matches of one lexeme, best first, at most p_most: for one word ts_rank grows with its occurrences.
-    f"best_matches(text, integer, {_FILTER_TYPES})": f"""
-        (p_lexeme text, p_most integer, {_FILTERS}) RETURNS {_FOUND} LANGUAGE plpgsql STABLE AS $$
+    f"best_matches(text, integer, {FILTER_TYPES})": f"""
+        (p_lexeme text, p_most integer, {FILTERS}) RETURNS {FOUND} LANGUAGE plpgsql STABLE AS $$
         DECLARE
             v_org uuid := {ORG};
             v_word tsquery := ('''' || replace(replace(p_lexeme, '\\', '\\\\'), '''', '''''') || '''')::tsquery;
@@ -261,7 +261,7 @@ SEARCHES = {
                      WHERE s.tiers @> ARRAY[v_org::text, p_lexeme || '#' || v_tier])
                 SELECT s.message_id, s.thread_id, s.created_at, ts_rank(s.tsv, v_word) AS score
                   FROM found s JOIN public.threads t ON t.id = s.thread_id
-                 WHERE {_VISIBLE} AND (v_above IS NULL OR NOT s.tiers @> ARRAY[p_lexeme || '#' || v_above])
+                 WHERE {VISIBLE} AND (v_above IS NULL OR NOT s.tiers @> ARRAY[p_lexeme || '#' || v_above])
                  ORDER BY score DESC, s.created_at DESC, s.message_id DESC LIMIT v_left;
                 GET DIAGNOSTICS v_found = ROW_COUNT;
                 v_left := v_left - v_found;

@@ -192,3 +192,14 @@ def test_a_search_is_two_statements(find, said):
     assert (
         len([statement for statement in statements if "tsquery" in statement or "matches" in statement]) == 2
     )
+
+
+def test_the_newest_are_ranked_however_far_apart_they_were_written(find, said, monkeypatch):
+    days = [0, 6, 7, 20, 21, 200, 900, 4000]
+    written = [said("late parcel", days=day) for day in days]
+    found = find("late parcel")
+    assert ids(found) == [message.id for message in written]
+    monkeypatch.setattr(search, "MOST_RANKED", 5)
+    assert ids(find("late parcel")) == [message.id for message in written[:5]]
+    span = f"{NOW - timedelta(days=300):%Y-%m-%d}..{NOW - timedelta(days=7):%Y-%m-%d}"
+    assert ids(find("late parcel", at=span)) == [message.id for message in written[2:6]]
