@@ -1,21 +1,68 @@
 """The measurements of many threads: which there are, and where they happen."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import searches
-from bench.kept import Kept
-from bench.place import place
+from bench import kept_models, lists, names, requests, searches, transfer, writes
+from bench.kept import Filled, Kept
+from bench.place import Place, place
+from tests.support import database
+from tests.support.redis import Redis
 
 SMALL = (10_000, 50_000)
-GROUPS = {"search": searches.measure}
+
+
+def _kept_models(_small: Filled, full: Filled) -> None:
+    redis = Redis()
+    redis.start()
+    try:
+        with place(full, REDIS_URL=redis.url) as where:
+            kept_models.measure(where, redis.flush)
+    finally:
+        redis.remove()
+
+
+def _growth(small: Filled, full: Filled) -> None:
+    with place(small) as few, place(full) as many:
+        lists.growth(few, many)
+
+
+def _on_full(measure: Callable[[Place], None]) -> Callable[[Filled, Filled], None]:
+    def run(_small: Filled, full: Filled) -> None:
+        name = full.superuser.rpartition("/")[2]
+        with place(full) as where, database.source(database.superuser_engine(full.superuser, name)):
+            measure(where)
+
+    return run
+
+
+def _writes(small: Filled, _full: Filled) -> None:
+    with place(small) as where:
+        writes.measure(where, small.owner)
+
+
+def _import(small: Filled, _full: Filled) -> None:
+    with place(small) as where:
+        transfer.bring_in(where, small.owner)
+
+
+GROUPS: dict[str, Callable[[Filled, Filled], None]] = {
+    "lists": _on_full(lists.measure),
+    "names": _on_full(names.measure),
+    "search": _on_full(searches.measure),
+    "requests": _on_full(requests.measure),
+    "cached": _kept_models,
+    "growth": _growth,
+    "export": _on_full(transfer.export),
+    "import": _import,
+    "writes": _writes,
+}
 
 
 def main(threads: int, messages: int, directory: Path | None, only: Sequence[str] | None) -> None:
     """Fill or find the databases, then print the tables."""
     with tempfile.TemporaryDirectory() as temporary, Kept(directory or Path(temporary)).running() as kept:
-        full = kept.filled(threads, messages)
+        small, full = kept.filled(*SMALL), kept.filled(threads, messages)
         for name in only or GROUPS:
-            with place(full) as where:
-                GROUPS[name](where)
+            GROUPS[name](small, full)

@@ -1,0 +1,39 @@
+"""One row of a table: the original form, the product's statements through bare psycopg, and the product itself."""
+
+from bench.place import Place, Statement
+from bench.report import line, shown, table, times
+from bench.rounds import Call, race
+
+HEADS = ("original ms", "ours, bare ms", "gain", "ours ms", "over its limit")
+
+
+def head(what: str) -> None:
+    """The head of such a table."""
+    table(what, *HEADS)
+
+
+def compare(place: Place, name: str, call: Call, original: Call, only: str = "") -> float:
+    """Time the three and print them; `only` picks the statements that hold a text, and leaves the product out.
+
+    Returns the time of our statements.
+    """
+    ours = place.product(call)
+    sent = [statement for statement in place.recorded(ours) if _wanted(statement, only)]
+    variants = {"original": original, "limit": place.limit(sent)}
+    if not only:
+        variants["ours"] = ours
+    best = race(variants, place.ping)
+    limit = best["limit"].ms
+    line(
+        name if all(result.quiet for result in best.values()) else f"{name} ~",
+        shown(best["original"].ms),
+        shown(limit),
+        times(best["original"].ms / limit),
+        "" if only else shown(best["ours"].ms),
+        "" if only else times(best["ours"].ms / limit),
+    )
+    return limit
+
+
+def _wanted(statement: Statement, only: str) -> bool:
+    return only in statement[0] or "set_config" in statement[0]
