@@ -1,3 +1,5 @@
 """Every kind of task with the place of its declaration, one line each; loaded on first use."""
 
-KINDS: dict[str, str] = {}
+KINDS: dict[str, str] = {
+    "thread.import": "app.threads.services.uploads:IMPORT",
+}

@@ -35,6 +35,7 @@ from app.tasks.views import mail, system
 from app.threads.views import changes as thread_changes
 from app.threads.views import copies, edits, thread
 from app.threads.views import files as thread_files
+from app.threads.views import importing as thread_imports
 from app.threads.views import listing as thread_listing
 from app.web import gallery, health
 
@@ -73,6 +74,7 @@ BLUEPRINTS = (
     thread.bp,
     edits.bp,
     copies.bp,
+    thread_imports.bp,
     api_reference.bp,
     api_orgs.bp,
     api_agents.bp,

@@ -10,7 +10,7 @@ from app.auth.repo.users import UserRepo
 from app.db.scope import Scope, use_scope
 from app.db.session import transaction
 from app.orgs.repo.api_keys import ApiKeyRepo, BearerRow
-from app.web.access import SCOPES, Access, access_of, role_has, roles_with
+from app.web.access import SCOPES, Access, access_of, most_bytes_of, role_has, roles_with
 from app.web.errors import NotFound, Refusal, no_key, not_signed_in
 from app.web.identity import Caller, Membership, Visitor, current_visitor
 from app.web.json_body import JSON_TYPE
@@ -41,11 +41,12 @@ def gate() -> Response | None:
         _set_zone(visitor)
         _check_access(access, visitor)
     if request.method not in SAFE_METHODS:
-        _check_form()
+        _check_form(request.endpoint)
     return None
 
 
-def _check_form() -> None:
+def _check_form(endpoint: str) -> None:
+    request.max_content_length = most_bytes_of(current_app, endpoint)
     check_csrf()
     if request.mimetype not in FORM_TYPES:
         raise Refusal(415, "Send the values as a form.")

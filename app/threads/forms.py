@@ -1,14 +1,22 @@
-"""What the list of threads can be asked, and what people type about a thread: names, notes, opinions of answers."""
+"""What the list of threads can be asked, and what people type about a thread: names, notes, opinions of answers, exports to
+import.
+"""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from flask_wtf import FlaskForm
+from flask_wtf.file import FileField, FileRequired
 from wtforms import SelectChoice, SelectField, TextAreaField
 from wtforms.validators import DataRequired, Length, ValidationError
 
+from app.agents.models import Agent
 from app.db.terms import clean
+from app.threads.readers.formats import FORMATS
+from app.threads.readers.values import line
 from app.threads.services.feedback import REASONS, Rating
+from app.threads.services.uploads import Upload, problem_with
 from app.threads.services.writing import NAME_LENGTH
 from app.web.fields import name_field
 from app.web.listing import Facet, ListSpec
@@ -46,6 +54,10 @@ COLUMNS = {
     "created": "Created",
     "last": "Last activity",
 }
+_FORMATS = [
+    SelectChoice("", "Tell by the content"),
+    *(SelectChoice(name, found.label) for name, found in FORMATS.items()),
+]
 
 
 def thread_list(choices: Mapping[str, dict[str, str]], asked_tags: Iterable[str] = ()) -> ListSpec:
@@ -131,3 +143,29 @@ class FeedbackForm(FlaskForm):
         """The rating; None to take it back."""
         rating = int(self.rating.data)
         return Rating(rating, self.reason.data or None, self.comment.data) if rating else None
+
+
+class ImportForm(FlaskForm):
+    """An export to import; `offer_agents` says which agents can be chosen."""
+
+    file = FileField("File", validators=[FileRequired("Choose a file.")])
+    format = SelectField("Format", choices=_FORMATS, default="")
+    agent_id = SelectField("List under agent", default="")
+
+    def offer_agents(self, agents: Sequence[Agent]) -> None:
+        """Let these agents be chosen."""
+        offered = (SelectChoice(str(agent.id), agent.name) for agent in agents)
+        self.agent_id.choices = [SelectChoice("", "No agent"), *offered]
+
+    def validate_file(self, field: Any) -> None:
+        """Refuse a file that holds nothing to import, as far as its beginning tells."""
+        chosen = self.format.data if self.format.data in FORMATS else None
+        problem = problem_with(field.data.stream, chosen)
+        if problem:
+            raise ValidationError(problem)
+
+    def upload(self) -> Upload:
+        """What to do with the file."""
+        source = line(self.file.data.filename) or "export"
+        agent_id = UUID(self.agent_id.data) if self.agent_id.data else None
+        return Upload(source, self.format.data or None, agent_id)

@@ -113,6 +113,23 @@ def api_scope(scope: str) -> Callable[[View], View]:
     return _mark(Access("api", scope))
 
 
+def takes_file(most: int) -> Callable[[View], View]:
+    """A form with a file: its body may have `most` bytes, far more than others."""
+
+    def apply(view: View) -> View:
+        view.most_bytes = most  # type: ignore[attr-defined]
+        return view
+
+    return apply
+
+
+def most_bytes_of(app: Flask, endpoint: str) -> int | None:
+    """How large the body of a request may be; None for as large as most."""
+    found = getattr(app.view_functions[endpoint], "most_bytes", None)
+    assert found is None or isinstance(found, int)
+    return found
+
+
 def access_of(app: Flask, endpoint: str) -> Access:
     """The mark of an endpoint. KeyError if it has none: an unmarked view is never served."""
     view = app.view_functions[endpoint]

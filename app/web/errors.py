@@ -1,5 +1,6 @@
 """One shared answer for each kind of failure, as page, fragment or JSON; never a stack, never a 500 for bad input."""
 
+import errno
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +39,7 @@ _TITLES = {
     429: "Too many attempts",
     500: "Something went wrong on our side",
     503: "Temporarily unavailable",
+    507: "There is no room left",
 }
 
 
@@ -189,8 +191,16 @@ def _database_refused(_error: DataError) -> Response:
     )
 
 
+def _system_refused(error: OSError) -> Response:
+    """A full disk, where files are put while they arrive; any other trouble of the system is a failure of ours."""
+    if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+        raise error
+    return failure(507, "The server has no room for this file. Nothing was changed.")
+
+
 def register(app: Flask) -> None:
     """Install the handlers."""
+    app.register_error_handler(OSError, _system_refused)
     app.register_error_handler(Refusal, refused)
     app.register_error_handler(CsrfRefused, _csrf_refused)
     app.register_error_handler(HTTPException, _http)

@@ -42,6 +42,7 @@ FILL = {
 }
 # Rows that belong to one organisation: what another one asks for in vain.
 TENANT_IDS = {
+    "import_id",
     *("agent_id", "thread_id", "message_id", "note_id", "blob_id"),
     *("invitation_id", "member_id", "key_id", "event_id", "mail_id"),
 }

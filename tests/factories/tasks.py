@@ -51,3 +51,20 @@ def one_of_each(org: Org, person: User, agent: Agent, canary: str) -> dict[str, 
             )
         ),
     }
+
+
+def finished_import(org: Org, person: User, canary: str) -> Task:
+    """Return an import of threads that left something out."""
+    result = {"added": 2, "extended": 1, "unchanged": 0, "messages": 9, "refused": 1}
+    reasons = [
+        {"place": f"{canary}.json, item 4", "reason": f"Two of its messages have the same id, {canary}."}
+    ]
+    return task(
+        org,
+        kind="thread.import",
+        status="succeeded",
+        payload={"source": f"{canary} export.json"},
+        result={**result, "reasons": reasons},
+        created_by=person.id,
+        finished_at=datetime.now(UTC),
+    )

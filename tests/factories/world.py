@@ -91,6 +91,7 @@ def tenant(canary: str) -> Tenant:
     }
     rows |= _thread(org, people, agent, canary)
     rows |= tasks.one_of_each(org, people["member"], agent, canary)
+    rows["thread_imports"] = tasks.finished_import(org, people["member"], canary)
     return Tenant(org, people, rows, canary)
 
 

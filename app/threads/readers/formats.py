@@ -44,7 +44,7 @@ def read_export(file: IO[bytes], name: str | None = None) -> Iterator[ParsedThre
             for item in read_items(content):
                 yield _within(label, reader.read(item))
     except Unreadable as error:
-        yield Refused(label or "the file", str(error))
+        yield Refused(label or "the file", str(error), of_file=True)
 
 
 def _within(label: str, outcome: ParsedThread | Refused) -> ParsedThread | Refused:

@@ -48,10 +48,11 @@ class Item:
 
 @dataclass(frozen=True)
 class Refused:
-    """What was left out: where it stands, and a sentence that says why."""
+    """What was left out: where it stands, a sentence that says why, and whether that is the rest of its file."""
 
     place: str
     reason: str
+    of_file: bool = False
 
 
 def read_items(stream: BufferedReader) -> Iterator[Item | Refused]:

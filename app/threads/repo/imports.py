@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,12 +10,14 @@ import orjson
 from sqlalchemy import (
     JSON,
     FromClause,
+    Select,
     SmallInteger,
     Text,
     Uuid,
     any_,
     cast,
     column,
+    delete,
     func,
     insert,
     literal,
@@ -25,9 +28,12 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from app.db.base import Base, db
+from app.db.tables import Blob, Task
 from app.threads.models import Message, Thread
 
 ORIGIN = "import"
+KEPT = timedelta(days=1)
+LIVE = ("queued", "running", "waiting")
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,33 @@ class ImportRepo:
             .execution_options(synchronize_session=False)
         )
 
+    def tasks(self, org_id: UUID, kind: str, most: int) -> list[Task]:
+        """The latest tasks of this kind, newest first."""
+        newest = (Task.created_at.desc(), Task.id.desc())
+        statement = select(Task).where(Task.org_id == org_id, Task.kind == kind).order_by(*newest)
+        return list(self._session.scalars(statement.limit(most)))
+
+    def task(self, org_id: UUID, kind: str, task_id: UUID) -> Task | None:
+        """A task of this kind, as it is stored now."""
+        statement = select(Task).where(Task.org_id == org_id, Task.kind == kind, Task.id == task_id)
+        return self._session.scalar(statement, execution_options={"populate_existing": True})
+
+    def wanted_elsewhere(self, org_id: UUID, blob_id: UUID, kind: str, task_id: UUID) -> bool:
+        """Whether another task of this kind has yet to read a file."""
+        others = _waiting(org_id, kind, str(blob_id)).where(Task.id != task_id)
+        return bool(self._session.scalar(select(others.exists())))
+
+    def remove_left_files(self, org_id: UUID, media_type: str, kind: str) -> None:
+        """Delete the files of tasks that ended without doing so a day ago."""
+        self._session.execute(
+            delete(Blob).where(
+                Blob.org_id == org_id,
+                Blob.media_type == media_type,
+                Blob.created_at < func.now() - KEPT,
+                ~_waiting(org_id, kind, cast(Blob.id, Text)).exists(),
+            )
+        )
+
     def _add(self, model: type[Base], org_id: UUID, rows: Sequence[Mapping[str, Any]]) -> None:
         """One statement with one parameter, however many rows: statement triggers run once for all of them."""
         if not rows:
@@ -112,6 +145,16 @@ class ImportRepo:
         source = select(literal(org_id, Uuid), *(given.c[each.name] for each in columns))
         names = ["org_id", *(each.name for each in columns)]
         self._session.execute(insert(model).from_select(names, source, include_defaults=False))
+
+
+def _waiting(org_id: UUID, kind: str, blob_id: Any) -> Select[Any]:
+    """Tasks of this kind that have not ended and name this file."""
+    return select(Task.id).where(
+        Task.org_id == org_id,
+        Task.kind == kind,
+        Task.status.in_(LIVE),
+        Task.payload["blob_id"].astext == blob_id,
+    )
 
 
 def _recordset(rows: Sequence[Mapping[str, Any]], *columns: Any) -> FromClause:
