@@ -1,6 +1,4 @@
-"""What the list of threads can be asked, and what people type about a thread: names, notes, opinions of answers, exports to
-import.
-"""
+"""What the list of threads can be asked, and what people send about threads: names, notes, opinions, exports."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
