@@ -29,7 +29,7 @@ from sqlalchemy.orm import Session, load_only
 from app.agents.models import Agent
 from app.db import terms
 from app.db.base import db
-from app.db.cursor import Order, Page, paginate, stream
+from app.db.cursor import Order, Page, neighbour, paginate, stream
 from app.orgs.models import Org
 from app.web.listing import ListState
 
@@ -106,6 +106,13 @@ class AgentRepo:
     def page(self, org_id: UUID, state: ListState) -> Page[AgentRow]:
         """The rows of a list page; two statements."""
         return paginate(self._session, _filtered(org_id, state, _LISTED), _order(state), state.request, _row)
+
+    def beside(self, org_id: UUID, state: ListState, agent_id: UUID, *, backward: bool) -> UUID | None:
+        """The agent before or after another one in a list; at its end the same one. None if there is no such agent."""
+        order = _order(state)
+        place = select(Agent.id, order.column).where(Agent.org_id == org_id, Agent.id == agent_id)
+        statement = _filtered(org_id, state, (Agent.id,))
+        return neighbour(self._session, statement, order, place, backward=backward)
 
     def choices(self, org_id: UUID) -> Choices:
         """The providers and models in use, at most 200 of each."""

@@ -18,6 +18,7 @@ from app.web.filters import viewer_zone
 from app.web.identity import require_org
 from app.web.listing import read_list, show_list
 from app.web.render import render
+from app.web.trail import came_from
 
 bp = Blueprint("audit", __name__, url_prefix="/o/<org>")
 _WORDS: dict[str, Any] = {"action_words": action_words, "kind_words": kind_words}
@@ -58,7 +59,8 @@ def show(org: str, event_id: UUID) -> Response:
     event = AuditRepo().get(require_org().org_id, event_id)
     if event is None:
         raise NotFound
-    return render("audit/show.html", event=event, changes=_changes(event), **_WORDS)
+    trail = came_from(url_for(".index", org=org))
+    return render("audit/show.html", event=event, changes=_changes(event), trail=trail, **_WORDS)
 
 
 def _changes(event: AuditEvent) -> list[tuple[str, str, str]]:

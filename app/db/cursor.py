@@ -130,6 +130,23 @@ def turn(
     )
 
 
+def neighbour(
+    session: Session, statement: Select[Any], order: Order, place: Select[Any], *, backward: bool
+) -> UUID | None:
+    """The id of the row beside another one in a list: two SQL statements.
+
+    `statement` selects `order.id` as `id`; `place` the id and the sort value of the other row, which need not be in the
+    list any more. At the end of the list the answer is that row itself, and None if there is no such row.
+    """
+    here = session.execute(place).one_or_none()
+    if here is None:
+        return None
+    position = Position(here[1], here[0], None, backward)
+    row = session.execute(_window(statement, order, PageRequest(1, position)).limit(1)).first()
+    beside: UUID = position.id if row is None else row.id
+    return beside
+
+
 def stream(session: Session, statement: Select[Any]) -> Generator[Mapping[str, Any]]:
     """The rows of `statement`, read in small parts from one snapshot; closing the generator ends the reading."""
     with session.execute(statement, execution_options={"yield_per": 500}) as rows:

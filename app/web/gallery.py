@@ -29,6 +29,7 @@ from app.web.listing import Facet, ListPage, ListSpec, read_list
 from app.web.navigation import NavGroup, NavItem
 from app.web.render import Shell
 from app.web.selection import Left
+from app.web.trail import Trail
 
 bp = Blueprint("gallery", __name__)
 
@@ -213,6 +214,10 @@ def _list() -> dict[str, Any]:
     return {"state": state, "page": page, "skipped": Left(23, [reason])}
 
 
+def _layout() -> dict[str, Any]:
+    return {"trail": Trail("/dev/ui/lists", "example")}
+
+
 def _values() -> dict[str, Any]:
     now = datetime.now(UTC)
     moments = [
@@ -319,6 +324,7 @@ def _charts() -> dict[str, Any]:
 
 
 _SAMPLES = {
+    "layout": _layout,
     "forms": _form,
     "invalid": _invalid_form,
     "lists": _list,

@@ -7,6 +7,7 @@ and `ListPage` gives the template the rows with the links around them.
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
@@ -25,6 +26,7 @@ from app.web.spans import Span, read_span
 from app.web.tokens import Forged, sign, unsign
 
 SIZES = (20, 50, 100)
+PLACE = "list place"
 RESERVED = ("q", "sort", "per", "after", "before", "end", "view", "cols")
 REPLACING = (
     "q",
@@ -123,14 +125,24 @@ class ListState:
         return pairs
 
     @property
+    def position(self) -> list[tuple[str, str]]:
+        """The parameters of its position; none on the first page."""
+        if self.request.last:
+            return [("end", "1")]
+        if self.request.position is None:
+            return []
+        side = "before" if self.request.backward else "after"
+        return [(side, self.cursor(self.request.position))]
+
+    @property
     def here(self) -> str:
         """The canonical address of this state at its position."""
-        if self.request.last:
-            return self.url([("end", "1")])
-        if self.request.position is None:
-            return self.url()
-        side = "before" if self.request.backward else "after"
-        return self.url([(side, self.cursor(self.request.position))])
+        return self.url(self.position)
+
+    @cached_property
+    def place(self) -> str:
+        """The state with its position as a token: where a record of this list was opened from."""
+        return sign(PLACE, [self.path, self.pairs(), self.position])
 
     def url(self, position: Sequence[tuple[str, str]] = ()) -> str:
         """The canonical address of this state, optionally at a position."""

@@ -5,7 +5,8 @@ from sqlalchemy import select
 
 from app.agents.models import Agent
 from app.db.base import db
-from app.db.cursor import Order, PageRequest, paginate
+from app.db.cursor import Order, PageRequest, neighbour, paginate
+from tests.conformance.inventory import UNKNOWN
 from tests.factories import agents, orgs
 from tests.support.queries import queries
 
@@ -103,3 +104,34 @@ def test_where_all_rows_beyond_a_position_are_gone_the_nearest_end_is_shown(org)
     agents.agent(org, name="Agent 09")
     db.session.execute(Agent.__table__.delete().where(Agent.name < "Agent 05"))
     assert list(page(order, PageRequest(5, second.previous)).rows) == ["Agent 09"]
+
+
+def beside(order, row, *, backward, where=True):
+    statement = select(Agent.id).where(where)
+    place = select(Agent.id, order.column).where(Agent.id == row)
+    return neighbour(db.session(), statement, order, place, backward=backward)
+
+
+def test_a_walk_from_row_to_row_is_the_list(org, order):
+    listed = [row.id for row in db.session.execute(_ordered(order))]
+    for backward in (False, True):
+        rows = listed[::-1] if backward else listed
+        found = [rows[0]]
+        while (following := beside(order, found[-1], backward=backward)) != found[-1]:
+            found.append(following)
+        assert found == rows
+
+
+def _ordered(order):
+    column = order.column.desc() if order.descending else order.column.asc()
+    return select(Agent.id).order_by(column.nulls_last(), Agent.id.desc() if order.descending else Agent.id)
+
+
+def test_a_row_that_left_the_list_still_has_neighbours(org):
+    order = Order(Agent.name, Agent.id, descending=False)
+    listed = [row.id for row in db.session.execute(_ordered(order))]
+    gone = Agent.id != listed[3]
+    with queries(max=2):
+        assert beside(order, listed[3], backward=False, where=gone) == listed[4]
+    assert beside(order, listed[4], backward=True, where=gone) == listed[2]
+    assert beside(order, UNKNOWN, backward=True) is None

@@ -94,3 +94,17 @@ def test_p14_rows_that_were_skipped_are_named_and_stay_ticked(home, open_as):
     expect(page.locator("#results [name=ids]:checked")).to_have_count(1)
     expect(page.get_by_role("row", name="A way off").get_by_role("checkbox")).to_be_checked()
     expect(page.locator("[data-bulk-count]")).to_have_text("1 selected")
+
+
+def test_keys_walk_the_list_that_a_record_was_opened_from(home, open_as):
+    page = open_as(home.owner, f"{listing(home)}?q=agent&sort=name&per=20")
+    page.locator("#results [rel=next]").first.click()
+    expect(page.locator(".pager-count")).to_have_text("21–40 of 46")
+    page.get_by_role("link", name="Agent 21").click()
+    heading = page.get_by_role("heading", level=1)
+    for key, name in (("]", "Agent 22"), ("[", "Agent 21"), ("[", "Agent 20")):
+        page.keyboard.press(key)
+        expect(heading).to_have_text(name)
+        page.wait_for_load_state("networkidle")
+    page.get_by_role("navigation", name="Breadcrumb").get_by_role("link").click()
+    expect(page.locator(".pager-count")).to_have_text("21–40 of 46")

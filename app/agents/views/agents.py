@@ -17,6 +17,7 @@ from app.web.idempotency import once
 from app.web.identity import require_org
 from app.web.listing import pasted_id, read_list, show_list
 from app.web.render import leave, render, toast
+from app.web.trail import came_from, walk
 
 bp = Blueprint("agents", __name__, url_prefix="/o/<org>/agents")
 HISTORY_LENGTH = 50
@@ -75,7 +76,18 @@ def show(org: str, agent_id: UUID) -> Response:
     if agent is None:
         raise NotFound
     history = AuditRepo().for_target(org_id, "agent", agent_id, HISTORY_LENGTH)
-    return render("agents/show.html", agent=agent, history=history, prompt=prompt_facts(agent.prompt or ""))
+    facts, trail = prompt_facts(agent.prompt or ""), came_from(url_for(".index", org=org))
+    return render("agents/show.html", agent=agent, history=history, prompt=facts, trail=trail)
+
+
+@bp.get("/<uuid:agent_id>/<any(previous,next):way>")
+@org_right("agents.read")
+def beside(org: str, agent_id: UUID, way: str) -> Response:
+    """Lead to the agent before or after this one in the list that the visitor came from."""
+    trail = came_from(url_for(".index", org=org))
+    state = trail.state(current_spec(), viewer_zone().key)
+    found = AgentRepo().beside(require_org().org_id, state, agent_id, backward=way == "previous")
+    return walk(trail, url_for(".show", org=org, agent_id=found or agent_id), agent_id, found, "agent")
 
 
 @bp.get("/<uuid:agent_id>/edit")

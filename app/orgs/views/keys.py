@@ -21,6 +21,7 @@ from app.web.listing import pasted_id, read_list, show_list
 from app.web.render import leave, refresh, render, toast
 from app.web.security import settings
 from app.web.selection import posted_ids
+from app.web.trail import came_from
 
 bp = Blueprint("keys", __name__, url_prefix="/o/<org>/keys")
 HISTORY_LENGTH = 50
@@ -74,7 +75,8 @@ def show(org: str, key_id: UUID) -> Response:
     """What is known of a key."""
     key = _key(key_id)
     history = AuditRepo().for_target(require_org().org_id, "api_key", key_id, HISTORY_LENGTH)
-    return render("keys/show.html", key=key, history=history, own=key.user_id == require_visitor().id)
+    trail, own = came_from(url_for(".index", org=org)), key.user_id == require_visitor().id
+    return render("keys/show.html", key=key, history=history, own=own, trail=trail)
 
 
 @bp.get("/<uuid:key_id>/rotate")

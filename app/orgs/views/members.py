@@ -20,6 +20,7 @@ from app.web.filters import viewer_zone
 from app.web.identity import require_org, require_visitor
 from app.web.listing import read_list, show_list
 from app.web.render import leave, render, toast
+from app.web.trail import came_from
 
 bp = Blueprint("members", __name__, url_prefix="/o/<org>/members")
 
@@ -127,4 +128,5 @@ def _page(member: MemberFacts, form: RoleForm, status: int = 200) -> Response:
         may_manage=may_manage,
         may_reset=role == "owner" and not own and may_reset(member),
         role_hints=ROLE_HINTS,
+        trail=came_from(url_for(".index", org=require_org().slug)),
     )
