@@ -142,7 +142,7 @@ def neighbour(
     if here is None:
         return None
     position = Position(here[1], here[0], None, backward)
-    row = session.execute(_window(statement, order, PageRequest(1, position)).limit(1)).first()
+    row = session.execute(window(statement, order, PageRequest(1, position)).limit(1)).first()
     beside: UUID = position.id if row is None else row.id
     return beside
 
