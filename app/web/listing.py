@@ -5,7 +5,7 @@ and `ListPage` gives the template the rows with the links around them.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Generic, TypeVar
@@ -19,13 +19,13 @@ from werkzeug.datastructures import MultiDict
 from app.db import terms
 from app.db.cursor import Page, PageRequest, Position
 from app.web.bounds import Bounds, read_bounds
+from app.web.parameters import SIZES, page_size, ranges, table_columns
 from app.web.positions import position_token, read_position
 from app.web.render import address_bar, render, trigger_id
 from app.web.selection import left_alone
 from app.web.spans import Span, read_span
 from app.web.tokens import Forged, sign, unsign
 
-SIZES = (20, 50, 100)
 PLACE = "list place"
 RESERVED = ("q", "sort", "per", "after", "before", "end", "view", "cols")
 REPLACING = (
@@ -35,7 +35,6 @@ REPLACING = (
 )  # ids of controls that leave no history entry; `col-` begins those of columns
 REFILTERING = ("chip", "view-")  # ids of links after which the filter form follows the results
 Item = TypeVar("Item")
-Range = TypeVar("Range")
 
 
 @dataclass(frozen=True)
@@ -299,11 +298,11 @@ def read_list(
         q=terms.clean(args.get("q", "")),
         chosen=chosen,
         excluded=excluded,
-        spans=_ranges(spec.dates, args, lambda raw: read_span(raw, zone), notices),
-        bounds=_ranges(spec.numbers, args, read_bounds, notices),
+        spans=ranges(spec.dates, args, lambda raw: read_span(raw, zone), notices),
+        bounds=ranges(spec.numbers, args, read_bounds, notices),
         sort=sort,
-        per=_size(args.get("per", "")),
-        columns=_columns(spec, args, notices),
+        per=page_size(args.get("per", "")),
+        columns=table_columns(spec.columns, spec.shown, args, notices),
     )
     known = {*RESERVED, *spec.facets, *spec.dates, *spec.numbers}
     if any(key not in known for key in args):
@@ -338,51 +337,6 @@ def _facets(
         if minus:
             excluded[key] = minus
     return chosen, excluded
-
-
-def _size(raw: str) -> int:
-    """The nearest allowed page size."""
-    if not (raw.isascii() and raw.isdigit()):
-        return SIZES[0]
-    wanted = int(raw[:6])
-    return min(SIZES, key=lambda size: abs(size - wanted))
-
-
-def _columns(spec: ListSpec, args: MultiDict[str, str], notices: list[str]) -> tuple[str, ...]:
-    """The chosen columns in their order, a comma list or a repeated parameter; the first of the list is locked."""
-    wanted = [key for key in ",".join(args.getlist("cols")).split(",") if key]
-    if not wanted or not spec.shown:
-        return spec.shown
-    if any(key not in spec.columns for key in wanted):
-        notices.append("A column that does not exist was left out.")
-    return tuple(dict.fromkeys([spec.shown[0], *(key for key in wanted if key in spec.columns)]))
-
-
-def _ranges(
-    labels: Mapping[str, str],
-    args: MultiDict[str, str],
-    read: Callable[[str], Range | None],
-    notices: list[str],
-) -> dict[str, Range]:
-    """The ranges given, in whatever way a form sends them."""
-    ranges = {}
-    for key, label in labels.items():
-        raw = _one_range([value.strip() for value in args.getlist(key)])
-        if not raw.strip("."):
-            continue
-        found = read(raw)
-        if found is None:
-            notices.append(f"The range for {label.lower()} was not understood and is ignored.")
-        else:
-            ranges[key] = found
-    return ranges
-
-
-def _one_range(values: list[str]) -> str:
-    """One value is a range; two are its ends; of three the first is a range that goes before the ends, if not empty."""
-    if len(values) > 2:
-        return values[0] or "..".join(values[1:3])
-    return "..".join(values)
 
 
 def _position(state: ListState, args: MultiDict[str, str], notices: list[str]) -> PageRequest:
