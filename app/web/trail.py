@@ -1,5 +1,6 @@
 """The list that a record was opened from: its breadcrumb leads back to it, and `[` and `]` walk along it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -33,9 +34,10 @@ class Trail:
         """The address of another page of the list's records, with the way back."""
         return f"{url}?{urlencode({'from': self.token})}" if self.token else url
 
-    def state(self, spec: ListSpec, zone: str) -> ListState:
-        """What the list asked for, its position left out."""
-        return read_list(spec, zone, MultiDict(self.pairs), self.path)
+    def state(self, spec_for: Callable[[MultiDict[str, str]], ListSpec], zone: str) -> ListState:
+        """What the list asked for, its position left out; `spec_for` answers the list's rules for its parameters."""
+        args = MultiDict[str, str](self.pairs)
+        return read_list(spec_for(args), zone, args, self.path)
 
 
 def came_from(path: str) -> Trail:

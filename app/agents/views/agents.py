@@ -85,7 +85,7 @@ def show(org: str, agent_id: UUID) -> Response:
 def beside(org: str, agent_id: UUID, way: str) -> Response:
     """Lead to the agent before or after this one in the list that the visitor came from."""
     trail = came_from(url_for(".index", org=org))
-    state = trail.state(current_spec(), viewer_zone().key)
+    state = trail.state(lambda _args: current_spec(), viewer_zone().key)
     found = AgentRepo().beside(require_org().org_id, state, agent_id, backward=way == "previous")
     return walk(trail, url_for(".show", org=org, agent_id=found or agent_id), agent_id, found, "agent")
 
