@@ -31,6 +31,7 @@ from app.orgs.views import (
     setup,
     sign_up,
 )
+from app.studio import views as studio
 from app.tasks.views import mail, system
 from app.threads.views import changes as thread_changes
 from app.threads.views import copies, edits, thread
@@ -67,6 +68,7 @@ BLUEPRINTS = (
     audit.bp,
     mail.bp,
     system.bp,
+    studio.bp,
     agents.bp,
     changes.bp,
     files.bp,

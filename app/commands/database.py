@@ -1,4 +1,4 @@
-"""`flask db push`, beside Flask-Migrate's own commands."""
+"""`flask db push` and `flask db studio`, beside Flask-Migrate's own commands."""
 
 import click
 import flask_migrate
@@ -11,6 +11,7 @@ from flask_migrate import cli
 from sqlalchemy import Connection, text
 
 from app.db.base import Base, db
+from app.studio.views import PATH
 from app.web.security import settings
 from migrations import rls
 
@@ -25,6 +26,13 @@ def push() -> None:
     with db.engine.begin() as connection:
         changes = _apply_differences(connection)
     click.echo(f"{changes} change{'' if changes == 1 else 's'} made." if changes else "Nothing to change.")
+
+
+@click.command()
+@with_appcontext
+def studio() -> None:
+    """Say where platform admins look through the tables."""
+    click.echo(f"{settings().base_url}{PATH}")
 
 
 def _apply_differences(connection: Connection) -> int:
@@ -56,5 +64,6 @@ def _open(table: str) -> None:
 
 
 def extend_migrations() -> None:
-    """Add `push` to the group that Flask-Migrate brings."""
+    """Add `push` and `studio` to the group that Flask-Migrate brings."""
     cli.db.add_command(push)
+    cli.db.add_command(studio)

@@ -25,6 +25,7 @@ RIGHTS: dict[str, str] = {
     "members.manage": "admin",
     "invitations.manage": "admin",
     "audit.read": "admin",
+    "data.read": "admin",
     "keys.manage": "admin",
     "settings.manage": "admin",
     "org.rename": "owner",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from decimal import Decimal
 from itertools import chain
 from typing import Any
 
@@ -28,20 +29,17 @@ def stream_file(
     """An attachment `<name>-<date>.<kind>` with these columns of the records that `read` yields.
 
     `read` gets a read-only session of its own, open as long as the answer is sent; the running transaction must have
-    ended before.
+    ended before. Raises TooSlow if the first rows do not come in time.
     """
-    stack = ExitStack()
-    try:
+    with ExitStack() as stack:
         records = read(stack.enter_context(analytics_session()))
         stack.callback(records.close)  # whoever hangs up leaves no cursor open
         parts = _WRITERS[kind](list(columns), records)
         stack.callback(parts.close)
         first = next(parts)
-    except BaseException:
-        stack.close()
-        raise
+        reading = stack.pop_all()
     response = Response(chain([first], parts), content_type=KINDS[kind])
-    response.call_on_close(stack.close)
+    response.call_on_close(reading.close)
     response.headers["Content-Disposition"] = (
         f'attachment; filename="{name}-{datetime.now(UTC):%Y-%m-%d}.{kind}"'
     )
@@ -54,7 +52,7 @@ def harmless(text: str) -> str:
 
 
 def _cell(value: Any) -> Any:
-    if value is None or isinstance(value, int | float):
+    if value is None or isinstance(value, int | float | Decimal):
         return value
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")

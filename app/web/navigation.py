@@ -24,6 +24,7 @@ _PLATFORM_SECTIONS: tuple[tuple[str, str, str], ...] = (
     ("Users", "platform.users", "users"),
     ("Organisations", "platform.orgs", "building"),
     ("Sessions", "platform.sessions", "key"),
+    ("Data", "data.index", "table"),
     ("System", "system.show", "server"),
 )
 

@@ -35,6 +35,8 @@ FILL = {
     "provider": lambda _tenant: "github",
     "path": lambda _tenant: "absent.css",
     "name": lambda _tenant: "absent",
+    "table": lambda _tenant: "users",
+    "key": lambda tenant: str(tenant.people["viewer"].id),
     "request_id": lambda tenant: tenant.rows["audit_events"].request_id,
     "card": lambda _tenant: "agent",
     "page": lambda _tenant: "buttons",

@@ -2,12 +2,13 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import httpx
 import pytest
 
-from tests.factories import world
+from tests.factories import auth, orgs, world
 from tests.support import smtp
 from tests.support.database import start_cluster
 from tests.support.live import Live
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.conformance
 
 AWAY_SECONDS = 3.5
 LOCK_SECONDS = 4
+LOOK_SECONDS = 30
 RETURN_SECONDS = 5
 
 
@@ -168,6 +170,34 @@ def test_dd_3_a_client_that_leaves_takes_its_query_with_it(live, home):
         wait_until(
             lambda: connection.execute(waiting).fetchone() == (0,), LOCK_SECONDS + 1, "the query to be gone"
         )
+
+
+def test_dd_3_a_long_look_at_data_ends_in_a_message_and_holds_up_nobody(live, home):
+    """A policy that sleeps stands for a bad plan over many rows."""
+    admin = orgs.member(home.org, "owner", auth.platform_admin())
+    with live.connect() as connection:
+        for statement in (
+            "CREATE TABLE slow (id int PRIMARY KEY, org_id uuid, name text)",
+            "INSERT INTO slow SELECT n, (SELECT id FROM orgs LIMIT 1), 'x' FROM generate_series(1, 60) AS n",
+            "ALTER TABLE slow ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
+            "CREATE POLICY slow_tenant ON slow USING (pg_sleep(1) IS NOT NULL)",
+            "GRANT SELECT ON slow TO agentpress_app",
+        ):
+            connection.execute(statement)
+    with live.client(admin) as client, live.client(home.owner) as other, ThreadPoolExecutor(1) as pool:
+        started = time.monotonic()
+        looking = pool.submit(client.get, "/platform/data/slow/rows", timeout=60)
+        times = []
+        while not looking.done():
+            begun = time.monotonic()
+            assert other.get(f"/o/{home.org.slug}/agents").status_code == 200
+            times.append(time.monotonic() - begun)
+            time.sleep(0.5)
+        assert LOOK_SECONDS - 1 < time.monotonic() - started < LOOK_SECONDS + 5
+        assert looking.result().status_code == 200
+        assert "This takes too long" in looking.result().text
+        assert sorted(times)[int(len(times) * 0.95)] < 1
+        assert client.get("/platform/data/users/rows").status_code == 200
 
 
 @pytest.mark.parametrize("mode", ["refusing", smtp.HANG, smtp.TEMPORARY, smtp.DROP])

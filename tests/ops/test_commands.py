@@ -136,3 +136,11 @@ def test_seed_demo_asks_for_the_organisation_when_there_are_several(run):
     orgs.org(slug="second")
     assert "--org" in run("seed", "demo", status=2).output
     run("seed", "demo", "--org", "second")
+
+
+def test_db_studio_says_where_the_data_browser_is(app, run, client):
+    address = run("db", "studio").output.strip()
+    assert address == f"{app.extensions['settings'].base_url}/platform/data"
+    assert (
+        client.get(address.partition("8000")[2]).status_code == 303
+    )  # an instance without accounts leads to its setup

@@ -1,0 +1,1 @@
+"""The data browser: tables, their structure and rows, read-only and for platform admins."""

@@ -1,0 +1,35 @@
+"""Which columns may be shown. What is not known to be harmless is not: a new text column stays hidden until listed."""
+
+import re
+
+CLEAR_TYPES = frozenset({
+    "bool", "int2", "int4", "int8", "float4", "float8", "numeric",
+    "uuid", "timestamptz", "timestamp", "date", "time", "interval",
+})  # fmt: skip
+TEXT_TYPES = frozenset({"text", "varchar", "bpchar", "json", "jsonb", "_text", "_varchar"})
+HARMLESS_TEXT = frozenset({
+    "action", "actor_label", "address", "after", "before", "comment", "description", "email", "error", "external_id",
+    "external_user", "first_name", "host", "last_name", "media_type", "model", "name", "note", "origin", "parts",
+    "prefix", "primary_model", "primary_model_provider", "prompt", "provider", "rag_enabled", "reason", "recipient",
+    "request_id", "role", "scopes", "slug", "snapshot", "status", "subject", "tags", "target_label", "target_type",
+    "template", "text_content", "title", "tools_enabled", "user_agent", "username", "version_num",
+    "orgs.settings", "thread_notes.body",
+})  # fmt: skip
+"""Names of text columns, with their table where the name alone does not tell."""
+_SECRET_WORDS = re.compile(
+    r"(^|_)(passw(or)?d|passphrase|secret|token|hash|digest|nonce|verifier|salt|otp|pin|key|cipher|sealed|credential)(_|$)"
+)
+_POINTERS = ("_id", "_at")
+
+
+def may_show(table: str, name: str, base_type: str, *, is_enum: bool = False) -> bool:
+    """Whether a column's values may be shown, by its name and the name of its type.
+
+    Numbers, moments, ids, flags and enumerations are, texts only under names known to be harmless, anything else never
+    is: keys, hashes and sealed values are bytes. A name that speaks of a secret hides what it stands for in any case.
+    """
+    if _SECRET_WORDS.search(name) and not name.endswith(_POINTERS):
+        return False
+    if is_enum or base_type.removeprefix("_") in CLEAR_TYPES:
+        return True
+    return base_type in TEXT_TYPES and not HARMLESS_TEXT.isdisjoint({name, f"{table}.{name}"})
