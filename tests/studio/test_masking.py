@@ -117,7 +117,9 @@ def test_planted_secrets_come_out_nowhere(new_client, connection):
         for path in ("rows", "rows.csv"):
             every = ",".join(f"{column}" for column in ("id", "name", "wish", "password"))
             answer = client.get(f"/platform/data/{table}/{path}?cols={every}")
-            assert answer.status_code == 200, table
+            assert answer.status_code == (
+                404 if table.startswith("procrastinate_") and "csv" in path else 200
+            ), table
             assert "planted-secret" not in answer.text, table
     assert "planted-secret" not in client.get("/platform/data/later/rows/1").text
     assert "planted-secret" not in client.get(f"/platform/data/users/rows/{admin.id}").text
