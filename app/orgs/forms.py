@@ -26,6 +26,8 @@ INVENTORY = {
     "thread_notes": ("note on a thread", "notes on threads"),
     "message_attachments": ("attachment", "attachments"),
     "blobs": ("stored file", "stored files"),
+    "schedules": ("schedule", "schedules"),
+    "tasks": ("task", "tasks"),
     "org_members": ("member", "members"),
     "invitations": ("invitation", "invitations"),
     "api_keys": ("API key", "API keys"),

@@ -10,7 +10,14 @@ from tests.factories import agents, auth, orgs
 from tests.factories.rows import rows, stored
 from tests.support.database import as_owner
 
-UNSAID = {"blob_parts", "thread_names", "message_search"}
+UNSAID = {
+    "blob_parts",
+    "thread_names",
+    "message_search",
+    "task_attempts",
+    "task_events",
+    "idempotency_keys",
+}
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from sqlalchemy import (
     Numeric,
     Row,
     Select,
+    TableClause,
     Text,
     Uuid,
     case,
@@ -103,11 +105,7 @@ class RowRepo:
 
 def _scoped(org_id: UUID | None, table: Table) -> Select[Any]:
     """All rows of a platform's table, those of the organisation of one that belongs to organisations, else none."""
-    rows: Select[Any] = select(literal_column("1")).select_from(
-        sql_table(
-            table.name, *(sql_column(column.name, _type(column)) for column in table.columns), schema="public"
-        )
-    )
+    rows: Select[Any] = select(literal_column("1")).select_from(_relation(table))
     if not table.guarded:
         return rows
     return rows.where(
@@ -202,7 +200,13 @@ def _value(column: Column, text: str) -> Any:
 
 
 def _column(table: Table, name: str) -> ColumnElement[Any]:
-    return sql_column(name, _type(table.column(name)))
+    return _relation(table).c[name]
+
+
+@lru_cache(maxsize=64)
+def _relation(table: Table) -> TableClause:
+    columns = (sql_column(column.name, _type(column)) for column in table.columns)
+    return sql_table(table.name, *columns, schema="public")
 
 
 def _type(column: Column) -> TypeEngine[Any]:
