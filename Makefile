@@ -6,7 +6,7 @@ PYTEST = $(BIN) pytest -n auto
 # A database of the migrations, of its own, for the length of one command.
 SCRATCH = export DATABASE_URL= DATA_DIR="$$(mktemp -d)" && trap 'rm -rf "$$DATA_DIR"' EXIT && $(FLASK) db upgrade
 
-.PHONY: run test conformance bench check format migration seed lock dev
+.PHONY: run test conformance bench soak check format migration seed lock dev
 
 run:  ## Run the product until Ctrl-C
 	@exec $(PYTHON) start.py
@@ -31,6 +31,11 @@ check: dev  ## Check format, lint, types, imports and that the migrations make w
 
 bench: dev  ## Measure pages, processes and starts
 	$(BIN) bench
+
+SECONDS ?= 600
+
+soak: dev  ## Kill processes at random under load, then prove that no task was lost or doubled; SECONDS=60 is short
+	$(BIN) bench.soak $(SECONDS)
 
 format: dev  ## Put the code into shape
 	$(BIN) ruff format .

@@ -111,6 +111,13 @@ FUNCTIONS = {
             RETURN true;
         END $$
     """,
+    "dropped_tasks(uuid, uuid[])": """
+        (p_worker uuid, p_held uuid[]) RETURNS TABLE (org_id uuid, task_id uuid, kind text, attempt integer)
+        LANGUAGE sql STABLE AS $$
+        SELECT t.org_id, t.id, t.kind, t.attempt FROM public.tasks t
+         WHERE t.status = 'running' AND t.worker_id = p_worker AND t.id <> ALL (p_held)
+           AND t.started_at < now() - interval '10 seconds' $$
+    """,
     "stalled_tasks(interval, integer)": """
         (p_age interval, p_limit integer)
         RETURNS TABLE (org_id uuid, task_id uuid, kind text, attempt integer, failures integer, cancelled boolean)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app import create_app, handlers
+from app.audit.services import record
 from app.db import work
 from app.db.base import db
 from app.db.work import Kind, TaskInput, Work
@@ -35,6 +36,7 @@ def plain(task: Work, given: Plain) -> dict[str, Any]:
 
 def _step(task: Work, given: Plain, number: int) -> int:
     time.sleep(given.seconds / given.steps)
+    record("test.effect", "task", task.task_id, f"step-{number}")
     if given.file:
         with Path(given.file).open("a", encoding="utf-8") as file:
             file.write(f"{task.key(f'step-{number}')}\n")

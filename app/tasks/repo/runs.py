@@ -22,6 +22,7 @@ CLAIM = "SELECT * FROM claim_tasks(%s, %s, %s, %s, %s, %s)"
 _SETTLE = text(
     "SELECT settle_task(:task, :attempt, :status, :outcome, CAST(:result AS jsonb), :error, :retry_in)"
 )
+_DROPPED = text("SELECT * FROM dropped_tasks(:worker, :held)")
 _STALLED = text("SELECT * FROM stalled_tasks(:age, :limit)")
 
 
@@ -116,6 +117,11 @@ class RunRepo:
     def stalled(self, age: timedelta, limit: int) -> list[Claim]:
         """Tasks of every organisation whose worker gave no sign of life for so long."""
         rows = self._session.execute(_STALLED, {"age": age, "limit": limit}).mappings()
+        return [Claim(**row) for row in rows]
+
+    def dropped(self, worker_id: UUID, held: Sequence[UUID]) -> list[Claim]:
+        """Tasks of every organisation that a worker took a while ago and does not hold: the answer never reached it."""
+        rows = self._session.execute(_DROPPED, {"worker": worker_id, "held": list(held)}).mappings()
         return [Claim(**row) for row in rows]
 
     def step(self, org_id: UUID, task_id: UUID, name: str) -> Event | None:

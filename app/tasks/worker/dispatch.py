@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.db.base import db
 from app.db.work import Kind
-from app.tasks.repo.runs import CLAIM, Claim
+from app.tasks.repo.runs import CLAIM, Claim, Ending
 from app.tasks.worker.running import RunningTask, attempt, failure, returned, settle
 
 CHANNEL = "procrastinate_any_queue_v1"
@@ -108,19 +108,23 @@ class Dispatcher:
             with self._app.app_context():
                 settle(place.claim.org_id, place.claim.task_id, place.claim.attempt, returned())
 
+    def held(self) -> list[UUID]:
+        """The tasks in this worker's hands."""
+        return [task_id for task_id, _ in list(self._places)]
+
     def watch(self) -> None:
         """Give up the tasks that run too long: their attempt has failed, and their thread is told to end."""
         for key, place in list(self._places.items()):
             if time.monotonic() < place.deadline:
                 continue
+            reason = TOO_LONG.format(seconds=place.seconds)
+            with self._app.app_context():
+                settle(*_key(place.claim), failure(place.claim, "late", reason))
             with self._lock:
                 if self._places.pop(key, None) is None:
                     continue
                 self._threads -= 1
                 self._abandoned += 1
-            reason = TOO_LONG.format(seconds=place.seconds)
-            with self._app.app_context():
-                settle(*_key(place.claim), failure(place.claim, "late", reason))
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
                 ctypes.c_ulong(place.thread.ident or 0), ctypes.py_object(TooSlow)
             )
@@ -196,9 +200,6 @@ class Dispatcher:
                     kept = self._do(claim)
             except TooSlow:
                 kept = False
-            except (SQLAlchemyError, DriverError) as error:
-                _log.warning("task cannot be settled", extra={"reason": type(error).__name__})
-                kept = self._leave(claim)
         with self._lock:
             self._abandoned -= 1
 
@@ -214,8 +215,19 @@ class Dispatcher:
         if ending is None:
             _log.warning("lost lease", extra={"task_id": str(claim.task_id), "attempt": claim.attempt})
         else:
-            settle(*_key(claim), ending)
+            self._settle(claim, ending)
         return self._leave(claim)
+
+    def _settle(self, claim: Claim, ending: Ending) -> None:
+        """Write the end down, as soon as the database can be reached."""
+        while True:
+            try:
+                settle(*_key(claim), ending)
+            except (SQLAlchemyError, DriverError) as error:
+                _log.warning("task waits for the database", extra={"reason": type(error).__name__})
+                time.sleep(RECONNECT_SECONDS)
+            else:
+                return
 
     def _leave(self, claim: Claim) -> bool:
         """Free the place; False if it was freed before."""

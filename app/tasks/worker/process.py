@@ -24,7 +24,7 @@ from app.tasks.services.cleaning import clean_up
 from app.tasks.services.mail import deliver_one
 from app.tasks.services.schedules import tick
 from app.tasks.worker.dispatch import Dispatcher
-from app.tasks.worker.running import failure, settle
+from app.tasks.worker.running import failure, returned, settle
 
 BEAT_SECONDS = 5
 CLEAN_SECONDS = 3600
@@ -135,13 +135,16 @@ class Worker:
             os.kill(os.getpid(), signal.SIGTERM)
 
     def _reap(self) -> None:
-        """Take tasks away from workers that give no sign of life."""
+        """Take tasks away from workers that give no sign of life, and give back what never arrived here."""
         now = time.monotonic()
         if now - self._beat_at > 2 * BEAT_SECONDS or now - self._steady_since < STEADY_SECONDS:
             return
         with self._app.app_context():
             with transaction():
                 stalled = RunRepo().stalled(STALLED, REAPED)
+                dropped = RunRepo().dropped(self._id, self._dispatcher.held())
+            for claim in dropped:
+                settle(claim.org_id, claim.task_id, claim.attempt, returned())
             for claim in stalled:
                 settle(claim.org_id, claim.task_id, claim.attempt, failure(claim, "lost", "its worker ended"))
 
