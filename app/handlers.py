@@ -1,5 +1,8 @@
 """Every kind of task with the place of its declaration, one line each; loaded on first use."""
 
 KINDS: dict[str, str] = {
+    "agent.change": "app.agents.kinds:CHANGE",
+    "agent.erase": "app.agents.kinds:ERASURE",
+    "agent.export": "app.agents.kinds:EXPORT",
     "thread.import": "app.threads.services.uploads:IMPORT",
 }

@@ -1,7 +1,8 @@
 """`make soak SECONDS=600`: tasks under load while processes are killed at random; then the database is asked.
 
 Workers are killed (SIGKILL), frozen for a while (SIGSTOP) and ended in order (SIGTERM); PostgreSQL is stopped hard.
-Each step of a task leaves an effect in its transaction. A task is lost if it was acknowledged and is missing or never ends,
+Each step of a task leaves an effect in its transaction. A task is lost if it was acknowledged and is missing or never
+ends,
 doubled if an attempt too many succeeded or an effect is there twice. The last line reads `lost N, doubled N, tasks N,
 kills N`; the exit code is 0 only if nothing was lost or doubled.
 """

@@ -15,6 +15,7 @@ from sqlalchemy import (
     and_,
     any_,
     case,
+    delete,
     false,
     func,
     literal,
@@ -217,6 +218,13 @@ class AgentRepo:
             .order_by(func.lower(Agent.name), Agent.id)
             .with_for_update()
         ).all()
+
+    def erase(self, org_id: UUID, before: datetime, limit: int) -> Sequence[Row[UUID, str]]:
+        """Delete for good some that were deleted before a moment; their ids and names."""
+        self._count_change(org_id)
+        due = select(Agent.id).where(Agent.org_id == org_id, Agent.deleted_at < before).limit(limit)
+        statement = delete(Agent).where(Agent.org_id == org_id, Agent.id.in_(due))
+        return self._session.execute(statement.returning(Agent.id, Agent.name)).all()
 
     def set_archived(self, org_id: UUID, ids: Sequence[UUID], *, archived: bool) -> list[Row[Any]]:
         """Archive or restore; returns id, name and new status of what was changed."""

@@ -34,7 +34,7 @@ def stream_file(
     with ExitStack() as stack:
         records = read(stack.enter_context(analytics_session()))
         stack.callback(records.close)  # whoever hangs up leaves no cursor open
-        parts = _WRITERS[kind](list(columns), records)
+        parts = written(kind, columns, records)
         stack.callback(parts.close)
         first = next(parts)
         reading = stack.pop_all()
@@ -44,6 +44,11 @@ def stream_file(
         f'attachment; filename="{name}-{datetime.now(UTC):%Y-%m-%d}.{kind}"'
     )
     return response
+
+
+def written(kind: str, columns: Iterable[str], records: Iterator[Record]) -> Generator[bytes]:
+    """The bytes of a file of a kind, in parts."""
+    return _WRITERS[kind](list(columns), records)
 
 
 def harmless(text: str) -> str:

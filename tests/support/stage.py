@@ -26,7 +26,8 @@ from tests.support.web import ROOT, clean_environment
 
 NAME = "agentpress_stage"
 TASKS = """
-    SELECT t.id, t.status, t.attempt, t.failures, t.error, t.payload->>'steps',
+    SELECT t.id, t.status, t.attempt, t.failures, t.error,
+           CASE t.kind WHEN 'test.empty' THEN '0' ELSE t.payload->>'steps' END,
            (SELECT count(*) FROM task_attempts a WHERE a.task_id = t.id),
            (SELECT count(*) FROM task_attempts a WHERE a.task_id = t.id AND a.outcome = 'succeeded'),
            (SELECT count(*) FROM audit_events e WHERE e.target_id = t.id),

@@ -11,6 +11,7 @@ from app.db.tables import EmailOutbox, IdempotencyKey, WorkerProcess
 from app.tasks.services.cleaning import clean_up
 from tests.factories import agents, auth, orgs
 from tests.factories.rows import rows, save, stored
+from tests.support.claims import claims, run
 
 NOW = datetime.now(UTC)
 LATER, EARLIER = NOW + timedelta(hours=1), NOW - timedelta(hours=1)
@@ -73,6 +74,12 @@ def test_agents_deleted_30_days_ago_are_erased_in_every_organisation(acting):
     erased = [agents.agent(orgs.org(), name="Old", deleted_at=LONG_AGO) for _ in range(2)]
     kept = [agents.agent(orgs.org(), deleted_at=EARLIER), agents.agent(orgs.org())]
     clean_up()
+    clean_up()
+    erasures = claims()
+    assert {claim.org_id for claim in erasures} == {agent.org_id for agent in erased}
+    assert len(erasures) == 2
+    for claim in erasures:
+        assert run(claim)[0].result == {"erased": 1}
     assert [stored(agent) for agent in erased] == [None, None]
     assert None not in [stored(agent) for agent in kept]
     events = rows(AuditEvent, action="agent.erase")

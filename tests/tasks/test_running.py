@@ -11,16 +11,15 @@ from app.db.base import db
 from app.db.queue import enqueue
 from app.db.session import transaction
 from app.db.tables import Task, TaskAttempt, TaskEvent
-from app.tasks.repo.runs import Claim, RunRepo
+from app.tasks.repo.runs import RunRepo
 from app.tasks.worker import running
-from app.tasks.worker.running import attempt, settle
+from app.tasks.worker.running import settle
 from tests.factories import agents, orgs
 from tests.factories.rows import rows
 from tests.support import task_kinds
+from tests.support.claims import claims, run
 from tests.support.database import as_owner
 from tests.support.task_kinds import EMPTY, PLAIN, Plain
-
-WORKER = "00000000-0000-7000-8000-000000000001"
 
 
 @pytest.fixture(autouse=True)
@@ -40,33 +39,9 @@ def member(org):
     return orgs.member(org)
 
 
-def claims(limit=10, org_limit=10, share=10, queues=None, after=""):
-    with transaction() as session:
-        found = session.execute(
-            text("SELECT * FROM claim_tasks(:worker, :queues, :after, :limit, :org_limit, :share)"),
-            {
-                "worker": WORKER,
-                "queues": queues,
-                "after": after,
-                "limit": limit,
-                "org_limit": org_limit,
-                "share": share,
-            },
-        )
-        return [
-            Claim(**{name: value for name, value in row.items() if name != "place"})
-            for row in found.mappings()
-        ]
-
-
 def add(kind=PLAIN, **given):
     with transaction():
         return enqueue(kind, Plain(**given))
-
-
-def run(claim):
-    ending = attempt(claim, lambda *_: None)
-    return ending, ending is not None and settle(claim.org_id, claim.task_id, claim.attempt, ending)
 
 
 def stored(task_id):

@@ -4,14 +4,17 @@ from uuid import UUID
 
 from flask import Blueprint, Response, g, request, url_for
 
+from app.agents.kinds import BATCH, CHANGE, AgentChange
 from app.agents.repo import AgentRepo, NameTaken
 from app.agents.services import ACTS, change_status, duplicate_agent, undo
 from app.agents.views.spec import current_spec
 from app.audit.statuses import DONE
 from app.db.cursor import COUNT_CAP
+from app.db.queue import enqueue
 from app.db.session import transaction
 from app.web.access import org_right
 from app.web.errors import Refusal
+from app.web.filters import grouped
 from app.web.identity import require_org, require_visitor
 from app.web.listing import ListState
 from app.web.matching import list_url, posted_state
@@ -81,6 +84,10 @@ def change_matching(org: str) -> Response:
         ids = AgentRepo().matching(org_id, state, COUNT_CAP + 1)
         if len(ids) > COUNT_CAP:
             raise Refusal(422, "At most 10,000 agents can be changed at once. Narrow the list first.")
+        if len(ids) > BATCH:
+            enqueue(CHANGE, AgentChange(act=act, ids=tuple(ids)))
+            toast(f"{grouped(len(ids))} agents are being {DONE[act]} in the background.", "info")
+            return leave(state.url())
         outcome = change_status(org_id, ids, act)
     _report(org, outcome, DONE[act])
     return leave(state.url())

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, request, url_for
 
-from app.agents.forms import COLUMNS
+from app.agents.kinds import exported_columns
 from app.agents.repo import AgentRepo
 from app.agents.views.spec import current_spec
 from app.audit.services import record
@@ -14,7 +14,6 @@ from app.web.identity import require_org
 from app.web.listing import read_list
 
 bp = Blueprint("agent_files", __name__, url_prefix="/o/<org>")
-_FIELDS = {"created": "created_at", "updated": "updated_at"}
 
 
 @bp.get("/agents.<any(csv,json,ndjson):kind>")
@@ -24,9 +23,7 @@ def export(org: str, kind: str) -> Response:
     org_id = require_org().org_id
     spec = current_spec()
     state = read_list(spec, viewer_zone().key, path=url_for("agents.index", org=org))
-    columns = ["id", *(_FIELDS.get(column, column) for column in state.columns)]
-    if set(state.columns) == set(COLUMNS):
-        columns += ["description", "prompt"]
+    columns = exported_columns(state)
     with transaction():
         query = request.query_string.decode("ascii", "replace")
         record("agent.export", "agent_list", after={"format": kind, "query": query})

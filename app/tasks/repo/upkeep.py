@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, func, text, update
+from sqlalchemy import Uuid, cast, delete, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.agents.models import Agent
 from app.auth.models import EmailChange, LoginAttempt, OAuthFlow, PasswordReset, SignInSession
 from app.db.base import db
-from app.db.tables import WorkerProcess
-from app.orgs.models import Org
+from app.db.tables import LIVE, Blob, Task, WorkerProcess
+from app.threads.models import MessageAttachment
 
 SESSION_IDLE = timedelta(days=14)
 FORGET_AFTER = timedelta(days=1)
-BATCH = 200
+BATCH = 10_000
+LOOK_BACK = timedelta(days=3)
 
 
 class WorkerRepo:
@@ -64,14 +64,27 @@ class ExpiryRepo:
         statement = text("SELECT org_id, id FROM agents_deleted_before(:before, :limit)")
         return self._session.execute(statement, {"before": before, "limit": BATCH}).all()
 
-    def erase_agents(self, org_id: UUID, ids: Sequence[UUID], before: datetime) -> Sequence[tuple[UUID, str]]:
-        """Delete for good those that are still deleted; their ids and names."""
+    def waits(self, org_id: UUID, kind: str) -> bool:
+        """Whether a task of a kind has not ended yet."""
+        found = select(Task.id).where(Task.org_id == org_id, Task.kind == kind, Task.status.in_(LIVE))
+        return bool(self._session.scalar(select(found.exists())))
+
+    def remove_files(self, org_id: UUID, age: timedelta) -> None:
+        """Remove the files that tasks left longer ago than `age`, unless something else refers to them."""
+        file = Task.result["file"]["id"].astext
+        left = select(cast(file, Uuid)).where(
+            Task.org_id == org_id, Task.created_at > func.now() - age - LOOK_BACK, file.is_not(None)
+        )
+        over = Task.finished_at <= func.now() - age
+        attached = select(MessageAttachment.id).where(
+            MessageAttachment.org_id == org_id, MessageAttachment.blob_id == Blob.id
+        )
         self._session.execute(
-            update(Org).where(Org.id == org_id).values(agents_generation=Org.agents_generation + 1)
+            delete(Blob).where(
+                Blob.org_id == org_id,
+                Blob.id.in_(left.where(over)),
+                Blob.id.not_in(left.where(or_(~over, Task.finished_at.is_(None)))),
+                ~attached.exists(),
+            ),
+            execution_options={"synchronize_session": False},
         )
-        statement = (
-            delete(Agent)
-            .where(Agent.org_id == org_id, Agent.id.in_(ids), Agent.deleted_at < before)
-            .returning(Agent.id, Agent.name)
-        )
-        return self._session.execute(statement).all()

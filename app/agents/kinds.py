@@ -1,0 +1,125 @@
+"""What is done to agents in the background: lists as files, changes of many, and erasing what was deleted long ago."""
+
+from collections.abc import Generator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from pydantic import Field
+from werkzeug.datastructures import MultiDict
+
+from app.agents.forms import COLUMNS, agent_list
+from app.agents.repo import AgentRepo
+from app.agents.services import change_status
+from app.audit.services import record
+from app.db.cursor import COUNT_CAP
+from app.db.files import draft_file, store_file
+from app.db.session import analytics_session
+from app.db.work import Kind, TaskInput, Work
+from app.web.export import KINDS, written
+from app.web.listing import ListState, read_list
+
+BATCH = 200
+KEEP_DELETED = timedelta(days=30)
+_FIELDS = {"created": "created_at", "updated": "updated_at"}
+
+
+class AgentExport(TaskInput):
+    """The list of agents as its address asks for it, as a file."""
+
+    format: Literal["csv", "json", "ndjson"] = "csv"
+    query: str = Field("", max_length=4_000)
+    zone: str = "UTC"
+
+
+class AgentChange(TaskInput):
+    """Archive, restore or delete these agents."""
+
+    act: str = Field(pattern="^(archive|restore|delete)$")
+    ids: tuple[UUID, ...] = Field(max_length=COUNT_CAP)
+
+
+class AgentErasure(TaskInput):
+    """Erase agents that were deleted 30 days ago; nothing to choose."""
+
+
+def exported_columns(state: ListState) -> list[str]:
+    """The columns of a file: the shown ones; where all are shown, also what only a file holds."""
+    columns = ["id", *(_FIELDS.get(column, column) for column in state.columns)]
+    return [*columns, "description", "prompt"] if set(state.columns) == set(COLUMNS) else columns
+
+
+def export_agents(task: Work, given: AgentExport) -> dict[str, Any]:
+    """Write the file in one step; the result says where it is."""
+    return {"file": task.step("write", lambda: _write(task, given))}
+
+
+def _write(task: Work, given: AgentExport) -> dict[str, Any]:
+    query = MultiDict(parse_qsl(given.query, keep_blank_values=True))
+    state = read_list(agent_list(AgentRepo().choices(task.org_id)), given.zone, query, "agents")
+    with draft_file() as draft:
+        with analytics_session() as session:
+            records = _counted(task, AgentRepo(session).stream(task.org_id, state))
+            draft.writelines(written(given.format, exported_columns(state), records))
+        file = store_file(task.org_id, draft, KINDS[given.format])
+    record("agent.export", "agent_list", after={"format": given.format, "query": given.query})
+    name = f"agents-{datetime.now(UTC):%Y-%m-%d}.{given.format}"
+    return {"id": str(file.id), "name": name, "media_type": file.media_type, "byte_size": file.byte_size}
+
+
+def _counted(task: Work, records: Generator[Mapping[str, Any]]) -> Generator[Mapping[str, Any]]:
+    for number, entry in enumerate(records, 1):
+        yield entry
+        if number % BATCH == 0:
+            task.progress(number, words="agents written")
+
+
+def change_agents(task: Work, given: AgentChange) -> dict[str, Any]:
+    """Change 200 agents per step, each step with its audit rows; those gone in the meantime are left out."""
+    changed = skipped = 0
+    for start in range(0, len(given.ids), BATCH):
+        ids = given.ids[start : start + BATCH]
+        done = task.step(f"from-{start}", lambda ids=ids: _change(task.org_id, ids, given.act))  # type: ignore[misc]
+        changed, skipped = changed + done["changed"], skipped + done["skipped"]
+        task.progress(start + len(ids), len(given.ids), "agents")
+    return {"changed": changed, "skipped": skipped}
+
+
+def _change(org_id: UUID, ids: tuple[UUID, ...], act: str) -> dict[str, int]:
+    there = [row.id for row in AgentRepo().lock(org_id, ids)]
+    outcome = change_status(org_id, there, act)
+    return {"changed": outcome.changed, "skipped": len(outcome.skipped) + len(ids) - len(there)}
+
+
+def erase_agents(task: Work, _given: AgentErasure) -> dict[str, Any]:
+    """Erase 200 agents per step, each with an audit event, until none is left."""
+    before, erased, number = datetime.now(UTC) - KEEP_DELETED, 0, 0
+    while True:
+        found = task.step(f"batch-{number}", lambda: _erase(task.org_id, before))
+        erased, number = erased + found, number + 1
+        task.progress(erased, words="agents erased")
+        if found < BATCH:
+            return {"erased": erased}
+
+
+def _erase(org_id: UUID, before: datetime) -> int:
+    rows = AgentRepo().erase(org_id, before, BATCH)
+    for row in rows:
+        record("agent.erase", "agent", row.id, row.name)
+    return len(rows)
+
+
+EXPORT = Kind(
+    "agent.export", "Export of agents", AgentExport, export_agents, right="agents.read", schedulable=True
+)
+CHANGE = Kind("agent.change", "Change of many agents", AgentChange, change_agents, right="agents.edit")
+ERASURE = Kind(
+    "agent.erase",
+    "Erasure of deleted agents",
+    AgentErasure,
+    erase_agents,
+    right="agents.edit",
+    priority=-10,
+    schedulable=True,
+)

@@ -1,0 +1,131 @@
+"""What is done to agents in the background."""
+
+import csv
+import io
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+
+from app.agents.kinds import CHANGE, EXPORT, AgentChange, AgentExport
+from app.agents.models import Agent
+from app.audit.models import AuditEvent
+from app.db.base import db
+from app.db.files import read_file
+from app.db.queue import enqueue
+from app.db.session import transaction
+from app.db.tables import Blob, Task, TaskEvent
+from app.tasks.services.cleaning import clean_up
+from tests.factories import agents, orgs, threads
+from tests.factories.rows import rows, save
+from tests.support.claims import claims, run
+from tests.support.database import as_owner
+
+
+@pytest.fixture
+def org(connection):
+    return orgs.org(slug="acme")
+
+
+@pytest.fixture
+def member(org):
+    return orgs.member(org)
+
+
+def do(kind, given):
+    with transaction():
+        enqueue(kind, given)
+    (claim,) = claims()
+    return run(claim)[0]
+
+
+def content(org, ending):
+    return b"".join(read_file(db.session(), org.id, ending.result["file"]["id"]))
+
+
+def test_the_list_is_written_as_its_address_asks(acting, org, member):
+    for name in ("Ada", "Bo", "=Evil"):
+        agents.agent(org, name=name)
+    agents.agent(orgs.org(), name="Elsewhere")
+    acting(org, member)
+    ending = do(EXPORT, AgentExport(format="csv", query="sort=name&cols=name"))
+    acting(org, member)
+    table = list(csv.reader(io.StringIO(content(org, ending).decode("utf-8-sig"))))
+    assert [row[1] for row in table] == ["name", "'=Evil", "Ada", "Bo"]
+    assert ending.result["file"]["byte_size"] == rows(Blob)[0].byte_size
+    assert [event.actor_label for event in rows(AuditEvent, action="agent.export")] == [member.email]
+
+
+def test_a_large_file_lies_in_parts_and_the_same_file_once(acting, org, member):
+    agents.agent(org, prompt="x" * 3_000_000)
+    acting(org, member)
+    query = "cols=name,status,model,provider,temperature,created,updated"
+    first = do(EXPORT, AgentExport(format="ndjson", query=query))
+    acting(org, member)
+    assert len(content(org, first)) > 3_000_000
+    with as_owner() as session:
+        sizes = session.scalars(text("SELECT length(content) FROM blob_parts ORDER BY position")).all()
+    assert len(sizes) == 3
+    assert max(sizes) == 1024 * 1024
+    again = do(EXPORT, AgentExport(format="ndjson", query=query))
+    assert again.result["file"]["id"] == first.result["file"]["id"]
+
+
+def test_a_file_goes_after_a_day_unless_it_is_in_use(acting, org, member):
+    acting(org, member)
+    ending = do(EXPORT, AgentExport())
+    clean_up()
+    assert len(rows(Blob)) == 1
+    with as_owner() as session:
+        session.execute(text("UPDATE tasks SET finished_at = now() - interval '25 hours'"))
+    message = threads.message(threads.thread(org, member), "See file")
+    kept = threads.attachment(message, rows(Blob)[0], "agents.csv")
+    clean_up()
+    assert len(rows(Blob)) == 1
+    with as_owner() as session:
+        session.delete(session.get(type(kept), kept.id))
+    clean_up()
+    assert rows(Blob) == []
+    assert ending.result["file"]["name"].startswith("agents-")
+
+
+def test_many_agents_are_changed_step_by_step(acting, org, member):
+    made = [save(Agent(org_id=org.id, name=f"Agent number {number}")) for number in range(250)]
+    gone = agents.agent(orgs.org())
+    acting(org, member)
+    ids = (*(agent.id for agent in made), gone.id)
+    ending = do(CHANGE, AgentChange(act="archive", ids=ids))
+    assert ending.result == {"changed": 250, "skipped": 1}
+    assert {agent.archived for agent in rows(Agent, org_id=org.id)} == {True}
+    assert not rows(Agent, id=gone.id)[0].archived
+    assert [event.data["name"] for event in rows(TaskEvent, kind="step")] == ["from-0", "from-200"]
+    assert len(rows(AuditEvent, action="agent.archive")) == 250
+    assert rows(Task)[0].progress == {"done": 251, "total": 251, "words": "agents"}
+
+
+def test_more_than_200_matching_agents_become_a_task(connection, new_client, org, member):
+    for number in range(201):
+        save(Agent(org_id=org.id, name=f"Agent number {number}"))
+    client = new_client(member)
+    page = client.page("/o/acme/agents/bulk?act=archive&state=" + signed(client))
+    assert "201" in page.text
+    client.submit("/o/acme/agents/bulk/matching", {"act": "archive", "state": signed(client)})
+    (task,) = rows(Task)
+    assert (task.kind, task.status, task.created_by) == ("agents.change", "queued", member.id)
+    (claim,) = claims()
+    assert run(claim)[0].result == {"changed": 201, "skipped": 0}
+
+
+def signed(client):
+    field = client.page("/o/acme/agents").find("input", attrs={"name": "state"})
+    return field["value"]
+
+
+def test_erasing_can_be_asked_for_by_a_schedule(acting, org, member):
+    old = datetime.now(UTC) - timedelta(days=31)
+    agents.agent(org, deleted_at=old)
+    acting(org, member)
+    clean_up()
+    (claim,) = claims()
+    assert (claim.trigger, claim.user_id) == ("system", None)
+    assert run(claim)[0].result == {"erased": 1}
