@@ -111,7 +111,7 @@ def test_more_than_200_matching_agents_become_a_task(app, new_client, org, membe
     assert "201" in page.text
     client.submit("/o/acme/agents/bulk/matching", {"act": "archive", "state": signed(client)})
     (task,) = rows(Task)
-    assert (task.kind, task.status, task.created_by) == ("agents.change", "queued", member.id)
+    assert (task.kind, task.status, task.created_by) == ("agent.change", "queued", member.id)
     with app.app_context():
         (claim,) = claims()
         assert run(claim)[0].result == {"changed": 201, "skipped": 0}
