@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Mapping
 from datetime import UTC, datetime, timedelta
+from tempfile import TemporaryFile
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -13,8 +14,8 @@ from app.agents.forms import COLUMNS, agent_list
 from app.agents.repo import AgentRepo
 from app.agents.services import change_status
 from app.audit.services import record
+from app.db.blobs import store_blob
 from app.db.cursor import COUNT_CAP
-from app.db.files import draft_file, store_file
 from app.db.session import analytics_session
 from app.db.work import Kind, TaskInput, Work
 from app.web.export import KINDS, written
@@ -58,14 +59,14 @@ def export_agents(task: Work, given: AgentExport) -> dict[str, Any]:
 def _write(task: Work, given: AgentExport) -> dict[str, Any]:
     query = MultiDict(parse_qsl(given.query, keep_blank_values=True))
     state = read_list(agent_list(AgentRepo().choices(task.org_id)), given.zone, query, "agents")
-    with draft_file() as draft:
+    with TemporaryFile() as file:
         with analytics_session() as session:
             records = _counted(task, AgentRepo(session).stream(task.org_id, state))
-            draft.writelines(written(given.format, exported_columns(state), records))
-        file = store_file(task.org_id, draft, KINDS[given.format])
+            file.writelines(written(given.format, exported_columns(state), records))
+        size, blob_id = file.tell(), store_blob(task.org_id, file, KINDS[given.format])
     record("agent.export", "agent_list", after={"format": given.format, "query": given.query})
     name = f"agents-{datetime.now(UTC):%Y-%m-%d}.{given.format}"
-    return {"id": str(file.id), "name": name, "media_type": file.media_type, "byte_size": file.byte_size}
+    return {"id": str(blob_id), "name": name, "media_type": KINDS[given.format], "byte_size": size}
 
 
 def _counted(task: Work, records: Generator[Mapping[str, Any]]) -> Generator[Mapping[str, Any]]:
