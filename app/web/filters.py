@@ -4,13 +4,14 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Flask, g, has_request_context, request
 from jinja2 import Environment, StrictUndefined
 from jinja2.runtime import Macro
+from markupsafe import Markup
 
 ZONE_COOKIE = "time_zone"
 MAIL = "email/macros.html"
@@ -33,7 +34,10 @@ class Macros:
         files = self._files or self._find()
         if name not in files:
             raise AttributeError(f"templates/ui defines no macro {name!r}")
-        return getattr(self._environment.get_template(files[name]).module, name)
+        found = getattr(self._environment.get_template(files[name]).module, name)
+        if not self._environment.auto_reload:
+            self.__dict__[name] = found
+        return found
 
     def __dir__(self) -> list[str]:
         return sorted(self._files or self._find())
@@ -136,6 +140,11 @@ def _date(local: datetime) -> str:
     return f"{local.day} {local:%b %Y}"
 
 
+def _shape(environment: Environment, name: str) -> Markup:
+    """The markup of an icon; an unknown name is an error."""
+    return Markup(environment.get_template(f"ui/icons/{name}.svg").render())  # noqa: S704 - a file of ours
+
+
 def register(app: Flask) -> None:
     """Make an unknown name an error, and give templates the filters and `ui`."""
     environment = app.jinja_env
@@ -144,3 +153,4 @@ def register(app: Flask) -> None:
     for shown in (iso_time, full_time, date_only, ago, grouped, byte_size, duration_words, money_words):
         environment.filters[shown.__name__] = shown
     environment.globals["ui"] = Macros(environment)
+    environment.globals["icon_shape"] = lru_cache(maxsize=128)(partial(_shape, environment))

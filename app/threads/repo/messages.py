@@ -1,12 +1,27 @@
 """Messages: read in windows by position, written in one statement. The triggers keep counters and searched forms."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, delete, func, insert, literal, null, select, tuple_, union_all, update
+from sqlalchemy import (
+    BindParameter,
+    CompoundSelect,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    null,
+    select,
+    tuple_,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, aliased
 from uuid_utils.compat import uuid7
@@ -98,13 +113,8 @@ class MessageRepo:
 
     def around(self, org_id: UUID, thread_id: UUID, message_id: UUID, each: int) -> MessageWindow | None:
         """A message with `each` neighbours of its branch on either side; None if the thread has no such message."""
-        beside = _beside(org_id, thread_id, message_id)
-        here = _selected(org_id, thread_id).where(Message.id == message_id)
-        rows = self._read(
-            _side(beside.where(_position_of(message_id) > _POSITION), each, older=True),
-            here,
-            _side(beside.where(_position_of(message_id) < _POSITION), each, older=False),
-        )
+        values = {"org_id": org_id, "thread_id": thread_id, "message_id": message_id}
+        rows = _sorted(self._session.execute(_around(each), values))
         at = next((index for index, row in enumerate(rows) if row.id == message_id), None)
         if at is None:
             return None
@@ -191,14 +201,31 @@ class MessageRepo:
         row = self._session.execute(statement).one_or_none()
         return None if row is None else MessageRow(*row)
 
-    def _read(self, *parts: Select[Any]) -> list[MessageRow]:
-        """The rows of the parts, oldest first."""
-        statement = parts[0] if len(parts) == 1 else union_all(*(part.subquery().select() for part in parts))
-        rows = [MessageRow(*row) for row in self._session.execute(statement)]
-        return sorted(rows, key=lambda row: (row.created_at, row.id))
+    def _read(self, statement: Select[Any]) -> list[MessageRow]:
+        """The rows, oldest first."""
+        return _sorted(self._session.execute(statement))
 
 
-def _selected(org_id: UUID, thread_id: UUID, branch: int | None = None) -> Select[Any]:
+def _sorted(rows: Iterable[Any]) -> list[MessageRow]:
+    return sorted((MessageRow(*row) for row in rows), key=lambda row: (row.created_at, row.id))
+
+
+@lru_cache(maxsize=8)
+def _around(each: int) -> CompoundSelect[Any]:
+    """A message, and at most `each` and one more of its branch on either side; built once, it is long."""
+    org_id, thread_id, message_id = (
+        bindparam(name, type_=Message.id.type) for name in ("org_id", "thread_id", "message_id")
+    )
+    beside = _beside(org_id, thread_id, message_id)
+    parts = (
+        _side(beside.where(_position_of(message_id) > _POSITION), each, older=True),
+        _selected(org_id, thread_id).where(Message.id == message_id),
+        _side(beside.where(_position_of(message_id) < _POSITION), each, older=False),
+    )
+    return union_all(*(part.subquery().select() for part in parts))
+
+
+def _selected(org_id: Any, thread_id: Any, branch: int | None = None) -> Select[Any]:
     version = (AgentVersion.org_id == Message.org_id) & (AgentVersion.id == Message.agent_version_id)
     statement = (
         select(*_COLUMNS)
@@ -208,7 +235,7 @@ def _selected(org_id: UUID, thread_id: UUID, branch: int | None = None) -> Selec
     return statement if branch is None else statement.where(Message.branch == branch)
 
 
-def _beside(org_id: UUID, thread_id: UUID, message_id: UUID) -> Select[Any]:
+def _beside(org_id: Any, thread_id: Any, message_id: Any) -> Select[Any]:
     """The messages of the branch that a message of the thread is on."""
     other = aliased(Message)
     branch = select(other.branch).where(
@@ -217,10 +244,11 @@ def _beside(org_id: UUID, thread_id: UUID, message_id: UUID) -> Select[Any]:
     return _selected(org_id, thread_id).where(Message.branch == branch.scalar_subquery())
 
 
-def _position_of(message_id: UUID) -> Any:
+def _position_of(message_id: Any) -> Any:
     other = aliased(Message)
     moment = select(other.created_at).where(other.id == message_id).scalar_subquery()
-    return tuple_(moment, literal(message_id, Message.id.type))
+    there = message_id if isinstance(message_id, BindParameter) else literal(message_id, Message.id.type)
+    return tuple_(moment, there)
 
 
 def _side(statement: Select[Any], size: int, *, older: bool) -> Select[Any]:
