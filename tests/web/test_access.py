@@ -29,6 +29,7 @@ def test_who_manages_whom(role, manages):
         ("members.manage", "admin"),
         ("invitations.manage", "admin"),
         ("audit.read", "admin"),
+        ("data.read", "admin"),
         ("org.delete", "owner"),
         ("owners.manage", "owner"),
     ],
