@@ -30,6 +30,7 @@ FILL = {
     "message_id": lambda tenant: tenant.rows["messages"].id,
     "note_id": lambda tenant: tenant.rows["thread_notes"].id,
     "blob_id": lambda tenant: tenant.rows["blobs"].id,
+    "import_id": lambda tenant: tenant.rows["thread_imports"].id,
     "session_id": lambda _tenant: UNKNOWN,
     "token": lambda _tenant: "unknown-token",
     "provider": lambda _tenant: "github",
