@@ -4,8 +4,11 @@ from flask import Flask
 
 from app.agents.views import agents, changes, files, search
 from app.api.views import agents as api_agents
+from app.api.views import messages as api_messages
 from app.api.views import orgs as api_orgs
 from app.api.views import reference as api_reference
+from app.api.views import search as api_search
+from app.api.views import threads as api_threads
 from app.audit import views as audit
 from app.auth.views import (
     credentials,
@@ -83,6 +86,9 @@ BLUEPRINTS = (
     thread_listing.bp,
     thread_changes.bp,
     thread_files.bp,
+    api_threads.bp,
+    api_messages.bp,
+    api_search.bp,
 )
 
 

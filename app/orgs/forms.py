@@ -99,6 +99,8 @@ SCOPE_HINTS = {
     "org:read": "Name and address of the organisation.",
     "agents:read": "Lists agents and reads their prompts.",
     "agents:write": "Creates, changes, archives and deletes agents.",
+    "threads:read": "Reads and searches threads, as its person may.",
+    "threads:write": "Begins and renames threads, adds messages and feedback.",
 }
 LIVES = {"30": "30 days", "90": "90 days", "365": "1 year", "0": "For ever"}
 OVERLAPS = {"0": "Not at all", "1": "1 hour", "24": "1 day", "168": "7 days"}

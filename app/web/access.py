@@ -38,6 +38,8 @@ SCOPES: dict[str, str] = {
     "org:read": "org.read",
     "agents:read": "agents.read",
     "agents:write": "agents.edit",
+    "threads:read": "threads.read",
+    "threads:write": "threads.edit",
 }
 """What a key can be made for, and the right that the role of its person must hold as well when it is used."""
 

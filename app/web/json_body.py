@@ -11,7 +11,8 @@ from app.web.errors import Refusal
 
 JSON_TYPE = "application/json"
 DEEPEST = 64
-_DIGITS = 400
+_LARGEST = 2**63 - 1
+_DIGITS = 19
 _STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
 _SUSPECT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
@@ -82,9 +83,10 @@ def _finite(digits: str) -> float:
 
 
 def _bounded(digits: str) -> int:
-    if len(digits) > _DIGITS:
+    number = int(digits) if len(digits.lstrip("-")) <= _DIGITS else _LARGEST + 1
+    if abs(number) > _LARGEST:
         raise ValueError("a number is out of range")
-    return int(digits)
+    return number
 
 
 def _check_text(value: Any) -> None:

@@ -9,13 +9,12 @@ from pydantic.json_schema import models_json_schema
 from werkzeug.routing import AnyConverter
 
 from app.api.schemas.operations import Operation, Route, routes
-from app.api.schemas.strict import Problem
+from app.api.schemas.strict import CANONICAL_ID, Problem
 from app.web.errors import PROBLEM_TYPE
 from app.web.json_body import JSON_TYPE
 from app.web.security import settings
 
 _ARGUMENT = re.compile(r"<[^<>]*?(\w+)>")
-_UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 _REF = "#/components/schemas/{model}"
 _ALWAYS = (401, 403, 429, 503)
 _WORDS = {
@@ -131,7 +130,7 @@ def _argument(route: Route, name: str) -> dict[str, Any]:
     converter = route.rule._converters[name]  # noqa: SLF001 - the only place that names a route's arguments
     if isinstance(converter, AnyConverter):
         return {"type": "string", "enum": sorted(converter.items)}
-    return {"type": "string", "format": "uuid", "pattern": _UUID}
+    return {"type": "string", "format": "uuid", "pattern": CANONICAL_ID}
 
 
 _ONCE = [

@@ -82,21 +82,22 @@ def _wrong_values(spec: ListSpec, key: str, values: Sequence[str]) -> Iterator[F
 
 
 def _wrong_numbers(given: Mapping[str, str]) -> Iterator[FieldError]:
-    size = _number(given.get("page_size", str(USUAL)))
+    size = number(given.get("page_size", str(USUAL)))
     if size is None or size > MOST:
         yield FieldError("page_size", f"Give a whole number from 1 to {MOST}.")
-    page = _number(given.get("page", "1"))
+    page = number(given.get("page", "1"))
     if page is None or page * (size or USUAL) > LAST_ROW:
         yield FieldError("page", f"Give a whole number from 1 on, up to row {LAST_ROW}; beyond, use cursor.")
 
 
-def _number(text: str) -> int | None:
+def number(text: str) -> int | None:
+    """A whole number from 1 on; None for anything else."""
     usable = text.isascii() and text.isdigit() and len(text) <= 9 and not text.startswith("0")
     return int(text) if usable else None
 
 
 def listing(model: type[Listing[Any]], page: Page[Any], state: ListState, items: Sequence[Any]) -> Response:
-    """A page of a list as the answer, with the address of the next one in its `Link` (RFC 8288)."""
+    """A page of a list as the answer."""
     cursor = state.cursor(page.next) if page.next else None
     shown = model(
         data=list(items),
@@ -105,7 +106,11 @@ def listing(model: type[Listing[Any]], page: Page[Any], state: ListState, items:
         page_size=state.per,
         next_cursor=cursor,
     )
-    response = answer(shown)
+    return with_next(answer(shown), cursor)
+
+
+def with_next(response: Response, cursor: str | None) -> Response:
+    """The answer with the address of the next page in its `Link` (RFC 8288)."""
     if cursor:
         kept = [
             (key, value) for key, value in request.args.items(multi=True) if key not in {"cursor", "page"}
@@ -118,24 +123,24 @@ def parameters(spec: ListSpec) -> list[dict[str, Any]]:
     """The parameters of a list as OpenAPI describes them. Filters without listed values take any text."""
     sorts = [key for name in spec.sorts for key in (name, f"-{name}")]
     return [
-        _parameter(
+        parameter(
             "q", {"type": "string", "maxLength": MAX_LENGTH}, 'All words must occur; "quotes" keep a phrase.'
         ),
         *(_facet(key, list(facet.choices), facet.label) for key, facet in spec.facets.items()),
         *(
-            _parameter(key, {"type": "string"}, f"{label}: `7d`, `24h` or `2026-11-01..2026-11-23`, in UTC.")
+            parameter(key, {"type": "string"}, f"{label}: `7d`, `24h` or `2026-11-01..2026-11-23`, in UTC.")
             for key, label in spec.dates.items()
         ),
         *(
-            _parameter(key, {"type": "string"}, f"{label}: `10..`, `..5` or `3..9`.")
+            parameter(key, {"type": "string"}, f"{label}: `10..`, `..5` or `3..9`.")
             for key, label in spec.numbers.items()
         ),
-        _parameter(
+        parameter(
             "sort", {"type": "string", "enum": sorts, "default": spec.default_sort}, "`-` is descending."
         ),
-        _parameter("cursor", {"type": "string"}, "The `next_cursor` of the page before."),
-        _parameter("page", {"type": "integer", "minimum": 1}, f"A page by number, up to row {LAST_ROW}."),
-        _parameter(
+        parameter("cursor", {"type": "string"}, "The `next_cursor` of the page before."),
+        parameter("page", {"type": "integer", "minimum": 1}, f"A page by number, up to row {LAST_ROW}."),
+        parameter(
             "page_size", {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}, "Rows a page."
         ),
     ]
@@ -145,8 +150,9 @@ def _facet(key: str, values: list[str], label: str) -> dict[str, Any]:
     listed = [value for name in values for value in (name, f"-{name}")]
     items: dict[str, Any] = {"type": "string", **({"enum": listed} if listed else {"minLength": 1})}
     words = f"{label}: any of these; a leading `-` excludes."
-    return _parameter(key, {"type": "array", "items": items}, words)
+    return parameter(key, {"type": "array", "items": items}, words)
 
 
-def _parameter(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+def parameter(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+    """A parameter of the query as OpenAPI describes it."""
     return {"name": name, "in": "query", "schema": schema, "description": description}

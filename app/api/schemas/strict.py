@@ -45,6 +45,9 @@ def _named(text: str) -> str:
 Name = Annotated[str, Field(min_length=1, max_length=255, pattern=ONE_LINE), AfterValidator(_named)]
 """A text on one line that is not blank; spaces around it are dropped."""
 Line = Annotated[str, Field(max_length=255, pattern=ONE_LINE)]
+CANONICAL_ID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+Id = Annotated[str, Field(pattern=CANONICAL_ID, json_schema_extra={"format": "uuid"})]
+"""An id in its one spelling."""
 Version = Annotated[int, Field(ge=1, le=2**31 - 1, description="The version that was read.")]
 
 

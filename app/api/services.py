@@ -1,0 +1,69 @@
+"""What the API does in more than one step."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from app.agents.repo import AgentRepo
+from app.threads.parts import Part
+from app.threads.repo.feedback import FeedbackRepo, FeedbackRow, Rater
+from app.threads.repo.threads import ThreadHead, ThreadRepo, Viewer
+from app.threads.services.changing import change_status
+from app.threads.services.feedback import Rating, give_feedback
+from app.threads.services.writing import UNNAMED, append_message, create_thread, name_from
+from app.web.access import role_has
+from app.web.errors import FieldError, NotFound, Refusal
+from app.web.identity import Caller
+
+Said = tuple[str, Sequence[Part], Mapping[str, Any]]
+"""Role, parts and further facts of a message."""
+
+
+def viewer_of(caller: Caller) -> Viewer:
+    """What the person of a key may see."""
+    return Viewer(caller.user_id, sees_all=role_has(caller.org.role, "threads.read_all"))
+
+
+def thread_of(caller: Caller, thread_id: UUID) -> ThreadHead:
+    """A thread that the person of the key sees. Raises NotFound."""
+    head = ThreadRepo().head(caller.org.org_id, viewer_of(caller), thread_id)
+    if head is None:
+        raise NotFound
+    return head
+
+
+def begin_thread(caller: Caller, values: Mapping[str, Any], messages: Sequence[Said]) -> ThreadHead:
+    """Store a thread of origin `api` with its first messages. Refusal 422 for an agent that does not exist."""
+    org_id, viewer = caller.org.org_id, viewer_of(caller)
+    agent_id = values.get("agent_id")
+    if agent_id is not None:
+        agent = AgentRepo().get(org_id, agent_id)
+        if agent is None or agent.deleted_at is not None:
+            words = "There is no such agent."
+            raise Refusal(422, words, errors=[FieldError("agent_id", words)])
+    asked = next((parts for role, parts, _ in messages if role == "user"), ())
+    name = values.get("name") or (name_from(asked) if asked else UNNAMED)
+    thread = create_thread(org_id, {**values, "name": name, "origin": "api"})
+    for role, parts, facts in messages:
+        append_message(org_id, viewer, thread.id, role, parts, **facts)
+    return thread_of(caller, thread.id)
+
+
+def rater_of(caller: Caller, external_user: str | None) -> Rater:
+    """Who rates: somebody outside by name, else the person of the key."""
+    return Rater(external_user=external_user) if external_user else Rater(user_id=caller.user_id)
+
+
+def rate(caller: Caller, thread_id: UUID, message_id: UUID, rater: Rater, given: Rating) -> FeedbackRow:
+    """Say what `rater` thinks of a message, or change it. Raises NotFound."""
+    org_id = caller.org.org_id
+    stored = give_feedback(thread_of(caller, thread_id), org_id, message_id, rater, given)
+    found = FeedbackRepo().for_messages(org_id, [message_id])
+    return next(row for row in found if row.id == stored.id)
+
+
+def change_thread(caller: Caller, thread_id: UUID, act: str) -> None:
+    """Archive, restore or delete a thread. Raises NotFound, and Refusal 409 where that does not apply."""
+    outcome = change_status(caller.org.org_id, viewer_of(caller), [thread_id], act)
+    if outcome.skipped:
+        raise Refusal(409, f"This thread {outcome.skipped[0].reason}.")
