@@ -1,5 +1,6 @@
 """AP-1: who shows a key is let in as its person, in its organisation, within its scopes, and by nothing else."""
 
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -9,11 +10,13 @@ from app.audit.models import AuditEvent
 from app.orgs.models import OrgMember
 from app.web.access import SCOPES, role_has
 from tests.conformance import inventory
+from tests.factories import orgs, world
 from tests.factories.rows import rows, save, stored
 from tests.support.database import as_owner
 
 AGENTS = "/api/v1/agents"
 PROBLEM = "application/problem+json"
+LOCK_SECONDS = 4
 
 
 @pytest.mark.parametrize(
@@ -191,3 +194,15 @@ def test_k8_guessing_keys_ends_soon(client, home):
 
 def replaced(app, **values):
     return replace(app.extensions["settings"], **values)
+
+
+def test_noting_the_use_waits_for_nobody(live):
+    home = world.tenant("Homecanary")
+    key, secret = orgs.api_key(home.org, home.owner)
+    with live.connect() as connection, connection.transaction():
+        connection.execute("SELECT FROM api_keys WHERE id = %s FOR UPDATE", [key.id])
+        started = time.monotonic()
+        with live.client() as client:
+            assert client.get(AGENTS, headers={"X-API-Key": secret}).status_code == 200
+        assert time.monotonic() - started < LOCK_SECONDS
+    assert stored(key).last_used_at is None
