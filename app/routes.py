@@ -2,7 +2,8 @@
 
 from flask import Flask
 
-from app.agents.views import agents, changes, files, search
+from app.agents.views import agents, changes, files
+from app.analytics.views import figures, search
 from app.api.views import agents as api_agents
 from app.api.views import messages as api_messages
 from app.api.views import orgs as api_orgs
@@ -89,6 +90,7 @@ BLUEPRINTS = (
     api_threads.bp,
     api_messages.bp,
     api_search.bp,
+    figures.bp,
 )
 
 

@@ -21,6 +21,7 @@ RIGHTS: dict[str, str] = {
     "threads.edit": "member",
     "threads.read_all": "admin",
     "feedback.give": "member",
+    "analytics.read": "viewer",
     "members.read": "viewer",
     "members.manage": "admin",
     "invitations.manage": "admin",

@@ -13,6 +13,7 @@ from app.web.identity import Membership, Visitor
 _ORG_SECTIONS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
     "Build": (("Agents", "agents.index", "agent", "agents.read"),),
     "Run": (("Threads", "threads.index", "threads", "threads.read"),),
+    "Watch": (("Analytics", "analytics.index", "chart", "analytics.read"),),
     "Organisation": (
         ("Members", "members.index", "users", "members.read"),
         ("Keys", "keys.index", "key", "keys.manage"),

@@ -1,5 +1,8 @@
 """Ids in addresses."""
 
+from collections.abc import Iterable
+from uuid import UUID
+
 from flask import Flask
 from werkzeug.routing import UUIDConverter
 
@@ -8,6 +11,20 @@ class CanonicalUuid(UUIDConverter):
     """A UUID in its one canonical spelling; any other spelling is another, unknown address."""
 
     regex = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+
+
+def read_id(text: str) -> UUID | None:
+    """The id in its canonical spelling; None for anything else."""
+    try:
+        found = UUID(text)
+    except ValueError:
+        return None
+    return found if str(found) == text else None
+
+
+def filter_ids(values: Iterable[str]) -> list[UUID]:
+    """The ids among the values of a filter, chosen or, with a leading minus, excluded."""
+    return [found for value in values if (found := read_id(value.removeprefix("-")))]
 
 
 def register(app: Flask) -> None:

@@ -1,14 +1,19 @@
-"""The search page of an organisation; the palette asks it for JSON."""
+"""The search page of an organisation, whose names the palette asks for as JSON, and the search in its messages."""
 
 from typing import Any
 
 from flask import Blueprint, Response, make_response, request, url_for
 
 from app.agents.repo import NOTE_LENGTH, AgentRepo
+from app.analytics.forms import message_search
 from app.db.terms import clean, terms
+from app.threads.access import current_viewer
+from app.threads.repo.search import SearchRepo
 from app.web.access import org_right
+from app.web.filters import viewer_zone
 from app.web.identity import require_org
-from app.web.listing import pasted_id
+from app.web.listing import pasted_id, read_list, show_list
+from app.web.params import filter_ids
 from app.web.render import leave, render, wants_json
 
 bp = Blueprint("search", __name__, url_prefix="/o/<org>/search")
@@ -27,6 +32,17 @@ def index(org: str) -> Response:
     if jump and groups:
         return leave(url_for("agents.show", org=org, agent_id=jump))
     return render("search/index.html", "results", q=q, groups=groups)
+
+
+@bp.get("/messages")
+@org_right("threads.read")
+def messages(org: str) -> Response:
+    """The messages that say the words of `q`, the best first, each with its passage and the way into its thread."""
+    org_id = require_org().org_id
+    names = AgentRepo().names(org_id, filter_ids(request.args.getlist("agent")))
+    state = read_list(message_search(names), viewer_zone().key)
+    found = SearchRepo().page(org_id, current_viewer(), state)
+    return show_list("search/messages.html", state, found.page, found=found)
 
 
 def _groups(org: str, q: str) -> list[dict[str, Any]]:

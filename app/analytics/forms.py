@@ -1,0 +1,19 @@
+"""What the search in messages can be asked."""
+
+from collections.abc import Mapping
+
+from app.threads.models import ORIGINS
+from app.web.listing import Facet, ListSpec
+
+
+def message_search(agents: Mapping[str, str]) -> ListSpec:
+    """The search in messages of an organisation with these agents, by id."""
+    return ListSpec(
+        sorts={"score": "relevance"},
+        default_sort="-score",
+        facets={
+            "agent": Facet("Agent", agents),
+            "origin": Facet("Origin", {origin: origin.capitalize() for origin in ORIGINS}),
+        },
+        dates={"at": "Written"},
+    )
