@@ -26,19 +26,19 @@ _MESSAGES = f"""
     SELECT {_KEYS}, sum(messages)::bigint AS messages, sum(errors)::bigint AS errors, sum(tokens)::bigint AS tokens,
            coalesce(sum(cost_micros), 0)::bigint AS cost_micros, count(DISTINCT person) AS people
       FROM parts {_SETS}
-"""
+"""  # noqa: S608 - of the constants above
 _THREADS = f"""
     WITH parts AS (SELECT {_PERIOD}, m.agent_id, NULL::text AS model FROM threads m
                     WHERE {_WITHIN} AND m.deleted_at IS NULL)
     SELECT {_KEYS}, count(*) AS threads FROM parts {_SETS}
-"""
+"""  # noqa: S608 - of the constants above
 _FEEDBACK = f"""
     WITH parts AS (
         SELECT {_PERIOD}, t.agent_id, g.model, m.rating
           FROM feedback m {_THREAD} JOIN messages g ON g.org_id = m.org_id AND g.id = m.message_id WHERE {_WITHIN})
     SELECT {_KEYS}, count(*) FILTER (WHERE rating > 0) AS ups, count(*) FILTER (WHERE rating < 0) AS downs
       FROM parts {_SETS}
-"""
+"""  # noqa: S608 - of the constants above
 _STATEMENTS = tuple(text(statement) for statement in (_MESSAGES, _THREADS, _FEEDBACK))
 _AGENTS = text("SELECT id, name FROM agents WHERE org_id = :org AND id = ANY (:ids)")
 # GROUPING() has a bit for each of day, agent_id and model that a row is not grouped by.
@@ -60,7 +60,7 @@ class Period:
 
 @dataclass(frozen=True)
 class Figures:
-    """What happened. Threads begun, messages, people who wrote, tokens, cost in millionths, failed messages, ratings."""
+    """Threads begun, messages, people who wrote, tokens, cost in millionths, failed messages, ratings."""
 
     threads: int = 0
     messages: int = 0

@@ -32,9 +32,9 @@ def read_period(raw: str, zone: ZoneInfo, now: datetime | None = None) -> Choice
 
     At most 366 days, the newest of those asked for. An open end is today.
     """
-    now = now or datetime.now(UTC)
+    raw, now = raw or DEFAULT, now or datetime.now(UTC)
     today = now.astimezone(zone).date()
-    span = read_span(raw or DEFAULT, zone.key, now)
+    span = read_span(raw, zone.key, now)
     usable = span is not None and span.start is not None and not raw.endswith("h")
     notice = None if usable else "The range was not understood; the last 30 days are shown."
     if span is None or span.start is None or not usable:
@@ -50,7 +50,7 @@ def read_period(raw: str, zone: ZoneInfo, now: datetime | None = None) -> Choice
         raw = f"{first}..{last}"
     if last < first:
         return read_period("", zone, now)
-    return Choice(raw or DEFAULT, _period(first, last, zone), notice)
+    return Choice(raw, _period(first, last, zone), notice)
 
 
 def _period(first: date, last: date, zone: ZoneInfo) -> Period:

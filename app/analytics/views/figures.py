@@ -5,7 +5,6 @@ from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Response, request
-from sqlalchemy.orm import Session
 
 from app.analytics.repo import AnalyticsRepo, Figures, Key, Report
 from app.analytics.services import USUAL, Choice, read_period
@@ -47,11 +46,12 @@ def export(org: str, group: str) -> Response:
     choice, org_id = _choice(), require_org().org_id
     with transaction():
         record("analytics.export", "figures", after={"by": group, "range": choice.text})
-
-    def rows(session: Session) -> Generator[Mapping[str, Any]]:
-        yield from _rows(AnalyticsRepo(session).report(org_id, choice.period), group)
-
-    return stream_file("csv", f"{org}-figures-by-{group}", (group, *MEASURES), rows)
+    return stream_file(
+        "csv",
+        f"{org}-figures-by-{group}",
+        (group, *MEASURES),
+        lambda session: _rows(AnalyticsRepo(session).report(org_id, choice.period), group),
+    )
 
 
 def _choice() -> Choice:
