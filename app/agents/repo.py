@@ -155,21 +155,6 @@ class AgentRepo:
         )
         return list(self._session.scalars(statement))
 
-    def names(self, org_id: UUID, asked: Sequence[UUID]) -> dict[str, str]:
-        """The names of agents, not deleted, by id: at most 200 in order of name, and those asked for."""
-        first = (
-            select(Agent.id)
-            .where(Agent.org_id == org_id, Agent.deleted_at.is_(None))
-            .order_by(func.lower(Agent.name))
-            .limit(CHOICES_CAP)
-        )
-        statement = (
-            select(Agent.id, Agent.name)
-            .where(Agent.org_id == org_id, or_(Agent.id.in_(first), Agent.id.in_(asked)))
-            .order_by(func.lower(Agent.name), Agent.id)
-        )
-        return {str(row.id): row.name for row in self._session.execute(statement)}
-
     def any(self, org_id: UUID) -> bool:
         """Whether there is an agent at all, archived ones included and deleted ones left out."""
         found = select(Agent.id).where(Agent.org_id == org_id, Agent.deleted_at.is_(None))

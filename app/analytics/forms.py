@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from app.threads.models import ORIGINS
+from app.threads.forms import ORIGINS
 from app.web.listing import Facet, ListSpec
 
 
@@ -13,7 +13,8 @@ def message_search(agents: Mapping[str, str]) -> ListSpec:
         default_sort="-score",
         facets={
             "agent": Facet("Agent", agents),
-            "origin": Facet("Origin", {origin: origin.capitalize() for origin in ORIGINS}),
+            "origin": Facet("Origin", ORIGINS),
         },
         dates={"at": "Written"},
+        ranked=True,
     )

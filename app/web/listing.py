@@ -50,6 +50,7 @@ class ListSpec:
     """What a list can be searched, filtered and sorted by, and which columns it has.
 
     Each mapping goes from a key to its words. The first of `shown`, the columns shown by default, always is.
+    `ranked` lists end where people stop reading: nobody asks for their last page.
     """
 
     sorts: Mapping[str, str]
@@ -59,6 +60,7 @@ class ListSpec:
     numbers: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
     shown: tuple[str, ...] = ()
+    ranked: bool = False
 
 
 @dataclass(frozen=True)
@@ -244,7 +246,7 @@ def list_page(state: ListState, page: Page[Item]) -> ListPage[Item]:
         first_url=state.url() if previous else None,
         previous_url=state.url(previous) if previous else None,
         next_url=state.url(following) if following else None,
-        last_url=state.url([("end", "1")]) if following else None,
+        last_url=state.url([("end", "1")]) if following and not state.spec.ranked else None,
     )
 
 

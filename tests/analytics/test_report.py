@@ -20,11 +20,6 @@ def days_ago(days, hour=12):
 
 
 @pytest.fixture
-def org(connection):
-    return orgs.org(slug="acme")
-
-
-@pytest.fixture
 def report(acting, org):
     """A function that adds up the figures of the organisation for a range."""
 

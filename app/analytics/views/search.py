@@ -8,6 +8,7 @@ from app.agents.repo import NOTE_LENGTH, AgentRepo
 from app.analytics.forms import message_search
 from app.db.terms import clean, terms
 from app.threads.access import current_viewer
+from app.threads.repo.choices import ThreadChoiceRepo
 from app.threads.repo.search import SearchRepo
 from app.web.access import org_right
 from app.web.filters import viewer_zone
@@ -39,9 +40,10 @@ def index(org: str) -> Response:
 def messages(org: str) -> Response:
     """The messages that say the words of `q`, the best first, each with its passage and the way into its thread."""
     org_id = require_org().org_id
-    names = AgentRepo().names(org_id, filter_ids(request.args.getlist("agent")))
-    state = read_list(message_search(names), viewer_zone().key)
-    found = SearchRepo().page(org_id, current_viewer(), state)
+    viewer, asked = current_viewer(), filter_ids(request.args.getlist("agent"))
+    choices = ThreadChoiceRepo().choices(org_id, viewer, asked, [])
+    state = read_list(message_search(choices["agent"]), viewer_zone().key)
+    found = SearchRepo().page(org_id, viewer, state)
     return show_list("search/messages.html", state, found.page, found=found)
 
 

@@ -8,9 +8,10 @@ from flask import Blueprint, Response, g, request, url_for
 from app.audit.statuses import DONE
 from app.db.cursor import COUNT_CAP
 from app.db.session import transaction
+from app.threads.access import current_viewer
 from app.threads.repo.listed import ThreadListRepo
 from app.threads.services.changing import ACTS, TAG_ACTS, change_status, change_tags, read_tag, undo
-from app.threads.views.spec import current_spec, current_viewer
+from app.threads.views.spec import current_spec
 from app.web.access import org_right
 from app.web.errors import Refusal
 from app.web.identity import require_org

@@ -4,8 +4,9 @@ from flask import Blueprint, Response, request, url_for
 
 from app.audit.services import record
 from app.db.session import transaction
+from app.threads.access import current_viewer
 from app.threads.repo.listed import ThreadListRepo
-from app.threads.views.spec import current_spec, current_viewer
+from app.threads.views.spec import current_spec
 from app.web.access import org_right
 from app.web.export import stream_file
 from app.web.filters import viewer_zone

@@ -3,9 +3,10 @@
 from flask import Blueprint, Response, request, url_for
 
 from app.db.terms import clean
+from app.threads.access import current_viewer
 from app.threads.repo.listed import ThreadListRepo
 from app.threads.repo.threads import ThreadRepo
-from app.threads.views.spec import current_spec, current_viewer
+from app.threads.views.spec import current_spec
 from app.web.access import org_right
 from app.web.filters import viewer_zone
 from app.web.identity import require_org

@@ -1,0 +1,128 @@
+"""The pages of figures and of the search in messages, through the browser's eyes."""
+
+import csv
+import io
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from app.analytics.views import figures
+from app.db.session import TooSlow
+from tests.factories import agents, orgs, threads, world
+from tests.support.queries import queries
+
+
+@pytest.fixture
+def talk(org):
+    """A thread of the API with a question and a failed answer, today."""
+    agent = agents.agent(org, name="Support")
+    thread = threads.thread(org, origin="api", external_user="Kim", name="Late parcel", agent_id=agent.id)
+    threads.message(thread, "Where is my <b>parcel</b>?")
+    threads.message(
+        thread,
+        parts=[{"kind": "error", "message": "No answer."}],
+        role="assistant",
+        model="m1",
+        cost_micros=1_500_000,
+    )
+    return thread
+
+
+def figures_of(page):
+    return [tile.find("strong").text for tile in page.select("a.figure")]
+
+
+def test_the_page_adds_up_and_leads_to_the_threads(member, talk):
+    page = member.both("/o/acme/analytics?range=7d")
+    assert figures_of(page) == ["1", "2", "1", "0", "USD 1.50", "1", "0", "0"]
+    errors = page.select("a.figure")[5]["href"]
+    assert [link.text for link in member.page(errors).select("th a")] == ["Late parcel"]
+    agent = page.find("table", class_="table", string=None).find("a", string="Support")
+    assert agent is None or parse_qs(urlsplit(agent["href"]).query)["agent"]
+    assert "none in the 7 days before" in page.text
+
+
+def test_groups_are_agents_or_models(member, talk):
+    assert "Support" in member.page("/o/acme/analytics").text
+    by_model = member.page("/o/acme/analytics?by=model")
+    assert "m1" in by_model.text
+    assert member.page("/o/acme/analytics?by=nonsense").find("th", string="Agent")
+
+
+def test_days_can_be_typed(member, talk):
+    day = datetime.now(UTC).date()
+    page = member.page(f"/o/acme/analytics?from={day - timedelta(days=1)}&to={day + timedelta(days=1)}")
+    assert figures_of(page)[1] == "2"
+    assert "not understood" in member.page("/o/acme/analytics?range=ever").text
+
+
+def test_figures_are_a_file_too(owner, talk):
+    answer = owner.get("/o/acme/analytics/agent.csv?range=7d")
+    (row,) = csv.DictReader(io.StringIO(answer.get_data(as_text=True).removeprefix("\ufeff")))
+    assert (row["agent"], row["messages"], row["cost_micros"]) == ("Support", "2", "1500000")
+    assert owner.get("/o/acme/analytics/nothing.csv").status_code == 404
+    assert "figures" in owner.page("/o/acme/audit").text.lower()
+
+
+def test_what_takes_too_long_says_what_to_do(member, talk, monkeypatch):
+    class Slow(figures.AnalyticsRepo):
+        def report(self, *_):
+            raise TooSlow
+
+    monkeypatch.setattr(figures, "AnalyticsRepo", Slow)
+    page = member.page("/o/acme/analytics")
+    assert "Narrow the dates." in page.text
+
+
+def test_another_organisations_figures_are_not_counted(member, talk):
+    world.tenant("Theircanary")
+    page = member.page("/o/acme/analytics?by=model")
+    assert figures_of(page)[1] == "2"
+    assert "Theircanary" not in page.text
+
+
+def test_a_message_is_found_and_leads_into_its_thread(member, talk):
+    page = member.both("/o/acme/search/messages?q=parcel")
+    (hit,) = page.select(".hit")
+    assert hit.find("mark").text == "parcel"
+    assert "<b>" in hit.select_one(".hit-passage").text
+    link = urlsplit(hit.find("a")["href"])
+    assert link.path == f"/o/acme/threads/{talk.id}"
+    assert parse_qs(link.query)["at"] == [link.fragment]
+
+
+@pytest.mark.parametrize(
+    ("q", "words"),
+    [
+        ("", "Search what was said"),
+        ("the", "These words are in every text"),
+        ("-parcel", "Add a word to look for"),
+        ("zebra", "No messages match"),
+    ],
+)
+def test_nothing_found_says_why(member, talk, q, words):
+    assert words in member.page(f"/o/acme/search/messages?q={q}").text
+
+
+def test_ranked_pages_have_no_last_one(member, org, talk):
+    for _ in range(25):
+        threads.message(talk, "parcel again")
+    page = member.page("/o/acme/search/messages?q=parcel")
+    assert "1–20 of 20+" in page.text
+    assert page.find(id="page-next")
+    assert page.find(id="page-last") is None
+    following = member.both(page.find(id="page-next")["href"])
+    assert len(following.select(".hit")) == 6
+    assert following.find("ol", class_="hits")["start"] == "21"
+
+
+def test_other_peoples_threads_are_found_by_owners_only(member, owner, org):
+    threads.message(threads.thread(org, orgs.member(org)), "secret plan")
+    assert not member.page("/o/acme/search/messages?q=plan").select(".hit")
+    assert owner.page("/o/acme/search/messages?q=plan").select(".hit")
+
+
+def test_the_search_costs_four_statements(member, talk):
+    with queries(max=4):
+        member.get("/o/acme/search/messages?q=parcel")
