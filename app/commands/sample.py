@@ -1,4 +1,6 @@
-"""`flask seed demo`: agents to look at, labelled as samples, and gone with one command."""
+"""`flask seed demo`: agents and threads to look at, labelled as samples, and gone with one command."""
+
+from uuid import UUID
 
 import click
 from flask.cli import AppGroup
@@ -6,12 +8,19 @@ from flask.cli import AppGroup
 from app.agents.repo import AgentRepo
 from app.agents.services import change_status, create_agent
 from app.commands.running import changes, org_of
+from app.commands.sample_threads import sample_threads
 from app.db.scope import in_org
 from app.orgs.models import Org
 from app.orgs.repo.orgs import OrgRepo
+from app.threads.repo.imports import ImportRepo
+from app.threads.repo.threads import Viewer
+from app.threads.services.changing import change_status as change_threads
+from app.threads.services.importing import Destination, write_batch
 
 seed = AppGroup("seed", help="Sample data.")
 
+EVERYTHING = Viewer(UUID(int=0), sees_all=True)
+"""The command line sees all threads; it is nobody's person."""
 _MARK = " (sample)"
 _AGENTS = (
     (
@@ -96,16 +105,15 @@ def _org(slug: str | None) -> Org:
 @click.option("--remove", is_flag=True, help="Delete the samples instead.")
 @changes
 def demo(*, slug: str | None, remove: bool) -> str:
-    """Add five sample agents to an organisation; those that are there stay as they are."""
+    """Add five sample agents and three sample threads to an organisation; those that are there stay as they are."""
     org = _org(slug)
     with in_org(org.id):
-        count = _remove(org) if remove else _add(org)
-    return (
-        f"{'Deleted' if remove else 'Added'} {count} sample agents {'from' if remove else 'to'} {org.name}."
-    )
+        agents, threads = _remove(org) if remove else _add(org)
+    done, way = ("Deleted", "from") if remove else ("Added", "to")
+    return f"{done} {agents} sample agents and {threads} sample threads {way} {org.name}."
 
 
-def _add(org: Org) -> int:
+def _add(org: Org) -> tuple[int, int]:
     there = AgentRepo().taken(org.id, [entry[0] + _MARK for entry in _AGENTS])
     missing = [entry for entry in _AGENTS if (entry[0] + _MARK).lower() not in there]
     for name, description, provider, model, temperature, prompt in missing:
@@ -118,9 +126,24 @@ def _add(org: Org) -> int:
             "primary_model_temperature": temperature,
         }
         create_agent(org.id, values)
-    return len(missing)
+    return len(missing), _add_threads(org)
 
 
-def _remove(org: Org) -> int:
+def _add_threads(org: Org) -> int:
+    """Threads deleted before come back."""
+    agent_id = next(iter(AgentRepo().ids_of(org.id, [_AGENTS[0][0] + _MARK])), None)
+    written = write_batch(org.id, sample_threads(), Destination(None, agent_id, "samples"))
+    deleted = _thread_ids(org, deleted=True)
+    return written.added + change_threads(org.id, EVERYTHING, deleted, "restore").changed
+
+
+def _remove(org: Org) -> tuple[int, int]:
     ids = AgentRepo().ids_of(org.id, [entry[0] + _MARK for entry in _AGENTS])
-    return change_status(org.id, ids, "delete").changed if ids else 0
+    agents = change_status(org.id, ids, "delete").changed if ids else 0
+    there = _thread_ids(org, deleted=False)
+    return agents, change_threads(org.id, EVERYTHING, there, "delete").changed
+
+
+def _thread_ids(org: Org, *, deleted: bool) -> list[UUID]:
+    known = ImportRepo().threads(org.id, [thread.external_id for thread in sample_threads()])
+    return [thread.id for thread in known.values() if thread.deleted == deleted]

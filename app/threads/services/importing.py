@@ -21,9 +21,9 @@ MOST_CHARACTERS = 4_000_000
 
 @dataclass(frozen=True)
 class Destination:
-    """Whose the imported threads are, which agent they are listed under, and what the file is called."""
+    """Whose the imported threads are, if somebody's, which agent they are listed under, and what the file is called."""
 
-    user_id: UUID
+    user_id: UUID | None
     agent_id: UUID | None
     source: str
 

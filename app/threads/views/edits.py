@@ -5,6 +5,7 @@ from uuid import UUID
 from flask import Blueprint, Response, url_for
 
 from app.db.session import transaction
+from app.threads.access import current_viewer
 from app.threads.forms import REASON_WORDS, FeedbackForm, NoteForm, RenameForm
 from app.threads.repo.beside import BesideRepo, Opinions
 from app.threads.repo.feedback import NoteRepo, Rater
@@ -13,7 +14,6 @@ from app.threads.repo.threads import ThreadHead
 from app.threads.services.feedback import add_note, clear_feedback, give_feedback, remove_note
 from app.threads.services.writing import rename_thread
 from app.threads.views.found import seen_thread
-from app.threads.views.spec import current_viewer
 from app.web.access import org_right
 from app.web.errors import NotFound, Refusal
 from app.web.identity import require_org, require_visitor

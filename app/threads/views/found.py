@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
+from app.threads.access import current_viewer
 from app.threads.repo.threads import ThreadHead, ThreadRepo
-from app.threads.views.spec import current_viewer
 from app.web.errors import NotFound
 from app.web.identity import require_org
 

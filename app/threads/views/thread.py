@@ -8,6 +8,7 @@ import orjson
 from flask import Blueprint, Response, url_for
 
 from app.audit.repo import AuditRepo
+from app.threads.access import current_viewer
 from app.threads.forms import REASON_WORDS, NoteForm
 from app.threads.repo.beside import Beside, BesideRepo
 from app.threads.repo.messages import MessageRepo, MessageRow
@@ -15,7 +16,6 @@ from app.threads.repo.threads import ThreadHead
 from app.threads.views.found import seen_thread
 from app.threads.views.place import read_place
 from app.threads.views.shown import arranged, shown_messages
-from app.threads.views.spec import current_viewer
 from app.web.access import org_right
 from app.web.errors import NotFound
 from app.web.identity import require_org
