@@ -29,7 +29,7 @@ check: dev  ## Check format, lint, types, imports and that the migrations make w
 	.venv/bin/lint-imports --no-cache
 	@$(SCRATCH) && $(FLASK) db check
 
-bench: dev  ## Measure pages, processes and starts
+bench: dev  ## Measure pages, processes, starts and tasks
 	$(BIN) bench
 
 SECONDS ?= 600

@@ -1,4 +1,4 @@
-"""`make bench`: figures of the running product; `python -m bench threads`: those of many threads and messages.
+"""`make bench`: figures of the running product and of tasks; `python -m bench threads`: those of many threads.
 
 Prints Markdown tables. Compare only figures of one run.
 """
@@ -6,7 +6,7 @@ Prints Markdown tables. Compare only figures of one run.
 import argparse
 from pathlib import Path
 
-from bench import product, threads
+from bench import product, tasks, threads
 
 
 def main() -> None:
@@ -17,11 +17,15 @@ def main() -> None:
     many.add_argument("--messages", type=int, default=5_000_000)
     many.add_argument("--keep", type=Path, help="keep the filled databases in this directory")
     many.add_argument("--only", nargs="*", choices=list(threads.GROUPS), help="some of the tables")
+    groups.add_parser("tasks", help="tasks and schedules")
     wanted = parser.parse_args()
     if wanted.group == "threads":
         threads.main(wanted.threads, wanted.messages, wanted.keep, wanted.only)
+    elif wanted.group == "tasks":
+        tasks.main()
     else:
         product.main()
+        tasks.main()
 
 
 main()

@@ -106,6 +106,11 @@ class Stage:
         with self.connect() as connection:
             return connection.execute(query, values).fetchall()
 
+    def change(self, statement: str) -> None:
+        """Run a statement and commit."""
+        with self.connect() as connection:
+            connection.execute(statement)
+
     def enter(self, number: int = 0) -> None:
         """Act as the member of an organisation."""
         org_id, user_id = self.tenants[number % len(self.tenants)]
