@@ -7,10 +7,11 @@ from uuid import UUID
 from app.agents.repo import AgentRepo
 from app.threads.parts import Part
 from app.threads.repo.feedback import FeedbackRepo, FeedbackRow, Rater
+from app.threads.repo.messages import MessageRow
 from app.threads.repo.threads import ThreadHead, ThreadRepo, Viewer
 from app.threads.services.changing import change_status
 from app.threads.services.feedback import Rating, give_feedback
-from app.threads.services.writing import UNNAMED, append_message, create_thread, name_from
+from app.threads.services.writing import UNNAMED, append_message, create_thread, name_after, name_from
 from app.web.access import role_has
 from app.web.errors import FieldError, NotFound, Refusal
 from app.web.identity import Caller
@@ -60,6 +61,16 @@ def rate(caller: Caller, thread_id: UUID, message_id: UUID, rater: Rater, given:
     stored = give_feedback(thread_of(caller, thread_id), org_id, message_id, rater, given)
     found = FeedbackRepo().for_messages(org_id, [message_id])
     return next(row for row in found if row.id == stored.id)
+
+
+def say(
+    caller: Caller, thread_id: UUID, role: str, parts: Sequence[Part], facts: Mapping[str, Any]
+) -> MessageRow:
+    """Add a message; a thread without a name is called after what a user says first. Raises NotFound."""
+    row = append_message(caller.org.org_id, viewer_of(caller), thread_id, role, parts, **facts)
+    if role == "user":
+        name_after(caller.org.org_id, thread_id, parts)
+    return row
 
 
 def change_thread(caller: Caller, thread_id: UUID, act: str) -> None:

@@ -108,10 +108,20 @@ def test_a_message_is_one_call_and_reads_back_as_it_was_sent(ours, begun):
     )
 
 
+def test_a_thread_begun_without_a_name_is_called_after_what_is_said_first(ours):
+    thread = ours.post(THREADS, {}).location
+    assert ours.get(thread).json["name"] == "New thread"
+    ours.post(f"{thread}/messages", said("assistant", "How can I help?"))
+    assert ours.get(thread).json["name"] == "New thread"
+    ours.post(f"{thread}/messages", said("user", "My refund is late"))
+    ours.post(f"{thread}/messages", said("user", "Hello?"))
+    assert ours.get(thread).json["name"] == "My refund is late"
+
+
 def test_adding_a_message_costs_one_statement_beside_the_key(ours, begun):
     ours.get(begun)
     with queries(max=2) as statements:
-        assert ours.post(f"{begun}/messages", said("user", "x")).status_code == 201
+        assert ours.post(f"{begun}/messages", said("assistant", "x")).status_code == 201
     assert len(statements) == 2, statements
 
 

@@ -17,12 +17,11 @@ from app.api.schemas.threads import (
     shown_message,
 )
 from app.api.schemas.windows import PERSON, WINDOW, read_person, read_window
-from app.api.services import rate, rater_of, thread_of, viewer_of
+from app.api.services import rate, rater_of, say, thread_of
 from app.db.session import transaction
 from app.threads.repo.feedback import FeedbackRepo
 from app.threads.repo.messages import MessageRepo, MessageRow
 from app.threads.services.feedback import Rating, clear_feedback
-from app.threads.services.writing import append_message
 from app.web.access import api_scope
 from app.web.errors import NotFound
 from app.web.idempotency import Reply, answer_once
@@ -56,9 +55,7 @@ def create(thread_id: UUID) -> Response:
     draft, caller = read_body(MessageDraft), require_caller()
 
     def stored() -> Reply:
-        row = append_message(
-            caller.org.org_id, viewer_of(caller), thread_id, draft.role, draft.parts, **draft.facts()
-        )
+        row = say(caller, thread_id, draft.role, draft.parts, draft.facts())
         location = url_for(".show", thread_id=thread_id, message_id=row.id)
         return Reply(201, shown_message(row).model_dump_json(), location)
 

@@ -168,6 +168,15 @@ class ThreadRepo:
         )
         return self._session.scalar(statement, execution_options={"populate_existing": True})
 
+    def replace_name(self, org_id: UUID, thread_id: UUID, former: str, name: str) -> None:
+        """Give a thread another name if it is called `former`."""
+        self._session.execute(
+            update(Thread)
+            .where(Thread.org_id == org_id, Thread.id == thread_id, Thread.name == former)
+            .values(name=name)
+            .execution_options(synchronize_session=False)
+        )
+
     def _narrowed(
         self, org_id: UUID, viewer: Viewer, *, search: str = "", agent_id: UUID | None = None
     ) -> Select[Thread]:

@@ -47,6 +47,13 @@ def append_message(
     return row
 
 
+def name_after(org_id: UUID, thread_id: UUID, parts: Sequence[Part]) -> None:
+    """Call a thread that nobody has named yet after what was said in it."""
+    name = name_from(parts)
+    if name != UNNAMED:
+        ThreadRepo().replace_name(org_id, thread_id, UNNAMED, name)
+
+
 def message_values(parts: Sequence[Part]) -> dict[str, Any]:
     """The columns of a message that follow from its parts."""
     return {"parts": dump_parts(parts), "text_content": text_content(parts)}
