@@ -15,6 +15,7 @@ from app.db.embedded.places import database_url
 from app.db.session import ANALYTICS
 from app.extensions import compress, migrate
 from app.orgs import access as gate
+from app.orgs.services.saved_views import offered
 from app.web import (
     assets,
     charts,
@@ -29,6 +30,7 @@ from app.web import (
     payloads,
     readiness,
     render,
+    saved,
     security,
     tracing,
 )
@@ -68,6 +70,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     limits.register(app, settings.redis_url)
     sealed.register(app, [settings.secret_key, *settings.secret_key_fallbacks])
     work.register(app, handlers.KINDS)
+    saved.register(app, offered)
     routes.register(app)
     gate.register(app)
     commands.register(app)

@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from flask_wtf import FlaskForm
-from wtforms import RadioField, SelectField, SelectMultipleField, StringField
+from wtforms import BooleanField, RadioField, SelectField, SelectMultipleField, StringField
 from wtforms.validators import AnyOf, DataRequired, Length, NumberRange, Regexp, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
@@ -32,6 +32,7 @@ INVENTORY = {
     "invitations": ("invitation", "invitations"),
     "api_keys": ("API key", "API keys"),
     "email_outbox": ("message in the mail log", "messages in the mail log"),
+    "saved_views": ("saved view", "saved views"),
     "audit_events": ("audit event", "audit events"),
 }
 """What people call the rows of each table that belongs to an organisation: one of them, and more."""
@@ -223,6 +224,18 @@ class ConfirmForm(FlaskForm):
         """Refuse any other text."""
         if (field.data or "").strip() != self._expected:
             raise ValidationError(f"Type {self._expected} to confirm.")
+
+
+class SavedViewForm(FlaskForm):
+    """What a saved view is called, who finds it, and whether the list opens with it."""
+
+    name = name_field("Name", 80, missing="Enter a name for the view.")
+    shared = BooleanField("Share")
+    is_default = BooleanField("Default")
+
+    def values(self) -> dict[str, Any]:
+        """The view's columns as the form has them."""
+        return {"name": self.name.data, "shared": self.shared.data, "is_default": self.is_default.data}
 
 
 class RoleForm(FlaskForm):

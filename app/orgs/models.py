@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base
@@ -25,7 +25,7 @@ ORG_ROLES = ("owner", "admin", "member", "viewer")
 
 
 class Org(Identified, Stamped, Base):
-    """A tenant. `agents_generation` counts changes of its agents; cached pages of the agent list carry it."""
+    """A tenant. Its generations count changes of its agents and saved views; what is cached carries the count."""
 
     __tablename__ = "orgs"
     __table_args__ = (
@@ -36,6 +36,7 @@ class Org(Identified, Stamped, Base):
     slug: Mapped[str] = mapped_column(unique=True)
     settings: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     agents_generation: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    views_generation: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 
 class PlatformSettings(Base):
@@ -113,3 +114,28 @@ class ApiKey(Identified, Tenant, Created, Base):
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     replaced_by: Mapped[uuid.UUID | None]
+
+
+class SavedView(Identified, Tenant, Stamped, Base):
+    """A state of a list under a name: private or shared; at most one opens the list for its person."""
+
+    __tablename__ = "saved_views"
+    __table_args__ = (
+        tenant_key(),
+        Index(None, "org_id", "list"),
+        Index(
+            "saved_views_org_id_user_id_list_default_key",
+            "org_id",
+            "user_id",
+            "list",
+            unique=True,
+            postgresql_where=text("is_default"),
+        ),
+    )
+
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    list: Mapped[str]
+    name: Mapped[str] = mapped_column(String(80))
+    params: Mapped[Any] = mapped_column(JSONB)
+    shared: Mapped[bool] = mapped_column(server_default="false")
+    is_default: Mapped[bool] = mapped_column(server_default="false")

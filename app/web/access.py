@@ -22,6 +22,8 @@ RIGHTS: dict[str, str] = {
     "threads.read_all": "admin",
     "feedback.give": "member",
     "analytics.read": "viewer",
+    "views.share": "member",
+    "views.manage": "admin",
     "members.read": "viewer",
     "members.manage": "admin",
     "invitations.manage": "admin",

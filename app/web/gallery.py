@@ -1,6 +1,6 @@
 """The gallery of the shared macros, `/dev/ui`: each in all its states. Development and tests only."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -28,6 +28,7 @@ from app.web.identity import Membership, Visitor
 from app.web.listing import Facet, ListPage, ListSpec, read_list
 from app.web.navigation import NavGroup, NavItem
 from app.web.render import Shell
+from app.web.saved import Saved, SavedView
 from app.web.selection import Left
 from app.web.trail import Trail
 
@@ -192,6 +193,11 @@ def _invalid_form() -> dict[str, Any]:
 
 def _list() -> dict[str, Any]:
     state = read_list(_SPEC)
+    views = [
+        SavedView(UUID(int=n), name, (("status", "active"),), shared=n > 1, own=n == 1, default=False)
+        for n, name in enumerate(("Active ones", "Finance"), 1)
+    ]
+    state = replace(state, saved=Saved(views, views[0], views[0].pairs))
     now = datetime.now(UTC)
     rows = [
         _Row(UUID(int=n), name, note, status, "small", 1204 * n, now - timedelta(hours=9 * n))

@@ -11,7 +11,7 @@ from flask_login import UserMixin, current_user
 
 @dataclass(frozen=True)
 class Membership:
-    """An organisation the visitor belongs to, the role there, its zone, and how often its agents have changed."""
+    """An organisation the visitor belongs to, the role there, its zone, and how often agents and views have changed."""
 
     org_id: UUID
     name: str
@@ -19,6 +19,7 @@ class Membership:
     role: str
     time_zone: str | None = None
     agents_generation: int = 0
+    views_generation: int = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,6 +22,7 @@ from app.web.bounds import Bounds, read_bounds
 from app.web.parameters import SIZES, page_size, ranges, table_columns
 from app.web.positions import position_token, read_position
 from app.web.render import address_bar, render, trigger_id
+from app.web.saved import Saved, SavedView, asked, with_base
 from app.web.selection import left_alone
 from app.web.spans import Span, read_span
 from app.web.tokens import Forged, sign, unsign
@@ -88,6 +89,7 @@ class ListState:
     columns: tuple[str, ...] = ()
     request: PageRequest = field(default_factory=PageRequest)
     notices: tuple[str, ...] = ()
+    saved: Saved = field(default_factory=Saved)
 
     @property
     def sort_key(self) -> str:
@@ -110,7 +112,22 @@ class ListState:
         return bool(self.q or self.chosen or self.excluded or self.spans or self.bounds)
 
     def pairs(self) -> list[tuple[str, str]]:
-        """The canonical query without position: defaults left out, keys in order, values sorted."""
+        """The canonical query without position; over a saved view, the view and what differs from it."""
+        return self.saved.over(self.own_pairs())
+
+    @property
+    def changed(self) -> bool:
+        """Whether the list shows something else than its saved view asks for."""
+        return self.saved.view is not None and self.own_pairs() != list(self.saved.base)
+
+    def view_url(self, view: SavedView | None) -> str:
+        """The address of the list with a saved view as it was saved, or with none."""
+        if view is not None:
+            return f"{self.path}?view={view.id}"
+        return f"{self.path}?view=" if self.saved.has_default else self.path
+
+    def own_pairs(self) -> list[tuple[str, str]]:
+        """The canonical query as if there were no view: defaults left out, keys in order, values sorted."""
         pairs = [("q", self.q)] if self.q else []
         for key in self.spec.facets:
             pairs += [(key, value) for value in sorted(self.chosen.get(key, ()))]
@@ -206,7 +223,7 @@ class ListState:
 
     def digest(self) -> str:
         """What a cursor is bound to: search, filters and sort."""
-        bound = [pair for pair in self.pairs() if pair[0] not in {"per", "cols"}]
+        bound = [pair for pair in self.own_pairs() if pair[0] not in {"per", "cols"}]
         return hashlib.sha256(orjson.dumps([self.path, bound])).hexdigest()[:12]
 
     def cursor(self, position: Position) -> str:
@@ -215,7 +232,7 @@ class ListState:
 
     def signed(self) -> str:
         """The state without position as a token: what someone saw and chose to act on."""
-        return sign("list state", [self.path, self.pairs()])
+        return sign("list state", [self.path, self.own_pairs()])
 
 
 @dataclass(frozen=True)
@@ -272,30 +289,51 @@ def read_signed(
 
     `spec_for` makes the rules of the list for the parameters in the token.
     """
+    signed = signed_pairs(token)
+    if signed is None or signed[0] != path:
+        return None
+    args = MultiDict[str, str](signed[1])
+    return read_list(spec_for(args), zone, args, path)
+
+
+def signed_pairs(token: str) -> tuple[str, list[tuple[str, str]]] | None:
+    """The list's address and its parameters in a token of `ListState.signed`; None if it is none."""
     try:
-        signed_path, pairs = unsign("list state", token)
-        args = MultiDict[str, str]([(str(key), str(value)) for key, value in pairs])
+        path, pairs = unsign("list state", token)
+        return str(path), [(str(key), str(value)) for key, value in pairs]
     except (Forged, ValueError, TypeError):
         return None
-    return read_list(spec_for(args), zone, args, path) if signed_path == path else None
 
 
 def read_list(
     spec: ListSpec, zone: str = "UTC", args: MultiDict[str, str] | None = None, path: str | None = None
 ) -> ListState:
-    """The state in the query string. What cannot be used is dropped with a notice; nothing here is an error.
+    """The state in the query string, over the saved view it names. What cannot be used is dropped with a notice.
 
-    `args` and `path` are those of the request unless given.
+    `args` and `path` are those of the request unless given; nothing here is an error.
     """
-    args = request.args if args is None else args
+    path = path or request.path
+    args, saved, told = asked(path, args)
+    state = _read(spec, zone, args, path)
+    if saved.view is not None:
+        saved = with_base(saved, _read(spec, zone, MultiDict(saved.view.pairs), path).own_pairs())
+    notices = [*told, *state.notices]
+    wanted = _position(state, args, notices)
+    return replace(state, saved=saved, request=wanted, notices=tuple(notices))
+
+
+def _read(spec: ListSpec, zone: str, args: MultiDict[str, str], path: str) -> ListState:
     notices: list[str] = []
     chosen, excluded = _facets(spec, args, notices)
-    sort = args.get("sort", spec.default_sort)
+    sort = args.get("sort") or spec.default_sort
     if sort.removeprefix("-") not in spec.sorts:
         notices.append("The list cannot be sorted that way; the usual order is shown.")
         sort = spec.default_sort
-    state = ListState(
-        path=path or request.path,
+    known = {*RESERVED, *spec.facets, *spec.dates, *spec.numbers}
+    if any(key not in known for key in args):
+        notices.append("Part of the address was not understood and is ignored.")
+    return ListState(
+        path=path,
         spec=spec,
         q=terms.clean(args.get("q", "")),
         chosen=chosen,
@@ -305,12 +343,8 @@ def read_list(
         sort=sort,
         per=page_size(args.get("per", "")),
         columns=table_columns(spec.columns, spec.shown, args, notices),
+        notices=tuple(notices),
     )
-    known = {*RESERVED, *spec.facets, *spec.dates, *spec.numbers}
-    if any(key not in known for key in args):
-        notices.append("Part of the address was not understood and is ignored.")
-    wanted = _position(state, args, notices)
-    return replace(state, request=wanted, notices=tuple(notices))
 
 
 def pasted_id(prefix: str, text: str) -> UUID | None:

@@ -23,6 +23,7 @@ FILL = {
     "invitation_id": lambda tenant: tenant.rows["invitations"].id,
     "member_id": lambda tenant: tenant.rows["org_members"].id,
     "key_id": lambda tenant: tenant.rows["api_keys"].id,
+    "view_id": lambda tenant: tenant.rows["saved_views"].id,
     "event_id": lambda tenant: tenant.rows["audit_events"].id,
     "mail_id": lambda tenant: tenant.rows["email_outbox"].id,
     "user_id": lambda tenant: tenant.people["viewer"].id,
@@ -47,7 +48,7 @@ FILL = {
 TENANT_IDS = {
     "import_id",
     *("agent_id", "thread_id", "message_id", "note_id", "blob_id"),
-    *("invitation_id", "member_id", "key_id", "event_id", "mail_id"),
+    *("invitation_id", "member_id", "key_id", "event_id", "mail_id", "view_id"),
 }
 
 

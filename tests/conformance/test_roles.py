@@ -18,6 +18,8 @@ LEAVING = {"auth.sign_out"}
 # These look further than the right: a thing that is not one's own, a card for what the role may not do,
 # a provider that is not set up.
 FURTHER = {
+    **dict.fromkeys(("saved_views.edit", "saved_views.update", "saved_views.update_state"), "missing"),
+    **dict.fromkeys(("saved_views.create", "saved_views.destroy"), "missing"),
     "keys.rotate": "forbidden",
     "agent_changes.take_back": "missing",
     "thread_changes.take_back": "missing",

@@ -5,12 +5,15 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import update
+
 from app.auth.models import User
-from app.orgs.models import ApiKey, Invitation, Org, OrgMember
+from app.orgs.models import ApiKey, Invitation, Org, OrgMember, SavedView
 from app.web.access import SCOPES
 from app.web.security import hash_token
 from tests.factories import auth
 from tests.factories.rows import save
+from tests.support.database import as_owner
 
 _numbers = itertools.count(1)
 
@@ -50,3 +53,11 @@ def api_key(org: Org, user: User, **values: Any) -> tuple[ApiKey, str]:
         "scopes": list(SCOPES),
     }
     return save(ApiKey(**{"org_id": org.id, "user_id": user.id, **defaults, **values})), key
+
+
+def saved_view(org: Org, user: User, **values: Any) -> SavedView:
+    """Return a private view of the list of agents; the organisation's count of changes follows."""
+    with as_owner() as session:
+        session.execute(update(Org).where(Org.id == org.id).values(views_generation=Org.views_generation + 1))
+    defaults = {"list": "agents", "name": f"View {next(_numbers)}", "params": [["status", "archived"]]}
+    return save(SavedView(**{"org_id": org.id, "user_id": user.id, **defaults, **values}))

@@ -58,6 +58,7 @@ def tenant(canary: str) -> Tenant:
         "agents": agent,
         "invitations": orgs.invitation(org, email=f"invited@{canary.lower()}.example")[0],
         "api_keys": orgs.api_key(org, people["owner"], name=f"{canary} key")[0],
+        "saved_views": orgs.saved_view(org, people["owner"], name=f"{canary} view", shared=True),
         "audit_events": save(
             AuditEvent(
                 org_id=org.id,

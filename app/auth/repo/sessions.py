@@ -18,7 +18,8 @@ _VISITOR = text(
            u.id, u.email, u.first_name, u.last_name, u.role, u.preferences,
            (SELECT coalesce(jsonb_agg(jsonb_build_object('org_id', o.id, 'name', o.name, 'slug', o.slug, 'role', m.role,
                                                          'time_zone', o.settings ->> 'time_zone',
-                                                         'agents_generation', o.agents_generation)
+                                                         'agents_generation', o.agents_generation,
+                                                         'views_generation', o.views_generation)
                                       ORDER BY lower(o.name), o.id), '[]')
               FROM session_memberships(:token_hash) m JOIN orgs o ON o.id = m.org_id) AS memberships
       FROM sessions s JOIN users u ON u.id = s.user_id
