@@ -216,7 +216,7 @@ def _list() -> dict[str, Any]:
         next_url=url,
         last_url=url,
     )
-    reason = {"id": str(UUID(int=1)), "name": _NAMES[1][0], "reason": "is archived"}
+    reason = {"id": str(UUID(int=99)), "name": _NAMES[1][0], "reason": "is archived"}
     return {"state": state, "page": page, "skipped": Left(23, [reason])}
 
 
