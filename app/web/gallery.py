@@ -54,7 +54,10 @@ _STATUSES = {"active": "Active", "draft": "Draft", "archived": "Archived"}
 _SPEC = ListSpec(
     sorts={"name": "name", "updated": "updated"},
     default_sort="-updated",
-    facets={"status": Facet("Status", _STATUSES)},
+    facets={
+        "status": Facet("Status", _STATUSES),
+        "in": Facet("Search in", {"names": "Names", "prompts": "Prompts"}),
+    },
     dates={"created": "Created"},
     numbers={"messages": "Messages"},
     columns={

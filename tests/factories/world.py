@@ -58,7 +58,6 @@ def tenant(canary: str) -> Tenant:
         "agents": agent,
         "invitations": orgs.invitation(org, email=f"invited@{canary.lower()}.example")[0],
         "api_keys": orgs.api_key(org, people["owner"], name=f"{canary} key")[0],
-        "saved_views": orgs.saved_view(org, people["owner"], name=f"{canary} view", shared=True),
         "audit_events": save(
             AuditEvent(
                 org_id=org.id,
@@ -97,7 +96,7 @@ def tenant(canary: str) -> Tenant:
 
 
 def _thread(org: Org, people: dict[str, User], agent: Agent, canary: str) -> dict[str, Any]:
-    """A thread of the API that everyone sees, with a rated answer, a note and a file."""
+    """A thread of the API that everyone sees, with a rated answer, a note and a file, and a saved view."""
     version = agents.version(agent, note=f"{canary} version")
     thread = threads.thread(
         org, people["member"], name=f"{canary} thread", origin="api", agent_id=agent.id, tags=[canary]
@@ -108,6 +107,7 @@ def _thread(org: Org, people: dict[str, User], agent: Agent, canary: str) -> dic
     )
     blob = threads.blob(org, f"{canary} file".encode(), "text/plain")
     return {
+        "saved_views": orgs.saved_view(org, people["owner"], name=f"{canary} view", shared=True),
         "personas": agents.persona(org, name=f"{canary} persona", prompt=f"{canary} manner"),
         "agent_versions": version,
         "threads": threads.fresh(thread),
