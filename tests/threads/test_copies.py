@@ -61,7 +61,9 @@ def test_an_image_of_our_own_is_drawn(client, url, org, thread):
     response = client.get(image["src"])
     assert (response.data, response.mimetype) == (b"\x89PNG...", "image/png")
     assert response.headers["Content-Disposition"] == "attachment; filename*=UTF-8''K%C3%A4tzchen.png"
-    assert response.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+    assert (
+        response.headers["Content-Security-Policy"] == "sandbox; default-src 'none'; frame-ancestors 'none'"
+    )
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 

@@ -48,11 +48,12 @@ def change_status(org_id: UUID, viewer: Viewer, ids: Sequence[UUID], act: str) -
     return _take(org_id, moves, skipped)
 
 
-def change_tags(org_id: UUID, viewer: Viewer, ids: Sequence[UUID], act: str, tag: str) -> Outcome:
-    """Add a tag to the threads, or take it away (TAG_ACTS). Raises NotFound as change_status does."""
+def change_tags(org_id: UUID, viewer: Viewer, ids: Sequence[UUID], act: str, text: str) -> Outcome:
+    """Add a tag to the threads, or take it away (TAG_ACTS). Raises NotFound as change_status, Refusal as read_tag."""
     rows = ThreadChangeRepo().lock(org_id, viewer, ids)
     if len(rows) != len(set(ids)):
         raise NotFound
+    tag = read_tag(text)
     reasons = {row.id: _untaggable(row, act, tag) for row in rows}
     changed = _tag(org_id, act, tag, [row for row in rows if not reasons[row.id]])
     return Outcome(

@@ -101,7 +101,7 @@ def _tag(act: str) -> str:
 def _change(ids: Sequence[UUID], act: str) -> Outcome:
     org_id, viewer = require_org().org_id, current_viewer()
     if act in TAG_ACTS:
-        return change_tags(org_id, viewer, ids, act, _tag(act))
+        return change_tags(org_id, viewer, ids, act, request.values.get("tag", ""))
     return change_status(org_id, viewer, ids, act)
 
 

@@ -76,7 +76,7 @@ def file(org: str, thread_id: UUID, blob_id: UUID) -> Response:
     response.call_on_close(stack.close)
     response.headers["Content-Length"] = str(found.byte_size)
     response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(found.name, safe='')}"
-    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'; frame-ancestors 'none'"
     return response
 
 
