@@ -1,9 +1,12 @@
-"""What the search in messages can be asked."""
+"""What the searches can be asked."""
 
 from collections.abc import Mapping
 
 from app.threads.forms import ORIGINS
 from app.web.listing import Facet, ListSpec
+
+THREAD_NAMES = ListSpec(sorts={"last": "last activity"}, default_sort="-last")
+"""Threads by their names, those of late first."""
 
 
 def message_search(agents: Mapping[str, str]) -> ListSpec:

@@ -1,6 +1,6 @@
 """The search page and what the palette gets."""
 
-from tests.factories import agents, orgs
+from tests.factories import agents, orgs, threads
 
 JSON = {"Accept": "application/json"}
 
@@ -34,3 +34,19 @@ def test_at_most_twenty_are_shown(member, org):
         agents.agent(org)
     answer = member.get("/o/acme/search?q=agent", headers=JSON)
     assert len(answer.json["groups"][0]["items"]) == 20
+
+
+def test_threads_are_found_by_name_too(member, org):
+    agents.agent(org, name="Refund desk")
+    shared = threads.thread(org, origin="api", name="A refund for Kim")
+    threads.thread(org, orgs.member(org), name="Refund of somebody else")
+    answer = member.get("/o/acme/search?q=refund", headers=JSON)
+    assert [
+        (group["label"], [item["text"] for item in group["items"]]) for group in answer.json["groups"]
+    ] == [
+        ("Agents", ["Refund desk"]),
+        ("Threads", ["A refund for Kim"]),
+    ]
+    assert member.get(f"/o/acme/search?q=thr_{shared.id}").location == f"/o/acme/threads/{shared.id}"
+    foreign = threads.thread(orgs.org(), origin="api")
+    assert "Nothing found" in member.page(f"/o/acme/search?q=thr_{foreign.id}").text

@@ -116,6 +116,9 @@ def test_passages_mark_the_words(find, said):
     (hit,) = find("refund")[0].page.rows
     marked = [piece for piece, is_hit in hit.passage if is_hit]
     assert marked == ["Refund"]
+    short = said("The refund came.")
+    hit = next(hit for hit in find("refund")[0].page.rows if hit.id == short.id)
+    assert hit.passage == (("The ", False), ("refund", True), (" came.", False))
     assert pieces("a \x01b\x02 c") == (("a ", False), ("b", True), (" c", False))
 
 

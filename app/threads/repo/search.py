@@ -25,8 +25,11 @@ MOST_RANKED = 5_000
 MOST_SHOWN = 500
 """Ranked messages that can be paged through; beyond them more words help more than more pages."""
 PASSAGE_SOURCE = 50_000
+SHORT = 300
+"""Characters up to which a message is its own passage."""
 _START, _STOP = "\x01", "\x02"
 _MARKS = re.compile(f"{_START}(.*?){_STOP}", re.DOTALL)
+_WHOLE = f"StartSel={_START}, StopSel={_STOP}, HighlightAll=true"
 _HEADLINE = (
     f"StartSel={_START}, StopSel={_STOP}, MaxFragments=2, MaxWords=30, MinWords=12, FragmentDelimiter=' … '"
 )
@@ -49,7 +52,8 @@ _SEARCH = """
              WHERE :but IS NULL OR t.agent_id IS NULL OR t.agent_id <> ALL (:but)
              ORDER BY h.score DESC, h.created_at DESC, h.message_id DESC LIMIT :limit OFFSET :skipped)
     SELECT s.message_id, s.thread_id, s.created_at, s.score, s.thread_name, a.name AS agent_name, m.role, s.ranked,
-           ts_headline('english', left(m.text_content, :source), CAST(:query AS tsquery), :headline) AS passage
+           ts_headline('english', left(m.text_content, :source), CAST(:query AS tsquery),
+                       CASE WHEN length(m.text_content) <= :short THEN :whole ELSE :headline END) AS passage
       FROM shown s JOIN messages m ON m.org_id = :org AND m.id = s.message_id
       LEFT JOIN agents a ON a.org_id = :org AND a.id = s.agent_id
      ORDER BY s.score DESC, s.created_at DESC, s.message_id DESC
@@ -136,6 +140,8 @@ class SearchRepo:
                 "skipped": skipped,
                 "source": PASSAGE_SOURCE,
                 "headline": _HEADLINE,
+                "whole": _WHOLE,
+                "short": SHORT,
             },
         ).all()
         cut = bool(rows) and most == MOST_RANKED and rows[0].ranked >= MOST_RANKED
