@@ -61,22 +61,29 @@ class Kept:
             making = f"{name}_making"
             self.server.drop_database(making)
             address = self.server.create_database(making)
-            self._fill(address, threads, messages)
+            _upgrade(address)
+            _fill(address, threads, messages)
             self.server.execute(f"ALTER DATABASE {making} RENAME TO {name}")
+        _upgrade(found.owner)
         return found
 
-    def _fill(self, address: str, threads: int, messages: int) -> None:
-        app = create_app(settings(address))
-        with app.app_context():
-            flask_migrate.upgrade()
-            for engine in db.engines.values():
-                engine.dispose()
-        began = time.monotonic()
-        counts = ("--threads", str(threads), "--messages", str(messages))
-        environment = {"DATABASE_URL": address, "SECRET_KEY": SECRET_KEY}
-        done = flask(environment, "seed", "scale", *counts, seconds=14_400)
-        if done.returncode:
-            raise RuntimeError(done.stderr)
-        print(
-            f"\n{done.stderr}Filled in {time.monotonic() - began:.0f} s: {threads:,} threads, {messages:,} messages."
-        )
+
+def _upgrade(address: str) -> None:
+    """Bring the schema up to date."""
+    app = create_app(settings(address))
+    with app.app_context():
+        flask_migrate.upgrade()
+        for engine in db.engines.values():
+            engine.dispose()
+
+
+def _fill(address: str, threads: int, messages: int) -> None:
+    began = time.monotonic()
+    counts = ("--threads", str(threads), "--messages", str(messages))
+    environment = {"DATABASE_URL": address, "SECRET_KEY": SECRET_KEY}
+    done = flask(environment, "seed", "scale", *counts, seconds=14_400)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    print(
+        f"\n{done.stderr}Filled in {time.monotonic() - began:.0f} s: {threads:,} threads, {messages:,} messages."
+    )

@@ -20,7 +20,10 @@ from bench.rounds import Call
 from tests.support.database import settings
 
 LIMIT_SECONDS = 60
-_OPTIONS = f"-c timezone=UTC -c search_path=public -c statement_timeout={LIMIT_SECONDS}s -c jit=off"
+_OPTIONS = (
+    f"-c timezone=UTC -c search_path=public -c statement_timeout={LIMIT_SECONDS}s -c jit=off"
+    " -c random_page_cost=1.1"
+)
 _SET = (
     "SELECT set_config('role', 'agentpress_app', {local}), set_config('app.org_id', %s, {local}),"
     " set_config('app.user_id', %s, {local})"

@@ -1,5 +1,6 @@
 """The measurements of many threads: which there are, and where they happen."""
 
+import logging
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -62,6 +63,7 @@ GROUPS: dict[str, Callable[[Filled, Filled], None]] = {
 
 def main(threads: int, messages: int, directory: Path | None, only: Sequence[str] | None) -> None:
     """Fill or find the databases, then print the tables."""
+    logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory() as temporary, Kept(directory or Path(temporary)).running() as kept:
         small, full = kept.filled(*SMALL), kept.filled(threads, messages)
         for name in only or GROUPS:

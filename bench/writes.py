@@ -40,7 +40,7 @@ ORIGINAL_MESSAGE = """
     VALUES (%s, %s, 'user', jsonb_build_array(jsonb_build_object('kind', 'text', 'text', %s::text)), %s)
 """
 TEXTS = "SELECT text_content FROM messages LIMIT 500"
-THREADS = "SELECT id FROM threads WHERE org_id = %s AND user_id = %s LIMIT 1"
+THREADS = "SELECT id FROM threads WHERE org_id = %s AND user_id = %s LIMIT 500"
 
 
 def measure(place: Place, address: str) -> None:
@@ -48,15 +48,15 @@ def measure(place: Place, address: str) -> None:
     for statement in ORIGINAL.split(";"):
         place.original.execute(statement)
     texts = [row[0] for row in place.original.execute(TEXTS)]
-    ((thread,),) = place.asked(THREADS, place.org_id, place.heavy)()
+    threads = [row[0] for row in place.asked(THREADS, place.org_id, place.heavy)()]
     with scoped(address, place.org_id, place.heavy) as ours:
         table("insert", "original ms", "ours ms", "tax")
         _race(place, "thread", _threads(place, ours, texts), _threads(place, place.original, texts))
         _race(
             place,
             "message",
-            _messages(place, ours, thread, texts),
-            _messages(place, place.original, thread, texts),
+            _messages(place, ours, threads, texts),
+            _messages(place, place.original, threads, texts),
         )
     place.original.execute("DROP SCHEMA original CASCADE")
 
@@ -81,11 +81,12 @@ def _threads(place: Place, connection: psycopg.Connection, texts: list[str]) -> 
     return insert
 
 
-def _messages(place: Place, connection: psycopg.Connection, thread: UUID, texts: list[str]) -> Any:
+def _messages(place: Place, connection: psycopg.Connection, threads: list[UUID], texts: list[str]) -> Any:
     numbers = count()
 
     def insert() -> None:
-        text = texts[next(numbers) % len(texts)]
+        number = next(numbers)
+        thread, text = threads[number % len(threads)], texts[number % len(texts)]
         if connection is place.original:
             connection.execute(ORIGINAL_MESSAGE, (uuid4(), thread, text, text), prepare=True)
         else:

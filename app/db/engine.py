@@ -119,7 +119,7 @@ def analytics_options() -> dict[str, Any]:
 def _options(*, pool_size: int, max_overflow: int, seconds: int, more: str = "") -> dict[str, Any]:
     limits = (
         f"-c statement_timeout={seconds * 1000} -c lock_timeout=4000 -c idle_in_transaction_session_timeout=60000 "
-        f"-c client_connection_check_interval=500 -c timezone=UTC -c search_path=public {more}"
+        f"-c client_connection_check_interval=500 -c timezone=UTC -c search_path=public -c random_page_cost=1.1 {more}"
     )
     return {
         "pool_size": pool_size,

@@ -69,7 +69,7 @@ class Thread(Identified, Tenant, Stamped, Base):
             "user_id",
             text("created_at DESC"),
             text("id DESC"),
-            postgresql_include=["org_id", "archived", "deleted_at"],
+            postgresql_include=["org_id", "archived", "deleted_at", "name"],
         ),
         Index(None, "org_id", "agent_id", "created_at"),
         Index(
@@ -122,7 +122,7 @@ class ThreadName(Tenant, Base):
             "threads_name_trigrams_gin_idx",
             "trigrams",
             postgresql_using="gin",
-            postgresql_with={"fastupdate": "off"},
+            postgresql_with={"fastupdate": "on", "gin_pending_list_limit": 64},
         ),
     )
 
@@ -193,13 +193,13 @@ class MessageSearch(Tenant, Base):
             "messages_text_content_gin_idx",
             "tsv",
             postgresql_using="gin",
-            postgresql_with={"fastupdate": "off"},
+            postgresql_with={"fastupdate": "on", "gin_pending_list_limit": 64},
         ),
         Index(
             "message_search_tiers_gin_idx",
             "tiers",
             postgresql_using="gin",
-            postgresql_with={"fastupdate": "off"},
+            postgresql_with={"fastupdate": "on", "gin_pending_list_limit": 64},
         ),
     )
 
