@@ -6,6 +6,7 @@ from app.web.listing import Facet, ListSpec
 COLUMNS = {"action": "Action", "target": "What", "actor": "Who", "address": "Address", "at": "When"}
 
 
+_KINDS = {"org": "Organisation", "api_key": "API key"}
 _IRREGULAR = {"leave": "left", "send": "sent", "set": "set", "undo": "undone", "withdraw": "withdrawn"}
 
 
@@ -18,8 +19,8 @@ def action_words(action: str) -> str:
 
 
 def kind_words(kind: str) -> str:
-    """The kind of a target: `api_key` is `Api key`."""
-    return "Organisation" if kind == "org" else kind.replace("_", " ").capitalize()
+    """The kind of a target: `saved_view` is `Saved view`."""
+    return _KINDS.get(kind) or kind.replace("_", " ").capitalize()
 
 
 def event_list(choices: Choices) -> ListSpec:
