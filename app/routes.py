@@ -37,7 +37,7 @@ from app.orgs.views import (
     sign_up,
 )
 from app.studio import views as studio
-from app.tasks.views import mail, system
+from app.tasks.views import mail, system, tasks
 from app.threads.views import changes as thread_changes
 from app.threads.views import copies, edits, thread
 from app.threads.views import files as thread_files
@@ -74,6 +74,7 @@ BLUEPRINTS = (
     audit.bp,
     mail.bp,
     system.bp,
+    tasks.bp,
     studio.bp,
     agents.bp,
     changes.bp,

@@ -14,14 +14,15 @@ from app.db.scope import in_org
 from app.db.tables import ENDED, LIVE
 from app.orgs.models import Org
 from app.orgs.repo.orgs import OrgRepo
-from app.tasks.forms import SCHEDULE_LIST, TASK_LIST
+from app.tasks.forms import SCHEDULE_LIST, task_list
 from app.tasks.repo.schedules import ScheduleRepo, ScheduleRow
 from app.tasks.repo.tasks import TaskRow, TasksRepo
 from app.tasks.services.schedules import timing_of
-from app.tasks.services.tasks import Outcome, cancel_tasks, retry_tasks
+from app.tasks.services.tasks import cancel_tasks, retry_tasks
 from app.tasks.slots import SlotError, Timing, check, preview
 from app.web.errors import NotFound
 from app.web.listing import ListState
+from app.web.selection import Outcome
 
 tasks = AppGroup("tasks", help="What is done in the background.")
 schedules = AppGroup("schedules", help="What runs by the clock.")
@@ -40,7 +41,7 @@ def list_tasks(*, slug: str | None, status: str | None, limit: int) -> str:
     """Print the newest tasks of each organisation, at most --limit of each."""
     state = ListState(
         "",
-        TASK_LIST,
+        task_list(),
         chosen={"status": (status,)} if status else {},
         sort="-created",
         request=PageRequest(limit),

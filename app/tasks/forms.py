@@ -2,6 +2,7 @@
 
 from flask_wtf import FlaskForm
 
+from app.db.work import kinds
 from app.web.fields import address_field
 from app.web.listing import Facet, ListSpec
 
@@ -23,12 +24,16 @@ STATUSES = {
     "skipped": "Skipped",
 }
 TRIGGERS = {"person": "Person", "schedule": "Schedule", "program": "Program", "system": "System"}
-TASK_LIST = ListSpec(
-    sorts={"created": "created"},
-    default_sort="-created",
-    facets={"status": Facet("Status", STATUSES), "trigger": Facet("Started by", TRIGGERS)},
-    dates={"created": "Created"},
-)
+TASK_COLUMNS = {
+    "task": "Task",
+    "status": "Status",
+    "progress": "Progress",
+    "by": "Started by",
+    "agent": "Agent",
+    "attempts": "Attempts",
+    "created": "Created",
+    "finished": "Finished",
+}
 SCHEDULE_STATES = {"active": "Active", "paused": "Paused", "ended": "Ended", "disabled": "Disabled"}
 SCHEDULE_LIST = ListSpec(
     sorts={"next": "next run", "name": "name", "created": "created"},
@@ -36,6 +41,22 @@ SCHEDULE_LIST = ListSpec(
     facets={"state": Facet("State", SCHEDULE_STATES)},
     dates={"created": "Created"},
 )
+
+
+def task_list() -> ListSpec:
+    """The list of tasks, which may be of any kind."""
+    return ListSpec(
+        sorts={"created": "created"},
+        default_sort="-created",
+        facets={
+            "status": Facet("Status", STATUSES),
+            "kind": Facet("Kind", {kind.name: kind.title for kind in kinds().all()}),
+            "trigger": Facet("Started by", TRIGGERS),
+        },
+        dates={"created": "Created"},
+        columns=TASK_COLUMNS,
+        shown=("task", "status", "progress", "by", "created"),
+    )
 
 
 class TestMailForm(FlaskForm):

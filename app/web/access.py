@@ -22,6 +22,8 @@ RIGHTS: dict[str, str] = {
     "threads.read_all": "admin",
     "feedback.give": "member",
     "analytics.read": "viewer",
+    "tasks.read": "viewer",
+    "tasks.edit": "member",
     "views.share": "member",
     "views.manage": "admin",
     "members.read": "viewer",

@@ -12,7 +12,10 @@ from app.web.identity import Membership, Visitor
 # group -> (label, endpoint, icon, right)
 _ORG_SECTIONS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
     "Build": (("Agents", "agents.index", "agent", "agents.read"),),
-    "Run": (("Threads", "threads.index", "threads", "threads.read"),),
+    "Run": (
+        ("Threads", "threads.index", "threads", "threads.read"),
+        ("Tasks", "tasks.index", "check-circle", "tasks.read"),
+    ),
     "Watch": (("Analytics", "analytics.index", "chart", "analytics.read"),),
     "Organisation": (
         ("Members", "members.index", "users", "members.read"),

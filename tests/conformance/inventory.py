@@ -18,6 +18,7 @@ UNKNOWN = UUID("01930000-0000-7000-8000-000000000000")
 # How each kind of path argument finds its value. An argument missing here fails every sweep: add it.
 FILL = {
     "org": lambda tenant: tenant.org.slug,
+    "task_id": lambda tenant: tenant.rows["tasks"].id,
     "agent_id": lambda tenant: tenant.rows["agents"].id,
     "thread_id": lambda tenant: tenant.rows["threads"].id,
     "invitation_id": lambda tenant: tenant.rows["invitations"].id,
@@ -47,6 +48,7 @@ FILL = {
 # Rows that belong to one organisation: what another one asks for in vain.
 TENANT_IDS = {
     "import_id",
+    "task_id",
     *("agent_id", "thread_id", "message_id", "note_id", "blob_id"),
     *("invitation_id", "member_id", "key_id", "event_id", "mail_id", "view_id"),
 }

@@ -2,24 +2,29 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID
 
 from app.audit.services import record
-from app.db.tables import LIVE
+from app.db.tables import LIVE, Task
 from app.db.work import UnknownKind, kinds
 from app.tasks.repo.tasks import AGAIN, TasksRepo
+from app.tasks.services.cleaning import KEEP_FILES
 from app.web.access import role_has
 from app.web.errors import NotFound
+from app.web.selection import Outcome, Skipped
 
-WORDS = {"cancel": "cancelled", "retry": "queued again"}
+DONE = {"cancel": "cancelled", "retry": "queued again"}
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How many tasks were changed, and how many left as they are."""
+class TaskFile:
+    """A file that a task left."""
 
-    changed: int
-    skipped: int
+    id: UUID
+    name: str
+    media_type: str
+    byte_size: int
 
 
 def title_of(kind: str) -> str:
@@ -30,7 +35,15 @@ def title_of(kind: str) -> str:
         return kind
 
 
-def may_start(role: str | None, kind: str) -> bool:
+def file_of(task: Task) -> TaskFile | None:
+    """The file that a task left, for a day."""
+    found = (task.result or {}).get("file")
+    if not found or task.finished_at is None or datetime.now(UTC) - task.finished_at > KEEP_FILES:
+        return None
+    return TaskFile(UUID(found["id"]), found["name"], found["media_type"], found["byte_size"])
+
+
+def can_do(role: str | None, kind: str) -> bool:
     """Whether a role may do what the kind does."""
     try:
         return role_has(role, kinds().get(kind).right)
@@ -58,4 +71,5 @@ def _change(org_id: UUID, ids: Sequence[UUID], verb: str, statuses: Sequence[str
     change(org_id, [row.id for row in meant])
     for row in meant:
         record(f"task.{verb}", "task", row.id, title_of(row.kind), before={"status": row.status})
-    return Outcome(len(meant), len(rows) - len(meant))
+    left = [row for row in rows if row.status not in statuses]
+    return Outcome(len(meant), [Skipped(row.id, title_of(row.kind), f"is {row.status}") for row in left])

@@ -1,0 +1,118 @@
+"""The list of tasks, one task with all it left, and what people do to tasks."""
+
+from typing import Any
+from uuid import UUID
+
+import orjson
+from flask import Blueprint, Response, request, url_for
+
+from app.db.blobs import read_blob
+from app.db.session import transaction
+from app.tasks.forms import task_list
+from app.tasks.repo.tasks import TasksRepo
+from app.tasks.services.tasks import (
+    DONE,
+    can_do,
+    cancel_tasks,
+    file_of,
+    retry_tasks,
+    title_of,
+)
+from app.web.access import org_right
+from app.web.errors import NotFound, Refusal
+from app.web.filters import viewer_zone
+from app.web.identity import require_org
+from app.web.listing import pasted_id, read_list, show_list
+from app.web.matching import list_url
+from app.web.render import leave, refresh, render
+from app.web.selection import posted_ids, report
+from app.web.trail import came_from
+
+bp = Blueprint("tasks", __name__, url_prefix="/o/<org>/tasks")
+EVENTS_SHOWN = 200
+SHOWN_LENGTH = 4_000
+_ACTS = {"cancel": cancel_tasks, "retry": retry_tasks}
+
+
+@bp.get("")
+@org_right("tasks.read")
+def index(org: str) -> Response:
+    """The tasks that match the address, newest first; a pasted id leads to its task."""
+    repo, org_id = TasksRepo(), require_org().org_id
+    state = read_list(task_list(), viewer_zone().key)
+    jump = pasted_id("tsk", state.q)
+    if jump and repo.get(org_id, jump):
+        return leave(url_for(".show", org=org, task_id=jump))
+    return show_list("tasks/index.html", state, repo.page(org_id, state), title_of=title_of)
+
+
+@bp.get("/<uuid:task_id>")
+@org_right("tasks.read")
+def show(org: str, task_id: UUID) -> Response:
+    """One task: its state as long as it changes, its attempts, what it said, its input and its result."""
+    repo, org_id = TasksRepo(), require_org().org_id
+    task = repo.get(org_id, task_id)
+    if task is None:
+        raise NotFound
+    return render(
+        "tasks/show.html",
+        "task_state",
+        task=task,
+        title=title_of(task.kind),
+        attempts=repo.attempts(org_id, task_id),
+        events=repo.events(org_id, task_id, limit=EVENTS_SHOWN),
+        may_do=can_do(require_org().role, task.kind),
+        file=file_of(task),
+        values=[("Input", _shown(task.payload)), ("Output", _shown(task.result))],
+        trail=came_from(url_for(".index", org=org)),
+    )
+
+
+def _shown(value: dict[str, Any] | None) -> str:
+    """Values as people read them, cut where they are long."""
+    text = orjson.dumps(value or {}, option=orjson.OPT_INDENT_2).decode()
+    return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}\n…"
+
+
+@bp.get("/<uuid:task_id>/file")
+@org_right("tasks.read")
+def file(org: str, task_id: UUID) -> Response:
+    """The file that a task left, for a day, for those who may do what the task did."""
+    org_id = require_org().org_id
+    task = TasksRepo().get(org_id, task_id)
+    found = file_of(task) if task else None
+    if task is None or found is None:
+        raise NotFound
+    if not can_do(require_org().role, task.kind):
+        raise Refusal(403, "Your role cannot read what this task wrote.")
+    content = b"".join(read_blob(org_id, found.id))
+    response = Response(content, content_type=found.media_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="{found.name}"'
+    return response
+
+
+@bp.post("/<uuid:task_id>/<any(cancel,retry):act>")
+@org_right("tasks.edit")
+def change_one(org: str, task_id: UUID, act: str) -> Response:
+    """Cancel a task or queue it again."""
+    org_id = require_org().org_id
+    with transaction():
+        outcome = _ACTS[act](org_id, [task_id])
+    report(outcome, DONE[act], url_for(".index", org=org), None)
+    return leave(url_for(".show", org=org, task_id=task_id))
+
+
+@bp.post("/bulk")
+@org_right("tasks.edit")
+def change_many(org: str) -> Response:
+    """Cancel the ticked tasks or queue them again."""
+    act = request.form.get("act", "")
+    if act not in _ACTS:
+        raise Refusal(422, "Choose what to do with the tasks: cancel or retry.")
+    ids = posted_ids()
+    if not ids:
+        raise Refusal(422, "Select at least one task.")
+    with transaction():
+        outcome = _ACTS[act](require_org().org_id, ids)
+    report(outcome, DONE[act], url_for(".index", org=org), None)
+    return refresh(list_url(url_for(".index", org=org)))

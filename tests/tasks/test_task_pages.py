@@ -1,0 +1,116 @@
+"""The list of tasks, the page of one, and what people do there."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from app.agents.kinds import EXPORT, AgentExport
+from app.db.queue import enqueue
+from app.db.session import transaction
+from app.db.tables import Task, TaskAttempt, TaskEvent
+from tests.factories import agents, orgs, tasks
+from tests.factories.rows import rows, save, stored
+from tests.support.claims import claims, run
+from tests.support.database import as_owner
+from tests.support.queries import queries
+
+
+@pytest.fixture
+def org(connection):
+    return orgs.org(slug="acme")
+
+
+@pytest.fixture
+def member(new_client, org):
+    return new_client(orgs.member(org))
+
+
+@pytest.fixture
+def viewer(new_client, org):
+    return new_client(orgs.member(org, "viewer"))
+
+
+def names(page):
+    return [" ".join(cell.get_text().split()) for cell in page.select("#results tbody th a")]
+
+
+def test_the_list_shows_tasks_newest_first_in_few_statements(org, member):
+    made = [tasks.task(org, kind="agent.export", status="succeeded") for _ in range(3)]
+    tasks.task(orgs.org(), kind="thread.import")
+    with queries(max=4):
+        page = member.page("/o/acme/tasks")
+    assert names(page) == ["Export of agents"] * 3
+    links = [cell["href"].partition("?")[0] for cell in page.select("#results tbody th a")]
+    assert links == [f"/o/acme/tasks/{task.id}" for task in made[::-1]]
+    member.both("/o/acme/tasks?status=succeeded&kind=agent.export")
+    assert names(member.page("/o/acme/tasks?status=failed")) == []
+
+
+def test_the_page_of_a_task_shows_attempts_log_input_and_output(org, member):
+    task = tasks.task(
+        org, kind="agent.export", status="failed", error="RuntimeError", payload={"format": "csv"}, attempt=1
+    )
+    save(TaskAttempt(org_id=org.id, task_id=task.id, attempt=1, worker_id=UUID(int=1), outcome="failed"))
+    save(TaskEvent(org_id=org.id, task_id=task.id, seq=1, attempt=1, kind="log", data={"words": "Half way"}))
+    text = member.page(f"/o/acme/tasks/{task.id}").get_text()
+    for words in ("RuntimeError", "Half way", '"format": "csv"', "Failed"):
+        assert words in text
+
+
+def test_a_task_that_runs_is_looked_at_again_and_one_that_ended_is_not(org, member):
+    running, ended = tasks.task(org, status="running", attempt=1), tasks.task(org, status="succeeded")
+    assert member.page(f"/o/acme/tasks/{running.id}").select_one("#task_state[hx-get]")
+    assert not member.page(f"/o/acme/tasks/{ended.id}").select_one("#task_state[hx-get]")
+
+
+def test_one_and_many_are_cancelled_and_run_again(org, member):
+    waiting, ended = tasks.task(org), tasks.task(org, status="succeeded")
+    member.submit(f"/o/acme/tasks/{waiting.id}/cancel")
+    assert stored(waiting).status == "cancelled"
+    ids = [str(waiting.id), str(ended.id)]
+    member.submit("/o/acme/tasks/bulk", {"act": "retry", "ids": ids})
+    assert (stored(waiting).status, stored(ended).status) == ("queued", "succeeded")
+    page = member.page("/o/acme/tasks")
+    assert "is succeeded" in page.get_text()
+    answer = member.submit("/o/acme/tasks/bulk", {"act": "eat", "ids": ids})
+    assert answer.status_code == 422
+
+
+def test_viewers_look_and_change_nothing(org, viewer, member):
+    waiting = tasks.task(org)
+    page = viewer.page(f"/o/acme/tasks/{waiting.id}")
+    assert "Cancel" not in page.get_text()
+    assert viewer.submit(f"/o/acme/tasks/{waiting.id}/cancel").status_code == 403
+    assert stored(waiting).status == "queued"
+
+
+def test_the_file_of_an_export_is_there_for_a_day(app, acting, org, new_client):
+    person = orgs.member(org)
+    agents.agent(org, name="Ada")
+    acting(org, person)
+    with transaction():
+        task_id = enqueue(EXPORT, AgentExport(format="csv", query="cols=name"))
+    run(claims()[0])
+    client = new_client(person)
+    page = client.page(f"/o/acme/tasks/{task_id}")
+    link = page.find("a", href=f"/o/acme/tasks/{task_id}/file")
+    assert "Download agents-" in link.get_text()
+    answer = client.get(link["href"])
+    assert "Ada" in answer.text
+    assert answer.headers["Content-Disposition"].startswith('attachment; filename="agents-')
+    task = rows(Task)[0]
+    with as_owner() as session:
+        session.get(Task, task.id).finished_at = datetime.now(UTC) - timedelta(hours=25)
+    assert client.get(link["href"]).status_code == 404
+
+
+def test_the_tasks_of_another_organisation_are_not_there(org, new_client):
+    task = tasks.task(org)
+    other = orgs.org(slug="other")
+    stranger = new_client(orgs.member(other, "owner"))
+    assert stranger.get(f"/o/other/tasks/{task.id}").status_code == 404
+    assert stranger.get(f"/o/acme/tasks/{task.id}").status_code == 404
+    answer = stranger.submit("/o/other/tasks/bulk", {"act": "cancel", "ids": [str(task.id)]})
+    assert answer.status_code == 404
+    assert stored(task).status == "queued"
