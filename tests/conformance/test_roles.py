@@ -23,6 +23,7 @@ FURTHER = {
     "keys.rotate": "forbidden",
     "agent_changes.take_back": "missing",
     "thread_changes.take_back": "missing",
+    "tasks.file": "missing",
     "home.dismiss": "forbidden",
     "thread_edits.drop_note": "forbidden",
     "sessions.revoke": "missing",
