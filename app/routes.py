@@ -37,7 +37,7 @@ from app.orgs.views import (
     sign_up,
 )
 from app.studio import views as studio
-from app.tasks.views import mail, system, tasks
+from app.tasks.views import mail, schedules, system, tasks
 from app.threads.views import changes as thread_changes
 from app.threads.views import copies, edits, thread
 from app.threads.views import files as thread_files
@@ -75,6 +75,7 @@ BLUEPRINTS = (
     mail.bp,
     system.bp,
     tasks.bp,
+    schedules.bp,
     studio.bp,
     agents.bp,
     changes.bp,

@@ -15,6 +15,7 @@ _ORG_SECTIONS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
     "Run": (
         ("Threads", "threads.index", "threads", "threads.read"),
         ("Tasks", "tasks.index", "check-circle", "tasks.read"),
+        ("Schedules", "schedules.index", "calendar", "tasks.read"),
     ),
     "Watch": (("Analytics", "analytics.index", "chart", "analytics.read"),),
     "Organisation": (

@@ -19,6 +19,7 @@ UNKNOWN = UUID("01930000-0000-7000-8000-000000000000")
 FILL = {
     "org": lambda tenant: tenant.org.slug,
     "task_id": lambda tenant: tenant.rows["tasks"].id,
+    "schedule_id": lambda tenant: tenant.rows["schedules"].id,
     "agent_id": lambda tenant: tenant.rows["agents"].id,
     "thread_id": lambda tenant: tenant.rows["threads"].id,
     "invitation_id": lambda tenant: tenant.rows["invitations"].id,
@@ -49,6 +50,7 @@ FILL = {
 TENANT_IDS = {
     "import_id",
     "task_id",
+    "schedule_id",
     *("agent_id", "thread_id", "message_id", "note_id", "blob_id"),
     *("invitation_id", "member_id", "key_id", "event_id", "mail_id", "view_id"),
 }

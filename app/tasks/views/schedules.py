@@ -1,0 +1,168 @@
+"""The list of schedules, one schedule with its next and last runs, and its form."""
+
+from datetime import timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, url_for
+
+from app.db.session import transaction
+from app.db.work import UnknownKind, kinds
+from app.tasks.forms import SCHEDULE_LIST, ScheduleForm, schedulable
+from app.tasks.models import Schedule
+from app.tasks.repo.schedules import ScheduleRepo
+from app.tasks.repo.tasks import TasksRepo
+from app.tasks.services.schedules import (
+    Stale,
+    change_schedule,
+    create_schedule,
+    remove_schedule,
+    run_now,
+    timing_of,
+)
+from app.tasks.services.tasks import title_of
+from app.tasks.slots import SlotError, preview
+from app.web.access import org_right
+from app.web.errors import NotFound, Refusal
+from app.web.filters import viewer_zone
+from app.web.idempotency import once
+from app.web.identity import require_org
+from app.web.listing import read_list, show_list
+from app.web.render import leave, render, toast
+from app.web.trail import came_from
+
+bp = Blueprint("schedules", __name__, url_prefix="/o/<org>/schedules")
+RUNS_SHOWN = 10
+SECOND = timedelta(seconds=1)
+CHANGED = "Somebody else changed this schedule in the meantime. Look at it again first."
+
+
+@bp.get("")
+@org_right("tasks.read")
+def index(org: str) -> Response:
+    """The schedules that match the address, the next to run first."""
+    state = read_list(SCHEDULE_LIST, viewer_zone().key)
+    page = ScheduleRepo().page(require_org().org_id, state)
+    return show_list("schedules/index.html", state, page, title_of=title_of)
+
+
+@bp.get("/new")
+@org_right("tasks.edit")
+def new(org: str) -> Response:
+    """An empty form."""
+    return _form(ScheduleForm(time_zone=viewer_zone().key), "schedules/new.html")
+
+
+@bp.post("/new")
+@org_right("tasks.edit")
+def create(org: str) -> Response:
+    """Store a new schedule, which acts for whoever makes it."""
+    form = ScheduleForm()
+    if not form.validate():
+        return _form(form, "schedules/new.html", 422)
+
+    def stored() -> str:
+        schedule = create_schedule(require_org().org_id, form.values())
+        return url_for(".show", org=org, schedule_id=schedule.id)
+
+    try:
+        with transaction():
+            location = once(stored)
+    except SlotError as error:
+        form.blame(str(error))
+        return _form(form, "schedules/new.html", 422)
+    toast("Schedule created.")
+    return leave(location)
+
+
+@bp.get("/<uuid:schedule_id>")
+@org_right("tasks.read")
+def show(org: str, schedule_id: UUID) -> Response:
+    """One schedule: when it runs next, in its zone and the visitor's, and what it ran last."""
+    schedule = _schedule(schedule_id)
+    zone, start = ZoneInfo(schedule.time_zone), schedule.next_run_at
+    following = preview(timing_of(schedule), start - SECOND, RUNS_SHOWN) if start and schedule.enabled else []
+    return render(
+        "schedules/show.html",
+        schedule=schedule,
+        title_of=title_of,
+        runs=[
+            {"slot": slot, "local": f"{slot.at.astimezone(zone):%a %d %b %Y, %H:%M %Z}"} for slot in following
+        ],
+        tasks=TasksRepo().of_schedule(schedule.org_id, schedule_id, RUNS_SHOWN),
+        trail=came_from(url_for(".index", org=org)),
+    )
+
+
+@bp.get("/<uuid:schedule_id>/edit")
+@org_right("tasks.edit")
+def edit(org: str, schedule_id: UUID) -> Response:
+    """The form with the schedule as it is stored."""
+    schedule = _schedule(schedule_id)
+    return _form(ScheduleForm.of(schedule), "schedules/edit.html", schedule=schedule)
+
+
+@bp.post("/<uuid:schedule_id>/edit")
+@org_right("tasks.edit")
+def update(org: str, schedule_id: UUID) -> Response:
+    """Save the form; from now on the schedule acts for whoever saved it."""
+    form, schedule = ScheduleForm(), _schedule(schedule_id)
+    if not form.validate():
+        return _form(form, "schedules/edit.html", 422, schedule=schedule)
+    try:
+        with transaction():
+            change_schedule(require_org().org_id, schedule_id, form.version(), form.values(schedule))
+    except SlotError as error:
+        form.blame(str(error))
+        return _form(form, "schedules/edit.html", 422, schedule=schedule)
+    except Stale as stale:
+        raise Refusal(409, CHANGED) from stale
+    toast("Schedule saved.")
+    return leave(url_for(".show", org=org, schedule_id=schedule_id))
+
+
+@bp.post("/<uuid:schedule_id>/<any(enable,disable):act>")
+@org_right("tasks.edit")
+def switch(org: str, schedule_id: UUID, act: str) -> Response:
+    """Turn a schedule on or off; slots that pass while it is off never run."""
+    schedule = _schedule(schedule_id)
+    with transaction():
+        change_schedule(
+            require_org().org_id, schedule_id, schedule.lock_version, {"enabled": act == "enable"}
+        )
+    toast(f"Schedule turned {'on' if act == 'enable' else 'off'}.")
+    return leave(url_for(".show", org=org, schedule_id=schedule_id))
+
+
+@bp.post("/<uuid:schedule_id>/run")
+@org_right("tasks.edit")
+def run(org: str, schedule_id: UUID) -> Response:
+    """Queue a task of the schedule now."""
+    try:
+        with transaction():
+            task_id = run_now(require_org().org_id, schedule_id)
+    except UnknownKind as error:
+        raise Refusal(409, "This version does not know what the schedule runs.") from error
+    return leave(url_for("tasks.show", org=org, task_id=task_id))
+
+
+@bp.post("/<uuid:schedule_id>/delete")
+@org_right("tasks.edit")
+def destroy(org: str, schedule_id: UUID) -> Response:
+    """Delete a schedule; what it started goes on."""
+    with transaction():
+        remove_schedule(require_org().org_id, schedule_id)
+    toast("Schedule deleted.")
+    return leave(url_for(".index", org=org))
+
+
+def _schedule(schedule_id: UUID) -> Schedule:
+    schedule = ScheduleRepo().get(require_org().org_id, schedule_id)
+    if schedule is None:
+        raise NotFound
+    return schedule
+
+
+def _form(form: ScheduleForm, template: str, status: int = 200, **context: object) -> Response:
+    form.offer(schedulable(kinds()))
+    return render(template, "form", status, form=form, **context)

@@ -1,0 +1,118 @@
+"""The list of schedules, the page of one, and its form."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app.db.tables import Task
+from app.tasks.models import Schedule
+from tests.factories import orgs, tasks
+from tests.factories.rows import rows, stored
+from tests.support.queries import queries
+
+SOON = datetime.now(UTC) + timedelta(days=3)
+FORM = {
+    "name": "Nightly file",
+    "kind": "agent.export",
+    "timing": "cron",
+    "cron": "30 2 * * *",
+    "time_zone": "Europe/Berlin",
+    "catch_up": "one",
+    "overlap": "skip",
+}
+
+
+@pytest.fixture
+def org(connection):
+    return orgs.org(slug="acme")
+
+
+@pytest.fixture
+def member(new_client, org):
+    return new_client(orgs.member(org))
+
+
+def test_the_list_shows_what_runs_next_first(org, member):
+    tasks.schedule(org, name="Later", next_run_at=SOON + timedelta(days=1))
+    tasks.schedule(org, name="Sooner", next_run_at=SOON)
+    tasks.schedule(orgs.org(), name="Elsewhere")
+    with queries(max=4):
+        page = member.page("/o/acme/schedules")
+    assert [cell.get_text() for cell in page.select("#results tbody th a")] == ["Sooner", "Later"]
+    member.both("/o/acme/schedules?state=active")
+
+
+def test_a_schedule_is_made_and_shows_its_next_runs_in_both_zones(org, member):
+    member.submit("/o/acme/schedules/new", FORM)
+    (schedule,) = rows(Schedule)
+    assert (schedule.cron, schedule.time_zone) == ("30 2 * * *", "Europe/Berlin")
+    assert schedule.payload == {"format": "csv", "query": "", "zone": "UTC"}
+    text = member.page(f"/o/acme/schedules/{schedule.id}").get_text()
+    assert "02:30 CE" in text
+    assert "Nightly file" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"name": ""}, "Enter a name"),
+        ({"kind": "agent.change"}, "Choose what runs"),
+        ({"time_zone": "Mars/Olympus"}, "time zone of the list"),
+        ({"cron": "0 0 31 2 *"}, "day of month"),
+        ({"cron": "@reboot"}, "five fields"),
+        ({"cron": "* * * * * *"}, "five fields"),
+        ({"timing": "every", "every_minutes": "0"}, "number of minutes"),
+        ({"timing": "once"}, "date and a time"),
+        ({"catch_up": "perhaps"}, "missed runs"),
+    ],
+)
+def test_tk_4_what_does_not_fit_is_said_at_its_field(org, member, changes, words):
+    answer = member.submit("/o/acme/schedules/new", {**FORM, **changes})
+    assert answer.status_code == 422
+    assert words in answer.text
+    assert rows(Schedule) == []
+
+
+def test_intervals_and_single_runs(org, member):
+    member.submit("/o/acme/schedules/new", {**FORM, "timing": "every", "every_minutes": "90"})
+    once = {**FORM, "timing": "once", "run_at": "2030-07-01T09:00"}
+    member.submit("/o/acme/schedules/new", once)
+    found = {schedule.every_seconds: schedule for schedule in rows(Schedule)}
+    assert found[5400].cron is None
+    assert found[None].run_at == datetime(2030, 7, 1, 7, tzinfo=UTC)
+
+
+def test_an_edit_keeps_the_input_and_a_stale_one_is_refused(org, member):
+    schedule = tasks.schedule(org, kind="agent.export", payload={"format": "json"}, next_run_at=SOON)
+    path = f"/o/acme/schedules/{schedule.id}/edit"
+    assert member.page(path).find("input", attrs={"name": "cron"})["value"] == "0 3 * * *"
+    member.submit(path, {**FORM, "lock_version": "1"})
+    assert stored(schedule).payload == {"format": "json"}
+    assert stored(schedule).cron == "30 2 * * *"
+    assert member.submit(path, {**FORM, "name": "Mine", "lock_version": "1"}).status_code == 409
+    assert stored(schedule).name == "Nightly file"
+
+
+def test_it_is_turned_off_and_on_run_and_deleted(org, member):
+    schedule = tasks.schedule(org, kind="agent.export", next_run_at=SOON)
+    path = f"/o/acme/schedules/{schedule.id}"
+    member.submit(f"{path}/disable")
+    assert not stored(schedule).enabled
+    member.submit(f"{path}/enable")
+    assert stored(schedule).enabled
+    member.submit(f"{path}/run")
+    assert [(task.kind, task.schedule_id) for task in rows(Task)] == [("agent.export", schedule.id)]
+    member.submit(f"{path}/delete")
+    assert rows(Schedule) == []
+
+
+def test_viewers_and_strangers_change_nothing(org, new_client):
+    schedule = tasks.schedule(org, kind="agent.export", next_run_at=SOON)
+    viewer = new_client(orgs.member(org, "viewer"))
+    assert "Run now" not in viewer.page(f"/o/acme/schedules/{schedule.id}").get_text()
+    assert viewer.submit(f"/o/acme/schedules/{schedule.id}/run").status_code == 403
+    other = orgs.org(slug="other")
+    stranger = new_client(orgs.member(other, "owner"))
+    for act in ("run", "delete", "disable", "edit"):
+        assert stranger.submit(f"/o/other/schedules/{schedule.id}/{act}").status_code == 404
+    assert stored(schedule).enabled
