@@ -1,8 +1,8 @@
-// Reads: [data-copy] (the value; empty: what is shown), data-source (id of what shows it), data-copied, data-failed.
+// Takes the data of a [data-copy] (the value; empty: what is shown): source (id of what shows it), copied, failed.
 import { say } from "./adapter.js";
 
-// Without a clipboard (plain HTTP) what shows the value is selected.
-async function copy({ copy: value, source, copied, failed }) {
+/** Copies; without a clipboard (plain HTTP) what shows the value is selected. */
+export async function copy({ copy: value, source, copied, failed }) {
   const shown = document.getElementById(source);
   try {
     await navigator.clipboard.writeText(value || shown.innerText);
@@ -13,8 +13,3 @@ async function copy({ copy: value, source, copied, failed }) {
     say(failed);
   }
 }
-
-document.addEventListener("click", ({ target }) => {
-  const button = target.closest("[data-copy]");
-  if (button) copy(button.dataset);
-});

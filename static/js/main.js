@@ -1,12 +1,12 @@
 // What every page starts with: the modules it has a use for, times that stay true, and the zone told to the server.
-// Reads: time[data-ago] with datetime and title; template #ago with the words. Writes: cookie time_zone.
+// Reads: [data-copy], form[data-later] (its module waits for the focus),
+// time[data-ago] with datetime and title; template #ago with the words. Writes: cookie time_zone.
 import { onSwap } from "./adapter.js";
 
 const NEEDS = {
   "#palette": "./keys.js",
-  "form[data-form]": "./form.js",
+  "form[data-form]:not([data-later])": "./form.js",
   "#results": "./list.js",
-  "[data-copy]": "./copy.js",
   "[data-thread]": "./thread.js",
 };
 const MINUTE = 60000;
@@ -17,6 +17,13 @@ function load() {
     if (document.querySelector(selector)) import(module);
   }
 }
+
+document.addEventListener("focusin", ({ target }) => target.closest("[data-later]") && import("./form.js"));
+
+document.addEventListener("click", async ({ target }) => {
+  const button = target.closest("[data-copy]");
+  if (button) (await import("./copy.js")).copy(button.dataset);
+});
 
 function words(time, now) {
   const form = document.getElementById("ago").dataset;

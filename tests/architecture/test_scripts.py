@@ -15,7 +15,7 @@ CEILINGS = {
     "form": 1300,
     "keys": 2700,
     "list": 1250,
-    "main": 1000,
+    "main": 1100,
     "thread": 900,
 }
 LINE = 120

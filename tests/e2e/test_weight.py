@@ -5,8 +5,6 @@ import gzip
 import pytest
 from playwright.sync_api import Request
 
-from tests.e2e.conftest import listing
-
 pytestmark = pytest.mark.e2e
 
 REQUESTS = 8
@@ -21,12 +19,22 @@ def _sent(request: Request) -> int:
     return request.sizes()["responseBodySize"]
 
 
-@pytest.mark.parametrize("path", ["?per=50", "/new", "/{agent}", "/{agent}/edit"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "agents?per=50",
+        "agents/new",
+        "agents/{agents}",
+        "agents/{agents}/edit",
+        "threads",
+        "threads/{threads}",
+    ],
+)
 def test_a_page_is_light(home, open_as, path):
     page = open_as(home.owner, "/healthz")
     asked = []
     page.on("requestfinished", lambda request: asked.append(request) if request.failure is None else None)
-    page.goto(listing(home) + path.format(agent=home.agent.id))
+    page.goto(f"/o/{home.org.slug}/" + path.format(**{name: row.id for name, row in home.rows.items()}))
     page.wait_for_load_state("networkidle")
     sizes = {request.url: _sent(request) for request in asked}
     assert len(sizes) <= REQUESTS, sorted(sizes)
