@@ -4,5 +4,6 @@ KINDS: dict[str, str] = {
     "agent.change": "app.agents.kinds:CHANGE",
     "agent.erase": "app.agents.kinds:ERASURE",
     "agent.export": "app.agents.kinds:EXPORT",
+    "thread.erase": "app.threads.kinds:ERASURE",
     "thread.import": "app.threads.services.uploads:IMPORT",
 }

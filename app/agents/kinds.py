@@ -1,6 +1,6 @@
 """What is done to agents in the background: lists as files, changes of many, and erasing what was deleted long ago."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from tempfile import TemporaryFile
 from typing import Any, Literal
@@ -94,21 +94,31 @@ def _change(org_id: UUID, ids: tuple[UUID, ...], act: str) -> dict[str, int]:
 
 
 def erase_agents(task: Work, _given: AgentErasure) -> dict[str, Any]:
-    """Erase 200 agents per step, each with an audit event, until none is left."""
+    """Erase agents that were deleted 30 days ago."""
+    return erase_in_steps(task, "agent", AgentRepo().erase)
+
+
+def erase_in_steps(
+    task: Work, thing: str, erase: Callable[[UUID, datetime, int], Sequence[Any]]
+) -> dict[str, Any]:
+    """Erase 200 things that were deleted 30 days ago per step, each with an audit event, until none is left.
+
+    `erase` takes the organisation, the moment and how many, and returns id and name of those erased.
+    """
     before, erased, number = datetime.now(UTC) - KEEP_DELETED, 0, 0
+
+    def some() -> int:
+        rows = erase(task.org_id, before, BATCH)
+        for row in rows:
+            record(f"{thing}.erase", thing, row.id, row.name)
+        return len(rows)
+
     while True:
-        found = task.step(f"batch-{number}", lambda: _erase(task.org_id, before))
+        found = task.step(f"batch-{number}", some)
         erased, number = erased + found, number + 1
-        task.progress(erased, words="agents erased")
+        task.progress(erased, words=f"{thing}s erased")
         if found < BATCH:
             return {"erased": erased}
-
-
-def _erase(org_id: UUID, before: datetime) -> int:
-    rows = AgentRepo().erase(org_id, before, BATCH)
-    for row in rows:
-        record("agent.erase", "agent", row.id, row.name)
-    return len(rows)
 
 
 EXPORT = Kind(

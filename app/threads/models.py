@@ -86,6 +86,13 @@ class Thread(Identified, Tenant, Stamped, Base):
             "deleted_at",
             postgresql_where=text("deleted_at IS NOT NULL"),
         ),
+        Index(
+            "threads_org_id_archived_idx",
+            "org_id",
+            "last_message_at",
+            "id",
+            postgresql_where=text("archived AND deleted_at IS NULL"),
+        ),
         _list_index("last_message_at"),
         _list_index("created_at"),
         _list_index("message_count"),

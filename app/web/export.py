@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import chain
@@ -26,15 +26,23 @@ _RISKY = re.compile(r"\s*[=+\-@|\uff1d\uff0b\uff0d\uff20\uff5c]| *[\t\r]")
 def stream_file(
     kind: str, name: str, columns: Iterable[str], read: Callable[[Session], Generator[Record]]
 ) -> Response:
-    """An attachment `<name>-<date>.<kind>` with these columns of the records that `read` yields.
+    """An attachment with these columns of the records that `read` yields from the session it gets; see stream_parts."""
 
-    `read` gets a read-only session of its own, open as long as the answer is sent; the running transaction must have
+    def write(session: Session) -> Generator[bytes]:
+        with closing(read(session)) as records:  # whoever hangs up leaves no cursor open
+            yield from written(kind, columns, records)
+
+    return stream_parts(kind, name, write)
+
+
+def stream_parts(kind: str, name: str, write: Callable[[Session], Generator[bytes]]) -> Response:
+    """An attachment `<name>-<date>.<kind>` of the parts that `write` yields.
+
+    `write` gets a read-only session of its own, open as long as the answer is sent; the running transaction must have
     ended before. Raises TooSlow if the first rows do not come in time.
     """
     with ExitStack() as stack:
-        records = read(stack.enter_context(analytics_session()))
-        stack.callback(records.close)  # whoever hangs up leaves no cursor open
-        parts = written(kind, columns, records)
+        parts = write(stack.enter_context(analytics_session()))
         stack.callback(parts.close)
         first = next(parts)
         reading = stack.pop_all()

@@ -4,12 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.agents.models import Agent
 from app.audit.models import AuditEvent
 from app.auth.models import LoginAttempt, OAuthFlow, PasswordReset, SignInSession
 from app.db.tables import EmailOutbox, IdempotencyKey, WorkerProcess
 from app.tasks.services.cleaning import clean_up
-from tests.factories import agents, auth, orgs
+from tests.factories import agents, auth, orgs, threads
 from tests.factories.rows import rows, save, stored
 from tests.support.claims import claims, run
 
@@ -69,20 +68,29 @@ def test_what_is_over_goes_and_the_rest_stays(acting, make, over, current):
     assert stored(kept) is not None
 
 
-def test_agents_deleted_30_days_ago_are_erased_in_every_organisation(acting):
+@pytest.mark.parametrize(("thing", "make"), [("agent", agents.agent), ("thread", threads.thread)])
+def test_what_was_deleted_30_days_ago_is_erased_in_every_organisation(acting, thing, make):
     acting()
-    erased = [agents.agent(orgs.org(), name="Old", deleted_at=LONG_AGO) for _ in range(2)]
-    kept = [agents.agent(orgs.org(), deleted_at=EARLIER), agents.agent(orgs.org())]
+    erased = [make(orgs.org(), name="Old", deleted_at=LONG_AGO) for _ in range(2)]
+    kept = [make(orgs.org(), deleted_at=EARLIER), make(orgs.org())]
     clean_up()
     clean_up()
     erasures = claims()
-    assert {claim.org_id for claim in erasures} == {agent.org_id for agent in erased}
+    assert {claim.org_id for claim in erasures} == {row.org_id for row in erased}
     assert len(erasures) == 2
     for claim in erasures:
         assert run(claim)[0].result == {"erased": 1}
-    assert [stored(agent) for agent in erased] == [None, None]
-    assert None not in [stored(agent) for agent in kept]
-    events = rows(AuditEvent, action="agent.erase")
-    assert {(event.org_id, event.target_id) for event in events} == {(a.org_id, a.id) for a in erased}
+    assert [stored(row) for row in erased] == [None, None]
+    assert None not in [stored(row) for row in kept]
+    events = rows(AuditEvent, action=f"{thing}.erase")
+    assert {(event.org_id, event.target_id) for event in events} == {(row.org_id, row.id) for row in erased}
     assert {(event.actor_label, event.target_label) for event in events} == {("system", "Old")}
-    assert len(rows(Agent)) == 2
+
+
+def test_messages_go_with_their_thread(acting):
+    acting()
+    message = threads.message(threads.thread(orgs.org(), deleted_at=LONG_AGO), "Hello")
+    clean_up()
+    (claim,) = claims()
+    run(claim)
+    assert stored(message) is None

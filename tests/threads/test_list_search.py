@@ -2,6 +2,7 @@
 
 import random
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from urllib.parse import urlencode
 
 import pytest
@@ -81,15 +82,8 @@ def plan(request, monkeypatch):
     monkeypatch.setattr(listed, "GLANCE", glance)
 
 
-@pytest.mark.parametrize("sort", ["-last", "last", "-tokens", "tokens"])
-@pytest.mark.parametrize(
-    "q", ["refund", "REFUND zep", "zeppelin", "étude", "re", "%_", "7 order", '"order 7"', "no"]
-)
-@pytest.mark.parametrize("sees_all", [True, False])
-@pytest.mark.usefixtures("many", "plan")
-def test_si_1_every_plan_finds_what_a_filter_by_hand_finds(org, ana, q, sort, sees_all):
-    state = asked({"q": q, "sort": sort, "tag": "vip"})
-    viewer = Viewer(ana.id, sees_all)
+def by_hand(org, viewer, q, sort):
+    """Return the ids that the list of threads tagged vip must show."""
     column = {"last": "last_message_at", "tokens": "tokens"}[sort.removeprefix("-")]
     wanted = [
         thread
@@ -97,28 +91,38 @@ def test_si_1_every_plan_finds_what_a_filter_by_hand_finds(org, ana, q, sort, se
         if all(term.lower() in thread.name.lower() for term in terms(q))
         and not thread.archived
         and thread.tags
-        if sees_all or thread.origin == "api" or thread.user_id == ana.id
+        if viewer.sees_all or thread.origin == "api" or thread.user_id == viewer.user_id
     ]
     wanted.sort(key=lambda thread: (getattr(thread, column), thread.id), reverse=sort.startswith("-"))
-    for backward in (False, True):
-        pages = every_page(org, viewer, state, backward=backward)
-        assert [row.id for page in pages for row in page.rows] == [thread.id for thread in wanted]
-        for page in pages:
-            assert page.total == len(wanted) or (page.capped and page.total <= len(wanted))
-    assert set(ThreadListRepo().matching(org.id, viewer, state, 1_000)) == {thread.id for thread in wanted}
+    return [thread.id for thread in wanted]
 
 
-@pytest.mark.parametrize("q", SEARCHES)
-def test_si_1_names_are_searched_literally(new_client, org, ana, plan, q):
+@pytest.mark.parametrize("q", ["refund", "REFUND zep", "étude", "re", "%_", "7 order", '"order 7"', "no"])
+@pytest.mark.usefixtures("many", "plan")
+def test_si_1_every_plan_finds_what_a_filter_by_hand_finds(org, ana, q):
+    for sort, sees_all in product(["-last", "last", "-tokens", "tokens"], [True, False]):
+        state, viewer = asked({"q": q, "sort": sort, "tag": "vip"}), Viewer(ana.id, sees_all)
+        wanted = by_hand(org, viewer, q, sort)
+        for backward in (False, True):
+            pages = every_page(org, viewer, state, backward=backward)
+            assert [row.id for page in pages for row in page.rows] == wanted
+            for page in pages:
+                assert page.total == len(wanted) or (page.capped and page.total <= len(wanted))
+        assert set(ThreadListRepo().matching(org.id, viewer, state, 1_000)) == set(wanted)
+
+
+def test_si_1_names_are_searched_literally(new_client, org, ana, plan):
     for number, stored in enumerate(TEXTS):
         threads.thread(org, ana, name=f"{number} {stored}", created_at=NOW + timedelta(hours=number))
-    query = urlencode({"q": q, "per": 100, "sort": "created"})
-    wanted = [
-        f"{number} {stored}"
-        for number, stored in enumerate(TEXTS)
-        if all(term.lower() in f"{number} {stored}".lower() for term in terms(q))
-    ]
-    assert names(new_client(ana).both(f"/o/acme/threads?{query}")) == wanted
+    client = new_client(ana)
+    for q in SEARCHES:
+        wanted = [
+            f"{number} {stored}"
+            for number, stored in enumerate(TEXTS)
+            if all(term.lower() in f"{number} {stored}".lower() for term in terms(q))
+        ]
+        query = urlencode({"q": q, "per": 100, "sort": "created"})
+        assert names(client.page(f"/o/acme/threads?{query}")) == wanted, q
 
 
 def test_where_counting_would_cost_the_page_says_at_least(new_client, org, ana, monkeypatch):
@@ -160,8 +164,8 @@ def written(org, ana):
     ("q", "wanted"),
     [
         *(("refunds", "first second"), ("parcel", "first third"), ("parcel refund", "first")),
-        *(('"broken parcel"', "first"), ('"parcel broken"', "first"), ("parcel -refund", "third")),
-        *(("the", ""), ("first", ""), ("'; DROP TABLE threads; --", ""), ('"', "first second third")),
+        *(('"broken parcel"', "first"), ('"parcel broken"', ""), ("parcel -refund", "first third")),
+        *(("the", ""), ("first", ""), ("'; DROP TABLE threads; --", ""), ('"', "")),
         *(("zeppelin", ""), ("parcel or refund", "first second third"), ("<-> & !", "")),
     ],
 )

@@ -4,6 +4,7 @@ import os
 import platform
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Uuid, cast, delete, func, or_, select, text
@@ -59,10 +60,10 @@ class ExpiryRepo:
         ):
             self._session.execute(statement)
 
-    def deleted_agents(self, before: datetime) -> Sequence[tuple[UUID, UUID]]:
-        """Organisation and id of some agents that were deleted before a moment."""
-        statement = text("SELECT org_id, id FROM agents_deleted_before(:before, :limit)")
-        return self._session.execute(statement, {"before": before, "limit": BATCH}).all()
+    def orgs_with_deleted(self, thing: str, before: datetime) -> Sequence[UUID]:
+        """Organisations with agents, or threads, that were deleted before a moment."""
+        due: Any = getattr(func, f"{thing}s_deleted_before")(before, BATCH).table_valued("org_id")
+        return self._session.scalars(select(due.c.org_id).distinct()).all()
 
     def waits(self, org_id: UUID, kind: str) -> bool:
         """Whether a task of a kind has not ended yet."""

@@ -1,21 +1,29 @@
 """Clear away what is over."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from app.agents.kinds import ERASURE, KEEP_DELETED, AgentErasure
+from app.agents import kinds as agents
+from app.agents.kinds import KEEP_DELETED
 from app.db.queue import enqueue
 from app.db.scope import in_org
 from app.db.session import transaction
+from app.db.work import Kind, TaskInput
 from app.orgs.repo.orgs import OrgRepo
 from app.tasks.repo.mail import MailRepo
 from app.tasks.repo.upkeep import ExpiryRepo
+from app.threads import kinds as threads
 
 KEEP_MAIL = timedelta(days=30)
 KEEP_FILES = timedelta(hours=24)
+_ERASURES: dict[str, tuple[Kind[Any], type[TaskInput]]] = {
+    "agent": (agents.ERASURE, agents.AgentErasure),
+    "thread": (threads.ERASURE, threads.ThreadErasure),
+}
 
 
 def clean_up() -> None:
-    """Delete what has expired, old notes about mail and old files; have agents deleted 30 days ago erased by tasks."""
+    """Delete what has expired, old notes about mail and old files; have what was deleted 30 days ago erased by tasks."""
     with transaction():
         ExpiryRepo().remove_expired()
         MailRepo().remove_settled(KEEP_MAIL)
@@ -24,8 +32,8 @@ def clean_up() -> None:
             with in_org(org.id):
                 ExpiryRepo().remove_files(org.id, KEEP_FILES)
     with transaction():
-        due = ExpiryRepo().deleted_agents(datetime.now(UTC) - KEEP_DELETED)
-        for org_id in {row[0] for row in due}:
-            with in_org(org_id):
-                if not ExpiryRepo().waits(org_id, ERASURE.name):
-                    enqueue(ERASURE, AgentErasure(), trigger="system")
+        for thing, (kind, given) in _ERASURES.items():
+            for org_id in ExpiryRepo().orgs_with_deleted(thing, datetime.now(UTC) - KEEP_DELETED):
+                with in_org(org_id):
+                    if not ExpiryRepo().waits(org_id, kind.name):
+                        enqueue(kind, given(), trigger="system")

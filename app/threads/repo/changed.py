@@ -1,10 +1,11 @@
 """Threads that are changed together: archived, restored, deleted, tagged."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Text, Uuid, any_, case, func, literal, select, update
+from sqlalchemy import ColumnElement, Row, Text, Uuid, any_, case, delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
@@ -47,6 +48,12 @@ class ThreadChangeRepo:
     def remove_tag(self, org_id: UUID, ids: Sequence[UUID], tag: str) -> Sequence[Row[Any]]:
         """Take a tag away."""
         return self._set(org_id, ids, tags=func.array_remove(Thread.tags, literal(tag, Text)))
+
+    def erase(self, org_id: UUID, before: datetime, limit: int) -> Sequence[Row[Any]]:
+        """Delete for good some that were deleted before a moment, with all that belongs to them; their ids and names."""
+        due = select(Thread.id).where(Thread.org_id == org_id, Thread.deleted_at < before).limit(limit)
+        statement = delete(Thread).where(Thread.org_id == org_id, Thread.id.in_(due))
+        return self._session.execute(statement.returning(Thread.id, Thread.name)).all()
 
     def _set(self, org_id: UUID, ids: Sequence[UUID], **values: Any) -> Sequence[Row[Any]]:
         statement = (

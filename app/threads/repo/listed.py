@@ -100,7 +100,7 @@ class ThreadListRepo:
 
     def stream(self, org_id: UUID, viewer: Viewer, state: ListState) -> Generator[Mapping[str, Any]]:
         """Every matching thread in list order, read from one snapshot in small parts."""
-        statement = matching(org_id, viewer, state, _listed())
+        statement = listed_threads(org_id, viewer, state)
         return stream(self._session, statement.order_by(*ordering(state)))
 
     def any(self, org_id: UUID, viewer: Viewer) -> bool:
@@ -168,10 +168,15 @@ class ThreadListRepo:
         ).all()
 
 
-def ordering(state: ListState) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+def ordering(state: ListState, thread: Any = Thread) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
     """The order of the list."""
-    column = getattr(Thread, _SORTS[state.sort_key])
-    return (column.desc(), Thread.id.desc()) if state.descending else (column.asc(), Thread.id.asc())
+    column = getattr(thread, _SORTS[state.sort_key])
+    return (column.desc(), thread.id.desc()) if state.descending else (column.asc(), thread.id.asc())
+
+
+def listed_threads(org_id: UUID, viewer: Viewer, state: ListState) -> Select[Any]:
+    """All threads that the list holds, as its rows show them."""
+    return matching(org_id, viewer, state, _listed())
 
 
 def matching(org_id: UUID, viewer: Viewer, state: ListState, statement: Select[Any]) -> Select[Any]:

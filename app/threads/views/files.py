@@ -6,9 +6,10 @@ from app.audit.services import record
 from app.db.session import transaction
 from app.threads.access import current_viewer
 from app.threads.repo.listed import ThreadListRepo
+from app.threads.services.exporting import write_threads
 from app.threads.views.spec import current_spec
 from app.web.access import org_right
-from app.web.export import stream_file
+from app.web.export import stream_file, stream_parts
 from app.web.filters import viewer_zone
 from app.web.identity import require_org
 from app.web.listing import ListState, read_list
@@ -41,6 +42,19 @@ def export(org: str, kind: str) -> Response:
         f"{org}-threads",
         columns,
         lambda session: ThreadListRepo(session).stream(org_id, viewer, state),
+    )
+
+
+@bp.get("/threads/messages.<any(json,ndjson):kind>")
+@org_right("threads.read")
+def export_whole(org: str, kind: str) -> Response:
+    """The threads that match the address with all their messages; in NDJSON one thread a line."""
+    org_id, viewer, state = require_org().org_id, current_viewer(), _asked(org)
+    _note("thread.export_whole", kind)
+    return stream_parts(
+        kind,
+        f"{org}-threads-with-messages",
+        lambda session: write_threads(session, org_id, viewer, state, kind),
     )
 
 
