@@ -1,0 +1,80 @@
+"""The list of threads in Chromium: filters, search in messages, tags, keys."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.threads.models import Thread
+from tests.factories import threads
+from tests.factories.rows import rows
+
+pytestmark = pytest.mark.e2e
+ROWS = "#results tbody th[scope=row] a"
+
+
+@pytest.fixture
+def page(open_as, home):
+    for number in range(30):
+        thread = threads.thread(home.org, home.people["member"], name=f"Question {number:02}", origin="api")
+        if number < 2:
+            threads.message(thread, "the parcel arrived broken")
+    return open_as(home.owner, f"/o/{home.org.slug}/threads")
+
+
+def shown(page: Page) -> list[str]:
+    return [text.strip() for text in page.locator(ROWS).all_inner_texts()]
+
+
+def test_p01_every_state_of_the_threads_is_in_the_address(page, open_as, home):
+    page.get_by_role("button", name="Origin").click()
+    page.get_by_role("checkbox", name="API", exact=True).check()
+    expect(page).to_have_url(re.compile("origin=api"))
+    page.keyboard.press("Escape")
+    page.locator("main [name=q]").fill("question")
+    expect(page).to_have_url(re.compile("q=question&origin=api"))
+    page.locator("#results thead a", has_text="Messages").click()
+    expect(page).to_have_url(re.compile("sort=messages"))
+    page.locator("#results [rel=next]").click()
+    expect(page.locator("#results")).to_contain_text("21–30 of 30")
+    assert shown(open_as(home.owner, page.url)) == shown(page)
+    page.get_by_role("link", name="Remove filter Origin: API").click()
+    expect(page).not_to_have_url(re.compile("origin"))
+    expect(page.locator("[role=status]").first).to_contain_text("30 threads, sorted by messages")
+
+
+def test_messages_are_searched_when_asked_for(page):
+    page.get_by_role("button", name="Search in").click()
+    page.get_by_role("radio", name="Messages").check()
+    expect(page).to_have_url(re.compile("in=messages"))
+    page.keyboard.press("Escape")
+    page.locator("main [name=q]").fill('"arrived broken"')
+    expect(page.locator("#results")).to_contain_text("1–2 of 2")
+    assert sorted(shown(page)) == ["Question 00", "Question 01"]
+
+
+def test_p14_ticked_threads_are_tagged_and_changed_back(page, home):
+    for box in page.locator("#results [name=ids]").all()[:2]:
+        box.check()
+    page.get_by_label("Tag", exact=True).fill("vip")
+    page.get_by_role("button", name="Add tag").click()
+    expect(page.locator("#toasts")).to_contain_text("2 tagged.")
+    assert len([row for row in rows(Thread, org_id=home.org.id) if "vip" in row.tags]) == 2
+    page.locator("#toasts").get_by_role("button", name="Undo").click()
+    expect(page.locator("#toasts")).to_contain_text("2 changed back.")
+    assert not [row for row in rows(Thread, org_id=home.org.id) if "vip" in row.tags]
+
+
+def test_g_t_leads_to_the_threads_from_anywhere(page, home):
+    page.goto(f"/o/{home.org.slug}/agents")
+    page.keyboard.press("g")
+    page.keyboard.press("t")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Threads")
+
+
+def test_p13_columns_are_chosen_and_stay(page):
+    page.get_by_role("button", name="Columns").click()
+    page.get_by_role("checkbox", name="Cost", exact=True).check()
+    expect(page.locator("#results thead")).to_contain_text("Cost")
+    page.reload()
+    expect(page.locator("#results thead")).to_contain_text("Cost")
