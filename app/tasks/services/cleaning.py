@@ -23,7 +23,7 @@ _ERASURES: dict[str, tuple[Kind[Any], type[TaskInput]]] = {
 
 
 def clean_up() -> None:
-    """Delete what has expired, old notes about mail and old files; have what was deleted 30 days ago erased by tasks."""
+    """Delete what has expired, old notes about mail and old files; have what was deleted 30 days ago erased."""
     with transaction():
         ExpiryRepo().remove_expired()
         MailRepo().remove_settled(KEEP_MAIL)

@@ -49,8 +49,8 @@ class ThreadChangeRepo:
         """Take a tag away."""
         return self._set(org_id, ids, tags=func.array_remove(Thread.tags, literal(tag, Text)))
 
-    def erase(self, org_id: UUID, before: datetime, limit: int) -> Sequence[Row[Any]]:
-        """Delete for good some that were deleted before a moment, with all that belongs to them; their ids and names."""
+    def erase(self, org_id: UUID, before: datetime, limit: int) -> Sequence[Row[UUID, str]]:
+        """Delete some for good that were deleted before a moment, with all that belongs to them; ids and names."""
         due = select(Thread.id).where(Thread.org_id == org_id, Thread.deleted_at < before).limit(limit)
         statement = delete(Thread).where(Thread.org_id == org_id, Thread.id.in_(due))
         return self._session.execute(statement.returning(Thread.id, Thread.name)).all()
