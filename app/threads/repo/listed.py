@@ -28,7 +28,7 @@ from app.threads.repo.conditions import (
     written,
 )
 from app.threads.repo.threads import Viewer, person_name, visible_to
-from app.web.listing import ListSpec, ListState
+from app.web.listing import ListState
 
 NEAR = 2_000
 """Threads that are read through for a name before the index of names is asked."""
@@ -42,8 +42,6 @@ _SORTS: Mapping[str, str] = {
     "tokens": "tokens",
     "cost": "cost_micros",
 }
-
-_BY_NAME = ListSpec(sorts={}, default_sort="-last")
 
 
 @dataclass(frozen=True)
@@ -104,11 +102,6 @@ class ThreadListRepo:
         """Every matching thread in list order, read from one snapshot in small parts."""
         statement = listed_threads(org_id, viewer, state)
         return stream(self._session, statement.order_by(*ordering(state)))
-
-    def named(self, org_id: UUID, viewer: Viewer, q: str, limit: int) -> Sequence[ThreadRow]:
-        """Live threads in whose names all words of `q` occur, at most `limit`, the latest first."""
-        state = ListState("", _BY_NAME, q=q, sort=_BY_NAME.default_sort, request=PageRequest(limit))
-        return self.page(org_id, viewer, state).page.rows
 
     def any(self, org_id: UUID, viewer: Viewer) -> bool:
         """Whether the viewer sees a thread at all, archived ones included and deleted ones left out."""
