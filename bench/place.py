@@ -38,13 +38,18 @@ Statement = tuple[str, Any]
 
 @dataclass
 class Place:
-    """One filled database. `bare` acts in the largest organisation as the product does, `original` as nobody does."""
+    """One filled database.
+
+    `bare` names its scope in each transaction, as the product does, `acting` is in the largest organisation for good,
+    `original` sees everything.
+    """
 
     app: Any
     org_id: UUID
     heavy: UUID
     typical: UUID
     bare: psycopg.Connection
+    acting: psycopg.Connection
     original: psycopg.Connection
 
     @property
@@ -95,6 +100,16 @@ class Place:
 
         return run
 
+    def plain(self, sent: Sequence[Statement]) -> Call:
+        """The same statements but those of the scope, each by itself, as the original form is asked."""
+        wanted = [(statement, values) for statement, values in sent if "set_config" not in statement]
+
+        def run() -> object:
+            for statement, values in wanted:
+                self.acting.execute(statement, values, prepare=True).fetchall()
+
+        return run
+
     def asked(self, statement: str, *values: object) -> Callable[[], list[tuple[Any, ...]]]:
         """A query of the original form."""
         return lambda: self.original.execute(statement, values, prepare=True).fetchall()
@@ -125,7 +140,8 @@ def place(filled: Filled, **environment: str) -> Iterator[Place]:
         org_id, heavy, _ = original.execute(_HEAVY).fetchone()
         (typical, _) = original.execute(_TYPICAL, (org_id,)).fetchone()
         bare.prepare_threshold = 0
-        yield Place(app, org_id, heavy, typical, bare, original)
+        with scoped(filled.owner, org_id, heavy) as acting:
+            yield Place(app, org_id, heavy, typical, bare, acting, original)
         db.session.remove()
         for engine in db.engines.values():
             engine.dispose()

@@ -86,19 +86,19 @@ def paginate(
     order: Order,
     request: PageRequest,
     make: Callable[[Row[Any]], Item],
+    counted: Select[Any] | None = None,
 ) -> Page[Item]:
     """Run `statement` for one page and its capped count: two SQL statements.
 
-    `statement` selects the columns `make` needs, filtered but unordered, `order.id` among them as `id`.
+    `statement` selects the columns `make` needs, filtered but unordered, `order.id` among them as `id`. `counted` has
+    the same rows without what joins add, so that an index alone can count them.
     If all rows beyond the position are gone, the end of the list that lies there is read instead (a third statement).
     """
-    counted = session.execute(_capped_count(statement)).scalar_one()
-    total = None if counted > COUNT_CAP else counted
+    count = session.execute(_capped_count(statement if counted is None else counted)).scalar_one()
+    total = None if count > COUNT_CAP else count
 
     def read(wanted: PageRequest) -> Found:
-        rows = (
-            session.execute(window(statement, order, wanted).limit(wanted.per + 1)).all() if counted else ()
-        )
+        rows = session.execute(window(statement, order, wanted).limit(wanted.per + 1)).all() if count else ()
         return Found(rows, total, COUNT_CAP)
 
     return turn(request, read, make)

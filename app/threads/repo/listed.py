@@ -90,8 +90,16 @@ class ThreadListRepo:
             return Looked(
                 turn(state.request, lambda wanted: self._named(org_id, viewer, state, wanted), _row)
             )
-        statement = _listed().where(*in_scope(org_id, state), *narrowed(viewer, state))
-        return Looked(paginate(self._session, statement, _order(state), state.request, _row))
+        wanted = (*in_scope(org_id, state), *narrowed(viewer, state))
+        page = paginate(
+            self._session,
+            _listed().where(*wanted),
+            _order(state),
+            state.request,
+            _row,
+            counted=select(Thread.id).where(*wanted),
+        )
+        return Looked(page)
 
     def matching(self, org_id: UUID, viewer: Viewer, state: ListState, limit: int) -> Sequence[UUID]:
         """The ids of all matching rows, at most `limit`."""
