@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, aliased
 from app.agents.models import Agent
 from app.auth.models import User
 from app.db.base import db
-from app.db.cursor import Found, Order, Page, PageRequest, paginate, stream, turn, window
+from app.db.cursor import Found, Order, Page, PageRequest, neighbour, paginate, stream, turn, window
 from app.threads.models import Thread
 from app.threads.repo.conditions import (
     MOST_MATCHES,
@@ -110,6 +110,17 @@ class ThreadListRepo:
         """Every matching thread in list order, read from one snapshot in small parts."""
         statement = listed_threads(org_id, viewer, state)
         return stream(self._session, statement.order_by(*ordering(state)))
+
+    def beside(
+        self, org_id: UUID, viewer: Viewer, state: ListState, thread_id: UUID, *, backward: bool
+    ) -> UUID | None:
+        """The thread beside another one in a list; at its end the same. None for one that the viewer does not see."""
+        order = _order(state)
+        place = select(Thread.id, order.column).where(
+            Thread.org_id == org_id, Thread.id == thread_id, visible_to(viewer)
+        )
+        statement = matching(org_id, viewer, state, select(Thread.id))
+        return neighbour(self._session, statement, order, place, backward=backward)
 
     def any(self, org_id: UUID, viewer: Viewer) -> bool:
         """Whether the viewer sees a thread at all, archived ones included and deleted ones left out."""

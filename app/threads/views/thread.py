@@ -11,15 +11,19 @@ from app.audit.repo import AuditRepo
 from app.threads.access import current_viewer
 from app.threads.forms import REASON_WORDS, NoteForm
 from app.threads.repo.beside import Beside, BesideRepo
+from app.threads.repo.listed import ThreadListRepo
 from app.threads.repo.messages import MessageRepo, MessageRow
 from app.threads.repo.threads import ThreadHead
 from app.threads.views.found import seen_thread
 from app.threads.views.place import read_place
 from app.threads.views.shown import arranged, shown_messages
+from app.threads.views.spec import current_spec
 from app.web.access import org_right
 from app.web.errors import NotFound
+from app.web.filters import viewer_zone
 from app.web.identity import require_org
 from app.web.render import address_bar, render
+from app.web.trail import came_from, walk
 
 bp = Blueprint("thread", __name__, url_prefix="/o/<org>/threads/<uuid:thread_id>")
 HISTORY_LENGTH = 50
@@ -43,6 +47,7 @@ def show(org: str, thread_id: UUID) -> Response:
         reasons=REASON_WORDS.items(),
         viewer=viewer,
         note_form=NoteForm(),
+        trail=came_from(url_for("threads.index", org=org)),
     )
     query = urlencode(place.query)
     return address_bar(response, f"{url}?{query}" if query else url, push=True)
@@ -54,7 +59,19 @@ def history(org: str, thread_id: UUID) -> Response:
     """Who did what to the thread."""
     thread = seen_thread(thread_id)
     events = AuditRepo().for_target(require_org().org_id, "thread", thread_id, HISTORY_LENGTH)
-    return render("threads/history.html", thread=thread, events=events)
+    trail = came_from(url_for("threads.index", org=org))
+    return render("threads/history.html", thread=thread, events=events, trail=trail)
+
+
+@bp.get("/<any(previous,next):way>")
+@org_right("threads.read")
+def neighbour(org: str, thread_id: UUID, way: str) -> Response:
+    """Lead to the thread before or after this one in the list that the visitor came from."""
+    trail = came_from(url_for("threads.index", org=org))
+    state, viewer = trail.state(current_spec, viewer_zone().key), current_viewer()
+    org_id, backward = require_org().org_id, way == "previous"
+    found = ThreadListRepo().beside(org_id, viewer, state, thread_id, backward=backward)
+    return walk(trail, url_for(".show", org=org, thread_id=found or thread_id), thread_id, found, "thread")
 
 
 @bp.get("/messages/<uuid:message_id>")
