@@ -12,7 +12,7 @@ from app.web.errors import Refusal
 JSON_TYPE = "application/json"
 DEEPEST = 64
 _LARGEST = 2**63 - 1
-_DIGITS = 19
+_DIGITS = 400
 _STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
 _SUSPECT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
@@ -21,7 +21,7 @@ def read_object() -> dict[str, Any]:
     """The object in the request's body.
 
     Refusal 415 for another type, 413 for too large a body, 400 for what is no JSON object in UTF-8, holds a number
-    that is none or the same name twice, or is nested too deeply, 422 for characters that cannot be stored.
+    that is none or the same name twice, or is nested too deeply, 422 for characters and numbers that cannot be stored.
     """
     if request.mimetype != JSON_TYPE:
         raise Refusal(415, "Send the values as application/json.")
@@ -83,9 +83,11 @@ def _finite(digits: str) -> float:
 
 
 def _bounded(digits: str) -> int:
-    number = int(digits) if len(digits.lstrip("-")) <= _DIGITS else _LARGEST + 1
-    if abs(number) > _LARGEST:
+    if len(digits) > _DIGITS:
         raise ValueError("a number is out of range")
+    number = int(digits)
+    if abs(number) > _LARGEST:
+        raise Refusal(422, "A number is out of range.")
     return number
 
 
