@@ -4,6 +4,7 @@ import gzip
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from playwright.sync_api import expect
 
 from app.threads.models import Feedback, Message
 from tests.conformance.test_output import POLYGLOT
@@ -106,14 +107,14 @@ def test_older_messages_come_in_without_moving_the_reader(home, thread, open_as)
     before = placed(page, first)
     with page.expect_response(lambda response: "near=" in response.url):
         page.locator("#older").click()
-    page.wait_for_function("document.querySelectorAll('.message').length === 41")
+    expect(page.locator(".message")).to_have_count(41)
     page.wait_for_timeout(200)
     after = placed(page, first)
     assert abs(after["top"] - before["top"]) <= 50
     assert after["focus"]
     assert f"near={first}" in page.url
     page.go_back()
-    page.wait_for_function("document.querySelectorAll('.message').length === 40")
+    expect(page.locator(".message")).to_have_count(40)
 
 
 def test_the_whole_thread_is_read_without_scripts(home, thread, open_as):
@@ -164,7 +165,7 @@ def test_code_is_copied_and_parts_open(home, open_as):
     threads.message(thread, role="assistant", parts=PARTS)
     page = open_as(home.owner, address(home, thread), permissions=["clipboard-read", "clipboard-write"])
     page.get_by_role("button", name="Copy code").click()
-    page.wait_for_function("document.getElementById('status').textContent.includes('Copied')")
+    expect(page.locator("#status")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()").startswith("def days(amount: float)")
     page.get_by_text("search_orders").click()
     assert page.get_by_role("cell", name="A-1204").is_visible()
