@@ -129,7 +129,9 @@ def test_a_result_in_a_message_of_its_own_has_the_name_of_its_call(client, url, 
     call = {"kind": "tool_call", "call_id": "a", "name": "search_orders"}
     threads.message(thread, role="assistant", parts=[call])
     threads.message(thread, role="tool", parts=[{"kind": "tool_result", "call_id": "a", "result": "found"}])
-    names = [name.get_text() for name in client.page(url).select(".part-tool .part-name")]
+    page = client.page(url)
+    assert [badge.get_text() for badge in page.select(".part-tool .badge")] == ["Called", "Succeeded"]
+    names = [name.get_text() for name in page.select(".part-tool .part-name")]
     assert names == ["search_orders", "search_orders"]
 
 

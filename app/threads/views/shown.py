@@ -1,7 +1,7 @@
 """Stored messages as the macro `ui.message` shows them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -42,23 +42,40 @@ class ShownMessage:
         return any(fact is not None for fact in known)
 
 
+@dataclass(frozen=True)
+class Calls:
+    """The tool calls of some messages: the name of each by its id, and the ids of those with a result among them."""
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    answered: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, rows: Sequence[MessageRow]) -> "Calls":
+        """The calls of these messages."""
+        parts = [part for row in rows for part in row.parts]
+        return cls(
+            {part["call_id"]: part["name"] for part in parts if part["kind"] == "tool_call"},
+            frozenset(part["call_id"] for part in parts if part["kind"] == "tool_result"),
+        )
+
+
 def shown_messages(
     thread: ThreadHead, rows: Sequence[MessageRow], beside: Beside, files_url: str, marked: UUID | None = None
 ) -> list[ShownMessage]:
     """The messages of a window; `files_url` is where the files of the thread are served."""
-    names = _call_names(rows)
+    calls = Calls.of(rows)
     return [
-        _shown(thread, row, list(arranged(row.parts, files_url, names)), beside, marked=row.id == marked)
+        _shown(thread, row, list(arranged(row.parts, files_url, calls)), beside, marked=row.id == marked)
         for row in rows
     ]
 
 
 def arranged(
-    parts: Sequence[Mapping[str, Any]], files_url: str, names: Mapping[str, str], longest: int = LONGEST_TEXT
+    parts: Sequence[Mapping[str, Any]], files_url: str, calls: Calls, longest: int = LONGEST_TEXT
 ) -> Iterator[dict[str, Any]]:
     """The parts in order: each call with its result, citations together at the end, long texts cut to `longest`.
 
-    `names` gives the name of a call by its id, for results that stand in a message of their own.
+    `calls` are those of the messages around, whose results may stand in a message of their own.
     """
     results = {part["call_id"]: part for part in parts if part["kind"] == "tool_result"}
     called = {part["call_id"] for part in parts if part["kind"] == "tool_call"}
@@ -66,10 +83,12 @@ def arranged(
     for part in parts:
         kind = part["kind"]
         if kind == "tool_call":
-            yield {"kind": "tool", "call": part, "result": results.get(part["call_id"])}
+            result = results.get(part["call_id"])
+            elsewhere = result is None and part["call_id"] in calls.answered
+            yield {"kind": "tool", "call": part, "result": result, "elsewhere": elsewhere}
         elif kind == "tool_result" and part["call_id"] not in called:
-            name = names.get(part["call_id"])
-            yield {"kind": "tool", "call": name and {"name": name}, "result": part}
+            name = calls.names.get(part["call_id"])
+            yield {"kind": "tool", "call": name and {"name": name}, "result": part, "elsewhere": False}
         elif kind == "text" and len(part["text"]) > longest:
             yield {
                 "kind": "text",
@@ -105,9 +124,3 @@ def _shown(
         opinions=beside.opinions.get(row.id, _NOTHING),
         branches=beside.branches.get(row.id, ()),
     )
-
-
-def _call_names(rows: Sequence[MessageRow]) -> dict[str, str]:
-    """The name of each call of these messages by its id."""
-    calls = (part for row in rows for part in row.parts if part["kind"] == "tool_call")
-    return {part["call_id"]: part["name"] for part in calls}

@@ -16,7 +16,7 @@ from app.threads.repo.messages import MessageRepo, MessageRow
 from app.threads.repo.threads import ThreadHead
 from app.threads.views.found import seen_thread
 from app.threads.views.place import read_place
-from app.threads.views.shown import arranged, shown_messages
+from app.threads.views.shown import Calls, arranged, shown_messages
 from app.threads.views.spec import current_spec
 from app.web.access import org_right
 from app.web.errors import NotFound
@@ -81,7 +81,7 @@ def message(org: str, thread_id: UUID, message_id: UUID) -> Response:
     thread, row = _found(thread_id, message_id)
     url = url_for(".show", org=org, thread_id=thread_id)
     shown = shown_messages(thread, [row], Beside(), f"{url}/files")[0]
-    whole = list(arranged(row.parts, f"{url}/files", {}, longest=len(orjson.dumps(row.parts))))
+    whole = list(arranged(row.parts, f"{url}/files", Calls(), longest=len(orjson.dumps(row.parts))))
     raw = _json(row).decode()
     return render(
         "threads/message.html",
