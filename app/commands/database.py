@@ -37,7 +37,8 @@ def studio() -> None:
 
 def _apply_differences(connection: Connection) -> int:
     connection.execute(text("SET LOCAL row_security = off"))
-    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    options = {"compare_type": True, "include_object": _is_ours}
+    context = MigrationContext.configure(connection, opts=options)
     waiting: list[MigrateOperation] = [
         produce_migrations(context, Base.metadata).upgrade_ops or OpContainer()
     ]
@@ -53,6 +54,11 @@ def _apply_differences(connection: Connection) -> int:
             if isinstance(operation, CreateTableOp):
                 _open(operation.table_name)
     return changes
+
+
+def _is_ours(_thing: object, name: str | None, kind: str, _reflected: bool, _other: object) -> bool:  # noqa: FBT001
+    """Leave the tables of the package that delivers tasks alone."""
+    return not (kind == "table" and name is not None and name.startswith("procrastinate_"))
 
 
 def _open(table: str) -> None:

@@ -7,10 +7,16 @@ import { onEnd, onSwap } from "./adapter.js";
 
 const guarded = "body:not([data-public]) form[data-form]:not([aria-busy])";
 
+// A list that names no choice shows its first one.
+function chosenAnew(options, many) {
+  const named = many || options.some((option) => option.defaultSelected);
+  return options.some((option, index) => option.selected !== (named ? option.defaultSelected : index === 0));
+}
+
 function changed(control) {
   if (control.disabled) return false;
   if (control.type === "checkbox" || control.type === "radio") return control.checked !== control.defaultChecked;
-  if (control.options) return [...control.options].some((option) => option.selected !== option.defaultSelected);
+  if (control.options) return chosenAnew([...control.options], control.multiple);
   return control.type !== "hidden" && "defaultValue" in control && control.value !== control.defaultValue;
 }
 

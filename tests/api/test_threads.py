@@ -295,11 +295,11 @@ def test_messages_are_searched(ours, home, begun):
     ours.post(f"{begun}/messages", said("user", "A zebra crossed the road"))
     ours.post(f"{begun}/messages", said("assistant", "Zebra, zebra, zebra! An okapi too"))
     answer = ours.get(f"{SEARCH}?q=zebra")
-    assert found(answer) == ["Zebra, zebra, zebra! An okapi", "zebra crossed the road"]
+    assert found(answer) == ["Zebra, zebra, zebra! An okapi too", "A zebra crossed the road"]
     assert answer.json["data"][1]["thread_name"] == "Begun"
     assert {"text": "zebra", "matches": True} in answer.json["data"][1]["passage"]
-    assert found(ours.get(f"{SEARCH}?q=zebra -okapi")) == ["zebra crossed the road"]
-    assert found(ours.get(f'{SEARCH}?q="crossed the road"')) == ["zebra crossed the road"]
+    assert found(ours.get(f"{SEARCH}?q=zebra -okapi")) == ["A zebra crossed the road"]
+    assert found(ours.get(f'{SEARCH}?q="crossed the road"')) == ["A zebra crossed the road"]
     assert found(ours.get(f"{SEARCH}?q=zebra&origin=console")) == []
     assert found(ours.get(f"{SEARCH}?q=zebra&origin=api&at=1d")) == found(answer)
     assert found(ours.get(f"{SEARCH}?q=zebra&agent={home.agent.id}")) == []

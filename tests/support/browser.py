@@ -65,7 +65,11 @@ class Watch:
 
 
 def axe(page: Page, exclude: Sequence[str] = ()) -> list[str]:
-    """Run axe on the page and return one line per violation."""
+    """Run axe on the page, from its top, and return one line per violation.
+
+    Further down the top bar covers controls, which axe would take for targets that are too small.
+    """
+    page.evaluate("() => scrollTo(0, 0)")
     page.evaluate(AXE_SCRIPT)
     results = page.evaluate(
         "([exclude, tags]) => axe.run({exclude}, {runOnly: tags, resultTypes: ['violations']})",

@@ -230,7 +230,9 @@ def zipped(path, **files):
 
 def test_an_archive_without_threads(tmp_path):
     content = zipped(tmp_path / "a.zip", users="[]", projects="[]")
-    assert read(content) == [Refused("the file", "The ZIP archive holds no conversations.json.")]
+    assert read(content) == [
+        Refused("the file", "The ZIP archive holds no conversations.json.", of_file=True)
+    ]
 
 
 def test_an_archive_that_unpacks_to_too_much(tmp_path):
@@ -240,6 +242,7 @@ def test_an_archive_that_unpacks_to_too_much(tmp_path):
     assert refused == Refused(
         "conversations.json",
         "The ZIP archive unpacks to more than 100 times its size and was not read on.",
+        of_file=True,
     )
 
 
