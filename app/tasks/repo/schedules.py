@@ -111,13 +111,6 @@ class ScheduleRepo:
         statement = select(Schedule).where(Schedule.org_id == org_id, Schedule.id == schedule_id)
         return self._session.scalar(statement, execution_options={"populate_existing": True})
 
-    def upcoming(self, org_id: UUID, limit: int) -> Sequence[Schedule]:
-        """Those that will run, the next first."""
-        statement = select(Schedule).where(
-            Schedule.org_id == org_id, Schedule.enabled, Schedule.next_run_at.is_not(None)
-        )
-        return self._session.scalars(statement.order_by(Schedule.next_run_at).limit(limit)).all()
-
     def add(self, org_id: UUID, values: Mapping[str, Any]) -> Schedule:
         """Store a new schedule."""
         schedule = Schedule(org_id=org_id, **values)
