@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import orjson
 import pytest
 
-from tests.factories import orgs, threads
+from tests.factories import agents, orgs, threads
 from tests.support.queries import queries
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -174,6 +174,20 @@ def test_a_message_as_it_is_stored(client, url, thread):
     found = orjson.loads(client.get(f"{url}/messages/{message.id}.json").data)
     assert (found["id"], found["role"], found["parts"]) == (str(message.id), "assistant", EVERYTHING)
     assert '"search_orders"' in client.page(f"{url}/messages/{message.id}").find(id="raw").get_text()
+
+
+def test_the_history_adds_up_what_answered(client, url, org, thread):
+    assert "What answered" not in client.page(f"{url}/history").text
+    version = agents.version(agents.agent(org), 14)
+    for tokens in (1_000, 500):
+        threads.message(
+            thread, role="assistant", model="large", output_tokens=tokens, agent_version_id=version.id
+        )
+    with queries(max=5):
+        page = client.page(f"{url}/history")
+    (row,) = page.select("tbody tr")
+    assert [cell.get_text() for cell in row.select("th, td")] == ["large", "2", "0", "1,500", "USD 0.00"]
+    assert "Versions of the agent: 14." in page.text
 
 
 def test_an_empty_thread_says_so(client, url):

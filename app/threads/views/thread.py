@@ -9,6 +9,7 @@ from flask import Blueprint, Response, url_for
 
 from app.audit.repo import AuditRepo
 from app.threads.access import current_viewer
+from app.threads.cached_repo import CachedThreadRepo
 from app.threads.forms import REASON_WORDS, NoteForm
 from app.threads.repo.beside import Beside, BesideRepo
 from app.threads.repo.listed import ThreadListRepo
@@ -56,11 +57,12 @@ def show(org: str, thread_id: UUID) -> Response:
 @bp.get("/history")
 @org_right("threads.read")
 def history(org: str, thread_id: UUID) -> Response:
-    """Who did what to the thread."""
-    thread = seen_thread(thread_id)
-    events = AuditRepo().for_target(require_org().org_id, "thread", thread_id, HISTORY_LENGTH)
+    """Who did what to the thread, and which models and versions answered in it."""
+    thread, org_id = seen_thread(thread_id), require_org().org_id
+    events = AuditRepo().for_target(org_id, "thread", thread_id, HISTORY_LENGTH)
+    facts = CachedThreadRepo().facts(org_id, thread)
     trail = came_from(url_for("threads.index", org=org))
-    return render("threads/history.html", thread=thread, events=events, trail=trail)
+    return render("threads/history.html", thread=thread, events=events, facts=facts, trail=trail)
 
 
 @bp.get("/<any(previous,next):way>")
