@@ -102,7 +102,16 @@ def test_it_is_turned_off_and_on_run_and_deleted(org, member):
     assert stored(schedule).enabled
     member.submit(f"{path}/run")
     assert [(task.kind, task.schedule_id) for task in rows(Task)] == [("agent.export", schedule.id)]
-    member.submit(f"{path}/delete")
+
+
+def test_it_is_deleted_once_its_name_is_typed(org, member):
+    schedule = tasks.schedule(org, kind="agent.export", next_run_at=SOON)
+    path = f"/o/acme/schedules/{schedule.id}"
+    assert member.page(path).find("a", href=f"{path}/delete")
+    assert "cannot be undone" in member.page(f"{path}/delete").text
+    assert member.submit(f"{path}/delete", {"name": "something else"}).status_code == 422
+    assert stored(schedule)
+    member.submit(f"{path}/delete", {"name": schedule.name})
     assert rows(Schedule) == []
 
 

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, url_for
 
 from app.db.session import transaction
 from app.db.work import UnknownKind, kinds
+from app.orgs.forms import ConfirmForm
 from app.tasks.forms import SCHEDULE_LIST, ScheduleForm, schedulable
 from app.tasks.models import Schedule
 from app.tasks.repo.schedules import ScheduleRepo
@@ -146,10 +147,22 @@ def run(org: str, schedule_id: UUID) -> Response:
     return leave(url_for("tasks.show", org=org, task_id=task_id))
 
 
+@bp.get("/<uuid:schedule_id>/delete")
+@org_right("tasks.edit")
+def confirm_delete(org: str, schedule_id: UUID) -> Response:
+    """Say what deleting means."""
+    schedule = _schedule(schedule_id)
+    return render("schedules/delete.html", schedule=schedule, form=ConfirmForm(schedule.name))
+
+
 @bp.post("/<uuid:schedule_id>/delete")
 @org_right("tasks.edit")
 def destroy(org: str, schedule_id: UUID) -> Response:
-    """Delete a schedule; what it started goes on."""
+    """Delete a schedule whose name was typed; what it started goes on."""
+    schedule = _schedule(schedule_id)
+    form = ConfirmForm(schedule.name)
+    if not form.validate():
+        return render("schedules/delete.html", status=422, schedule=schedule, form=form)
     with transaction():
         remove_schedule(require_org().org_id, schedule_id)
     toast("Schedule deleted.")
