@@ -7,6 +7,7 @@ import pytest
 
 from tests.conformance import inventory
 from tests.factories import agents, world
+from tests.support import programs
 from tests.support.live import Live
 from tests.support.redis import Redis
 
@@ -28,8 +29,7 @@ def crawl(app, client, tenant):
 
 
 def test_ca_1_what_is_stored_is_plain_owned_and_ends(app, redis, new_client, home):
-    if redis is None:
-        pytest.skip("redis-server is not on PATH")
+    programs.need("redis-server")
     crawl(app, new_client(home.owner), home)
     with redis.client() as client:
         for key, value in redis.values().items():

@@ -7,6 +7,7 @@ import pytest
 
 from app.db import cached
 from app.db.cached import read_through
+from tests.support import programs
 
 ORG, OTHER = UUID(int=1), UUID(int=2)
 
@@ -19,8 +20,7 @@ class Boom:
 @pytest.fixture
 def built(app, redis, connection):
     """A function that reads through the cache and counts how often the value had to be built."""
-    if redis is None:
-        pytest.skip("redis-server is not on PATH")
+    programs.need("redis-server")
     builds = []
 
     def ask(org=ORG, version=1, value="value"):

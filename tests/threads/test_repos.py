@@ -14,6 +14,7 @@ from app.threads.services.feedback import Rating, add_note, clear_feedback, give
 from app.threads.services.writing import append_message, create_thread, name_from, rename_thread
 from app.web.errors import NotFound
 from tests.factories import agents, orgs, threads, world
+from tests.support import programs
 from tests.support.queries import queries
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -167,14 +168,14 @@ class TestMessages:
 
 @pytest.mark.usefixtures("inside")
 class TestCached:
-    def test_a_window_is_read_once_per_revision(self, org, thread, as_ana, redis):
+    def test_a_window_is_read_once_per_revision(self, org, thread, as_ana):
+        programs.need("redis-server")
         threads.message(thread, "one", role="assistant", model="m", agent_version_id=None)
         head = ThreadRepo().head(org.id, as_ana, thread.id)
         first = CachedMessageRepo().latest(org.id, head, 20), CachedThreadRepo().facts(org.id, head)
-        if redis:
-            with queries(max=0):
-                again = CachedMessageRepo().latest(org.id, head, 20), CachedThreadRepo().facts(org.id, head)
-            assert again == first
+        with queries(max=0):
+            again = CachedMessageRepo().latest(org.id, head, 20), CachedThreadRepo().facts(org.id, head)
+        assert again == first
         threads.message(thread, "two")
         newer = ThreadRepo().head(org.id, as_ana, thread.id)
         assert texts(CachedMessageRepo().latest(org.id, newer, 20)) == ["one", "two"]
