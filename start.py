@@ -262,8 +262,8 @@ class Instance:
     def _start_parts(self, stack: contextlib.ExitStack) -> None:
         if not self.environment.get("REDIS_URL"):
             self._start_redis(stack)
-        flask = [str(PYTHON), "-m", "flask", "--app", "wsgi"]
-        for name, command in (("worker", [*flask, "worker"]), ("web", self._web_command())):
+        worker = [str(PYTHON), "-m", "app.commands.worker"]
+        for name, command in (("worker", worker), ("web", self._web_command())):
             part = Part(name, self.places.run / f"{name}.pid", command, self.environment, say)
             self.parts.append(stack.enter_context(part.running()))
 

@@ -7,13 +7,12 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import handlers, models, routes
 from app.auth import access as sessions
-from app.commands import registry as commands
 from app.config import Settings, load_settings
 from app.db import attach, cached, engine, sealed, work
 from app.db.base import db
 from app.db.embedded.places import database_url
 from app.db.session import ANALYTICS
-from app.extensions import compress, migrate
+from app.extensions import compress
 from app.orgs import access as gate
 from app.orgs.services.saved_views import offered
 from app.web import (
@@ -73,7 +72,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     saved.register(app, offered)
     routes.register(app)
     gate.register(app)
-    commands.register(app)
     return app
 
 
@@ -109,6 +107,5 @@ def _bind_extensions(app: Flask, settings: Settings) -> None:
     if settings.embedded:
         attach.register(app, settings.data_dir)
     engine.register(app)
-    migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     compress.init_app(app)
     assert models.__all__

@@ -16,6 +16,7 @@ from dotenv import dotenv_values
 
 VERSION = "0.1.0"
 SECRET_MIN_LENGTH = 32
+_COMMAND_LINE = "FLASK_RUN_FROM_CLI"
 _WEAK_SECRETS = frozenset({"changeme", "change-me", "secret", "password", "dev", "development", "agentpress"})
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off", ""})
@@ -304,3 +305,13 @@ def _outbound_allow(read: _Reader) -> frozenset[tuple[str, str, int]]:
                 f"OUTBOUND_ALLOW: {entry!r} is not kind:host:port (kinds: {', '.join(sorted(OUTBOUND_KINDS))})."
             )
     return frozenset(allowed)
+
+
+def on_command_line() -> bool:
+    """Tell whether Flask's command line runs, which says so in the environment."""
+    return _COMMAND_LINE in os.environ
+
+
+def server_environment() -> dict[str, str]:
+    """Return the environment for a server that the command line becomes."""
+    return {name: value for name, value in os.environ.items() if name != _COMMAND_LINE}

@@ -9,6 +9,7 @@ from pathlib import Path
 import flask_migrate
 
 from app import create_app
+from app.commands import registry
 from app.db.base import db
 from tests.support.cli import flask
 from tests.support.database import SECRET_KEY, settings
@@ -71,6 +72,7 @@ class Kept:
 def _upgrade(address: str) -> None:
     """Bring the schema up to date."""
     app = create_app(settings(address))
+    registry.register(app)
     with app.app_context():
         flask_migrate.upgrade()
         for engine in db.engines.values():

@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 from sqlalchemy import Connection
 
 from app import create_app
+from app.commands import registry
 from app.db.base import db
 from app.db.scope import Scope, use_scope
 from tests.support import checksum, programs
@@ -64,6 +65,7 @@ def app(cluster: str, redis: Redis | None, worker_id: str) -> Iterator[Flask]:
     name = f"agentpress_{worker_id}"
     create_database(cluster, name, TEMPLATE)
     app = create_app(settings(in_database(cluster, name), **({"REDIS_URL": redis.url} if redis else {})))
+    registry.register(app)
     app.test_client_class = Client
     with app.app_context():
         db.session.configure(join_transaction_mode="create_savepoint")

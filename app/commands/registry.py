@@ -1,13 +1,23 @@
-"""Every command and group, one line each."""
+"""Every command and group, one line each.
+
+Only the command line loads them: they bring packages that the web server and the worker have no use for.
+"""
+
+from pathlib import Path
 
 from flask import Flask
+from flask_migrate import Migrate
 
 from app.commands import accounts, database, importing, inspect, sample, tasks, work
 from app.commands.scale.command import scale
+from app.db.base import db
+
+_MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
 def register(app: Flask) -> None:
-    """Attach the commands."""
+    """Attach the commands, and Flask-Migrate behind its own."""
+    Migrate(app, db, directory=str(_MIGRATIONS))
     app.cli.add_command(work.worker)
     app.cli.add_command(work.print_setup_link)
     app.cli.add_command(inspect.routes)

@@ -1,11 +1,13 @@
 """What runs beside the web server, and what starts the instance."""
 
+import os
+import sys
+
 import click
-from flask import current_app
 from flask.cli import with_appcontext
 
+from app.config import server_environment
 from app.orgs.services.setup import setup_link
-from app.tasks.worker.process import Worker
 
 
 @click.command()
@@ -13,11 +15,11 @@ from app.tasks.worker.process import Worker
 @click.option(
     "--concurrency", type=click.IntRange(1, 16), default=10, show_default=True, help="Tasks at the same time."
 )
-@with_appcontext
 def worker(queues: str, concurrency: int) -> None:
     """Run tasks and schedules, deliver mail and clear away what has expired, until SIGTERM or Ctrl-C."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - LocalProxy
-    Worker(app, [name for name in queues.replace(",", " ").split() if name], concurrency).run()
+    # The process goes on as a smaller program: what the command line has loaded would stay as long as it works.
+    options = ["--queues", queues, "--concurrency", str(concurrency)]
+    os.execve(sys.executable, [sys.executable, "-m", "app.commands.worker", *options], server_environment())  # noqa: S606 - our own interpreter
 
 
 @click.command("setup-link")

@@ -8,6 +8,7 @@ from psycopg.sql import SQL, Identifier
 
 from app import create_app
 from app.auth.services.sign_in import verify_credentials
+from app.commands import registry
 from app.commands.scale.blocks import make_block
 from app.commands.scale.cast import Size, make_cast
 from app.commands.scale.words import title, vocabulary
@@ -60,6 +61,7 @@ def place(cluster):
     """An application on an empty database that is owned as in production, and a connection without policies."""
     name = f"agentpress_scale_{secrets.token_hex(4)}"
     app = create_app(settings(create_database(cluster, name, TEMPLATE)))
+    registry.register(app)
     with psycopg.connect(in_database(cluster, name), autocommit=True) as connection:
         yield app, connection
     with app.app_context():

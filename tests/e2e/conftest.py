@@ -1,8 +1,10 @@
 """One running product for the browser tests of a module; each test has an organisation of its own in it."""
 
 import itertools
+from contextlib import suppress
 
 import pytest
+from playwright.sync_api import Page, expect
 
 from tests.factories import agents, auth, world
 from tests.support.browser import Watch
@@ -26,6 +28,19 @@ def home(site):
     for number in range(AGENTS):
         agents.agent(tenant.org, name=f"Agent {AGENTS - number:02}", primary_model=f"model-{number % 3}")
     return tenant
+
+
+def go_by_keys(page: Page, keys: str, heading: str) -> None:
+    """Press the keys of a sequence until its section is there.
+
+    A sequence is forgotten after 1.5 s, which a busy machine may put between two keys: three tries.
+    """
+    for patience in (2_000, 2_000, 10_000):
+        page.keyboard.type(keys)
+        with suppress(AssertionError):
+            expect(page.get_by_role("heading", level=1)).to_have_text(heading, timeout=patience)
+            return
+    pytest.fail(f"{keys} does not lead to {heading}")
 
 
 def listing(home) -> str:

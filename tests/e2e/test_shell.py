@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import listing
+from tests.e2e.conftest import go_by_keys, listing
 from tests.factories import agents
 from tests.support.browser import UNKEPT, let_keep
 
@@ -67,9 +67,7 @@ def test_single_keys_can_be_switched_off(home, open_as):
 
 def test_sequences_lead_to_sections(home, open_as):
     page = open_as(home.owner, f"{listing(home)}/{home.agent.id}")
-    page.keyboard.press("g")
-    page.keyboard.press("a")
-    expect(page.locator("h1")).to_have_text("Agents")
+    go_by_keys(page, "ga", "Agents")
     page.wait_for_load_state("networkidle")
     page.keyboard.press("/")
     expect(page.locator("#q")).to_be_focused()

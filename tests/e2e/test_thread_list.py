@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from app.threads.models import Thread
+from tests.e2e.conftest import go_by_keys
 from tests.factories import threads
 from tests.factories.rows import rows
 
@@ -67,9 +68,7 @@ def test_p14_ticked_threads_are_tagged_and_changed_back(page, home):
 
 def test_g_t_leads_to_the_threads_from_anywhere(page, home):
     page.goto(f"/o/{home.org.slug}/agents")
-    page.keyboard.press("g")
-    page.keyboard.press("t")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Threads")
+    go_by_keys(page, "gt", "Threads")
 
 
 def test_p13_columns_are_chosen_and_stay(page):

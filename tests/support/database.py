@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from app import create_app
+from app.commands import registry
 from app.config import Settings, load_settings
 from app.db.base import db
 from tests.support.postgres import Postgres, in_database
@@ -50,6 +51,7 @@ def start_cluster(environment: Mapping[str, str] | None = None, parent: Path | N
     cluster = Postgres(environment, parent)
     cluster.create()
     app = create_app(settings(cluster.create_database(TEMPLATE)))
+    registry.register(app)
     with app.app_context():
         flask_migrate.upgrade()
         for engine in db.engines.values():

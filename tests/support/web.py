@@ -51,10 +51,10 @@ class Web(Process):
 
 
 class Worker(Process):
-    """`flask --app wsgi worker` as the product starts it."""
+    """A worker as the product starts it; `flask worker` becomes the same process."""
 
     def __init__(self, directory: Path, settings: Mapping[str, str]) -> None:
-        command = [sys.executable, "-m", "flask", "--app", "wsgi", "worker"]
+        command = [sys.executable, "-m", "app.commands.worker"]
         super().__init__(command, directory / "worker.log", clean_environment(settings), ROOT)
 
     def begin(self) -> None:

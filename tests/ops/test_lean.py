@@ -1,0 +1,44 @@
+"""What runs for weeks carries nothing of what runs for a moment."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import FLASK
+from tests.support.processes import Process
+from tests.support.web import ROOT, clean_environment
+
+SETTINGS = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "SECRET_KEY": "0f9c" * 5 + "a81b2d7e" * 3}
+MOMENTARY = ("alembic", "flask_migrate", "mako", "numpy", "tokenizers", "openai", "anthropic", "mcp")
+LOADED = f"import sys, wsgi; print([name for name in {MOMENTARY} if name in sys.modules])"
+
+
+def test_a_server_loads_neither_the_command_line_nor_what_a_task_needs():
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED],
+        env=clean_environment(SETTINGS),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.fixture
+def worker(tmp_path):
+    arguments = [*FLASK, "worker", "--queues", "slow", "--concurrency", "3"]
+    process = Process(arguments, tmp_path / "worker.log", clean_environment(SETTINGS), ROOT)
+    yield process
+    process.stop(signal.SIGKILL)
+
+
+def test_the_command_becomes_the_process_that_the_product_starts(worker):
+    def command() -> list[str]:
+        return Path(f"/proc/{worker.pid}/cmdline").read_text().split("\0")[1:-1]
+
+    worker.start(lambda: "app.commands.worker" in command())
+    assert command() == ["-m", "app.commands.worker", "--queues", "slow", "--concurrency", "3"]
