@@ -1,0 +1,1 @@
+"""Knowledge bases: what an organisation's agents can look up."""

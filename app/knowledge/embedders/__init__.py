@@ -1,0 +1,1 @@
+"""Texts to vectors. Nothing here knows the database or the web."""
