@@ -31,13 +31,14 @@ _TOUCH_EVERY = timedelta(minutes=5)
 def load_visitor(req: Request) -> Visitor | None:
     """The person behind the request's session cookie; in an organisation's page with the membership there."""
     token = session_token()
-    row = SessionRepo().visitor(hash_token(token)) if token else None
+    slug = (req.view_args or {}).get("org")
+    row = SessionRepo().visitor(hash_token(token), slug) if token else None
     if row is None:
         return None
     if datetime.now(UTC) - row.last_seen_at > _TOUCH_EVERY:
         with transaction():
             SessionRepo().touch(row.session_id)
-    return _visitor(row, (req.view_args or {}).get("org"))
+    return _visitor(row, slug)
 
 
 def keep_session(response: Response, token: str, user_id: UUID) -> None:

@@ -11,7 +11,10 @@ from flask_login import UserMixin, current_user
 
 @dataclass(frozen=True)
 class Membership:
-    """An organisation the visitor belongs to, the role there, its zone, and how often agents and views have changed."""
+    """An organisation the visitor belongs to, the role there, its zone, and how often agents and views have changed.
+
+    `live_tasks` counts those that wait or run, up to 100, in the organisation of the path; it is 0 in all others.
+    """
 
     org_id: UUID
     name: str
@@ -20,6 +23,7 @@ class Membership:
     time_zone: str | None = None
     agents_generation: int = 0
     views_generation: int = 0
+    live_tasks: int = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,9 @@ _VISITOR = text(
            (SELECT coalesce(jsonb_agg(jsonb_build_object('org_id', o.id, 'name', o.name, 'slug', o.slug, 'role', m.role,
                                                          'time_zone', o.settings ->> 'time_zone',
                                                          'agents_generation', o.agents_generation,
-                                                         'views_generation', o.views_generation)
+                                                         'views_generation', o.views_generation,
+                                                         'live_tasks', CASE WHEN o.slug = :slug
+                                                                            THEN live_tasks(o.id, :most) ELSE 0 END)
                                       ORDER BY lower(o.name), o.id), '[]')
               FROM session_memberships(:token_hash) m JOIN orgs o ON o.id = m.org_id) AS memberships
       FROM sessions s JOIN users u ON u.id = s.user_id
@@ -30,6 +32,8 @@ _VISITOR = text(
 
 
 MOST_SHOWN = 100
+MOST_LIVE = 100
+"""How many live tasks of an organisation are counted at most."""
 LIVE: tuple[ColumnElement[bool], ...] = (
     SignInSession.expires_at > func.now(),
     SignInSession.last_seen_at > func.now() - text("interval '14 days'"),
@@ -58,9 +62,13 @@ class SessionRepo:
     def __init__(self, session: Session | None = None) -> None:
         self._session = session or db.session()
 
-    def visitor(self, token_hash: bytes) -> VisitorRow | None:
-        """The person behind a session token, while the session is neither ended nor expired; one statement."""
-        row = self._session.execute(_VISITOR, {"token_hash": token_hash}).one_or_none()
+    def visitor(self, token_hash: bytes, slug: str | None = None) -> VisitorRow | None:
+        """The person behind a session token, while the session is neither ended nor expired; one statement.
+
+        The membership in the organisation named `slug` also counts its live tasks, at most MOST_LIVE.
+        """
+        values = {"token_hash": token_hash, "slug": slug, "most": MOST_LIVE}
+        row = self._session.execute(_VISITOR, values).one_or_none()
         return None if row is None else VisitorRow(**row._mapping)  # noqa: SLF001 - the public name of Row's mapping
 
     def add(self, sign_in: SignInSession) -> SignInSession:

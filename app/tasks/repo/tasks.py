@@ -111,6 +111,10 @@ class TasksRepo:
         order = Order(Task.created_at.expression, Task.id.expression, state.descending)
         return paginate(self._session, statement, order, state.request, _task_row)
 
+    def some(self, org_id: UUID, ids: Sequence[UUID]) -> list[TaskRow]:
+        """Those of these tasks that are there, in no order."""
+        return [_task_row(row) for row in self._session.execute(_named(org_id).where(Task.id.in_(ids)))]
+
     def of_schedule(self, org_id: UUID, schedule_id: UUID, limit: int) -> list[TaskRow]:
         """The newest tasks of a schedule."""
         statement = _named(org_id).where(Task.schedule_id == schedule_id)

@@ -10,6 +10,7 @@ from app.db.blobs import read_blob
 from app.db.session import transaction
 from app.tasks.forms import task_list
 from app.tasks.repo.tasks import TasksRepo
+from app.tasks.services.live import LiveRows, listed_ids
 from app.tasks.services.tasks import (
     DONE,
     can_do,
@@ -24,7 +25,7 @@ from app.web.filters import viewer_zone
 from app.web.identity import require_org
 from app.web.listing import pasted_id, read_list, show_list
 from app.web.matching import list_url
-from app.web.render import leave, refresh, render
+from app.web.render import leave, refresh, render, wants_fragment
 from app.web.selection import posted_ids, report
 from app.web.trail import came_from
 
@@ -43,7 +44,30 @@ def index(org: str) -> Response:
     jump = pasted_id("tsk", state.q)
     if jump and repo.get(org_id, jump):
         return leave(url_for(".show", org=org, task_id=jump))
-    return show_list("tasks/index.html", state, repo.page(org_id, state), title_of=title_of)
+    page = repo.page(org_id, state)
+    live_rows = LiveRows.of(page.rows, state.columns)
+    return show_list("tasks/index.html", state, page, title_of=title_of, live=live_rows)
+
+
+@bp.get("/live")
+@org_right("tasks.read")
+def live(org: str) -> Response:
+    """How many tasks wait or run, for the top bar; without htmx the list of them."""
+    if not wants_fragment():
+        return refresh(url_for(".index", org=org, status=["queued", "running"]))
+    return render("shell/live_count.html", "live_count")
+
+
+@bp.get("/status")
+@org_right("tasks.read")
+def status(org: str) -> Response:
+    """The changing cells of these rows of the list, out of band; without htmx the list itself."""
+    if not wants_fragment():
+        return refresh(url_for(".index", org=org))
+    ids = listed_ids(request.args.get("ids", ""))
+    rows = TasksRepo().some(require_org().org_id, ids) if ids else []
+    live_rows = LiveRows.of(rows, request.args.get("cols", "").split(","))
+    return render("tasks/live_rows.html", "live_rows", live=live_rows, rows=rows)
 
 
 @bp.get("/<uuid:task_id>")
