@@ -6,7 +6,7 @@ Prints Markdown tables. Compare only figures of one run.
 import argparse
 from pathlib import Path
 
-from bench import product, tasks, threads
+from bench import product, servers, tasks, threads
 
 
 def main() -> None:
@@ -18,11 +18,14 @@ def main() -> None:
     many.add_argument("--keep", type=Path, help="keep the filled databases in this directory")
     many.add_argument("--only", nargs="*", choices=list(threads.GROUPS), help="some of the tables")
     groups.add_parser("tasks", help="tasks and schedules")
+    groups.add_parser("servers", help="gunicorn against granian")
     wanted = parser.parse_args()
     if wanted.group == "threads":
         threads.main(wanted.threads, wanted.messages, wanted.keep, wanted.only)
     elif wanted.group == "tasks":
         tasks.main()
+    elif wanted.group == "servers":
+        servers.main()
     else:
         product.main()
         tasks.main()
