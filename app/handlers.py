@@ -4,6 +4,7 @@ KINDS: dict[str, str] = {
     "agent.change": "app.agents.kinds:CHANGE",
     "agent.erase": "app.agents.kinds:ERASURE",
     "agent.export": "app.agents.kinds:EXPORT",
+    "knowledge.ingest": "app.knowledge.services.queueing:INGEST",
     "thread.erase": "app.threads.kinds:ERASURE",
     "thread.import": "app.threads.services.uploads:IMPORT",
 }

@@ -20,6 +20,8 @@ RIGHTS: dict[str, str] = {
     "threads.read": "viewer",
     "threads.edit": "member",
     "threads.read_all": "admin",
+    "knowledge.view": "viewer",
+    "knowledge.edit": "member",
     "feedback.give": "member",
     "analytics.read": "viewer",
     "views.share": "member",

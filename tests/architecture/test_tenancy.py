@@ -18,6 +18,9 @@ SPECIAL = {
     "thread_names_definer": ("SELECT", "agentpress_definer", "true", None),
     "messages_definer": ("SELECT", "agentpress_definer", "true", None),
     "message_search_definer": ("SELECT", "agentpress_definer", "true", None),
+    "knowledge_bases_definer": ("SELECT", "agentpress_definer", "true", None),
+    "knowledge_base_chunks_definer": ("SELECT", "agentpress_definer", "true", None),
+    "knowledge_base_chunk_search_definer": ("SELECT", "agentpress_definer", "true", None),
     "audit_events_read": (
         "SELECT",
         "agentpress_app",
@@ -40,7 +43,7 @@ SPECIAL = {
     "schedules_definer": ("SELECT", "agentpress_definer", "true", None),
 }
 # Side tables: one row, or some, for a row of another table; nothing refers to them.
-SIDE = {"blob_parts", "message_search", "thread_names"}
+SIDE = {"blob_parts", "knowledge_base_chunk_search", "message_search", "thread_names"}
 TENANT = ("ALL", "agentpress_app", OWN_ORG, OWN_ORG)
 
 

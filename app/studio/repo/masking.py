@@ -8,14 +8,14 @@ CLEAR_TYPES = frozenset({
 })  # fmt: skip
 TEXT_TYPES = frozenset({"text", "varchar", "bpchar", "json", "jsonb", "_text", "_varchar"})
 HARMLESS_TEXT = frozenset({
-    "action", "actor_label", "address", "after", "before", "catch_up", "comment", "cron", "description",
-    "disabled_reason", "email", "error", "external_id", "external_user", "first_name", "former_email", "host", "kind",
-    "last_name", "media_type", "model", "name", "note", "origin", "outcome", "overlap", "parts", "prefix",
-    "primary_model", "primary_model_provider", "prompt", "provider", "queue", "rag_enabled", "reason", "recipient",
-    "request_id", "role", "scopes", "slug", "snapshot", "status", "subject", "tags", "target_label", "target_type",
-    "template", "text_content", "time_zone", "title", "tools_enabled", "trigger", "user_agent", "username",
-    "version_num",
-    "orgs.settings", "thread_notes.body",
+    "action", "actor_label", "address", "after", "before", "catch_up", "cells", "chunking", "columns", "comment",
+    "cron", "description", "disabled_reason", "email", "error", "expected", "external_id", "external_user",
+    "first_name", "former_email", "host", "kind", "last_name", "markdown", "media_type", "model", "name", "note",
+    "origin", "outcome", "overlap", "parts", "prefix", "primary_model", "primary_model_provider", "prompt",
+    "provider", "question", "queue", "rag_enabled", "reason", "recipient", "request_id", "retrieval", "role",
+    "scopes", "slug", "snapshot", "status", "subject", "tags", "target_label", "target_type", "template",
+    "text_content", "time_zone", "title", "tools_enabled", "trigger", "user_agent", "username", "version_num",
+    "knowledge_base_chunks.text", "knowledge_base_freeform_texts.body", "orgs.settings", "thread_notes.body",
 })  # fmt: skip
 """Names of text columns, with their table where the name alone does not tell."""
 _SECRET_WORDS = re.compile(

@@ -1,0 +1,1 @@
+"""Bases, sources, generations, passages and vectors."""

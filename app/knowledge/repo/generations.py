@@ -1,0 +1,74 @@
+"""Generations of knowledge bases."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from app.db.base import db
+from app.knowledge.models.sources import Generation
+
+
+class GenerationsRepo:
+    """Generations of one organisation's bases."""
+
+    def __init__(self, session: Session | None = None) -> None:
+        self._session = session or db.session()
+
+    def all(self, org_id: UUID, base_id: UUID) -> list[Generation]:
+        """The generations that are kept, the newest first."""
+        statement = (
+            select(Generation)
+            .where(Generation.org_id == org_id, Generation.knowledge_base_id == base_id)
+            .order_by(Generation.number.desc())
+        )
+        return list(self._session.scalars(statement, execution_options={"populate_existing": True}))
+
+    def get(self, org_id: UUID, base_id: UUID, number: int) -> Generation | None:
+        """A generation by its number."""
+        statement = select(Generation).where(
+            Generation.org_id == org_id, Generation.knowledge_base_id == base_id, Generation.number == number
+        )
+        return self._session.scalar(statement, execution_options={"populate_existing": True})
+
+    def building(self, org_id: UUID, base_id: UUID) -> Generation | None:
+        """The generation that is being built."""
+        statement = select(Generation).where(
+            Generation.org_id == org_id,
+            Generation.knowledge_base_id == base_id,
+            Generation.status == "building",
+        )
+        return self._session.scalar(statement, execution_options={"populate_existing": True})
+
+    def add(self, org_id: UUID, base_id: UUID, values: Mapping[str, Any]) -> Generation:
+        """Store the next generation of a locked base, to be built."""
+        mine = (Generation.org_id == org_id, Generation.knowledge_base_id == base_id)
+        last = self._session.scalar(select(func.max(Generation.number)).where(*mine)) or 0
+        generation = Generation(
+            org_id=org_id, knowledge_base_id=base_id, number=last + 1, status="building", **values
+        )
+        self._session.add(generation)
+        self._session.flush()
+        return generation
+
+    def change(self, org_id: UUID, generation_id: UUID, values: Mapping[str, Any]) -> None:
+        """Set values of a generation of a locked base."""
+        self._session.execute(
+            update(Generation)
+            .where(Generation.org_id == org_id, Generation.id == generation_id)
+            .values(**values)
+            .execution_options(synchronize_session=False)
+        )
+
+    def prune(self, org_id: UUID, base_id: UUID, oldest: int) -> None:
+        """Forget generations before `oldest` that are retired or failed."""
+        self._session.execute(
+            delete(Generation).where(
+                Generation.org_id == org_id,
+                Generation.knowledge_base_id == base_id,
+                Generation.number < oldest,
+                Generation.status.in_(("retired", "failed")),
+            )
+        )

@@ -1,0 +1,271 @@
+"""Sources of knowledge bases. A source is named by its kind (SOURCES) and its id."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Subquery,
+    Table,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy.orm import Session
+
+from app.db import terms
+from app.db.base import db
+from app.db.cursor import Order, Page, paginate
+from app.db.tables import ENDED, Blob, Task
+from app.knowledge.models.chunks import Chunk
+from app.knowledge.models.sources import (
+    SOURCES,
+    FreeformText,
+    KnowledgeFile,
+    KnowledgeTable,
+    KnowledgeTableRow,
+)
+from app.web.listing import ListState
+
+Source = KnowledgeFile | FreeformText | KnowledgeTable
+CHUNK_KEYS: Mapping[str, ColumnElement[Any]] = {
+    "file": Chunk.file_id,  # type: ignore[dict-item]
+    "text": Chunk.freeform_text_id,  # type: ignore[dict-item]
+    "table": Chunk.table_id,  # type: ignore[dict-item]
+}
+"""The column of a chunk that names its source, by the kind of the source."""
+ROWS_AT_ONCE = 1_000
+LISTED = 11
+_NAMES: Mapping[str, Any] = {
+    "file": KnowledgeFile.name,
+    "text": FreeformText.title,
+    "table": KnowledgeTable.name,
+}
+
+
+@dataclass(frozen=True)
+class SourceRow:
+    """A source in a list. `status` is one of STAGES; it is failed as well once the task that worked on it ended."""
+
+    id: UUID
+    kind: str
+    name: str
+    status: str
+    error: str | None
+    progress: int
+    enabled: bool
+    chunk_count: int
+    task_id: UUID | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class SourcesRepo:
+    """Sources of one organisation."""
+
+    def __init__(self, session: Session | None = None) -> None:
+        self._session = session or db.session()
+
+    def page(self, org_id: UUID, base_id: UUID, state: ListState) -> Page[SourceRow]:
+        """The rows of a list page; two statements.
+
+        Sorts: name, created, updated, chunks. Facets: `kind` (file, text, table), `status` (STAGES) and `enabled`
+        (yes, no).
+        """
+        rows = _listed(org_id, base_id)
+        sorts = {
+            "name": func.lower(rows.c.name),
+            "created": rows.c.created_at,
+            "updated": rows.c.updated_at,
+            "chunks": rows.c.chunk_count,
+        }
+        order = Order(sorts[state.sort_key], rows.c.id, state.descending)
+        return paginate(
+            self._session, _filtered(rows, state), order, state.request, lambda row: SourceRow(*row[:LISTED])
+        )
+
+    def row(self, org_id: UUID, base_id: UUID, source_id: UUID) -> SourceRow | None:
+        """A source as lists show it."""
+        rows = _listed(org_id, base_id)
+        found = self._session.execute(select(rows).where(rows.c.id == source_id)).one_or_none()
+        return SourceRow(*found[:LISTED]) if found else None
+
+    def get(self, org_id: UUID, kind: str, source_id: UUID) -> Source | None:
+        """A source as it is stored now. KeyError for an unknown kind."""
+        model = SOURCES[kind]
+        statement = select(model).where(model.org_id == org_id, model.id == source_id)
+        found: Any = self._session.scalar(statement, execution_options={"populate_existing": True})
+        return found  # type: ignore[no-any-return]
+
+    def all(self, org_id: UUID, base_id: UUID) -> list[tuple[str, UUID]]:
+        """Kind and id of every source of a base, the oldest first."""
+        rows = _listed(org_id, base_id)
+        statement = select(rows.c.kind, rows.c.id).order_by(rows.c.created_at, rows.c.id)
+        return [(kind, source_id) for kind, source_id in self._session.execute(statement)]
+
+    def add(self, org_id: UUID, kind: str, values: Mapping[str, Any]) -> Source:
+        """Store a new source."""
+        source: Any = SOURCES[kind](org_id=org_id, **values)
+        self._session.add(source)
+        self._session.flush()
+        return source  # type: ignore[no-any-return]
+
+    def change(self, org_id: UUID, kind: str, source_id: UUID, values: Mapping[str, Any]) -> None:
+        """Set values of a source of a locked base."""
+        model = SOURCES[kind]
+        self._session.execute(
+            update(model)
+            .where(model.org_id == org_id, model.id == source_id)
+            .values(**values)
+            .execution_options(synchronize_session=False)
+        )
+
+    def change_all(self, org_id: UUID, base_id: UUID, values: Mapping[str, Any]) -> None:
+        """Set values of every source of a locked base; expressions refer to columns by name."""
+        for model in SOURCES.values():
+            table: Any = model.__table__
+            given = {
+                name: table.c[value] if isinstance(value, str) else value for name, value in values.items()
+            }
+            self._session.execute(
+                update(table)
+                .where(table.c.org_id == org_id, table.c.knowledge_base_id == base_id)
+                .values(given)
+            )
+
+    def count_chunks(self, org_id: UUID, base_id: UUID, counts: Mapping[UUID, int]) -> None:
+        """Note how many passages each source of a base has in the live generation."""
+        self.change_all(org_id, base_id, {"chunk_count": 0})
+        for kind, source_id in self.all(org_id, base_id):
+            if source_id in counts:
+                self.change(org_id, kind, source_id, {"chunk_count": counts[source_id]})
+
+    def set_enabled(self, org_id: UUID, kind: str, source_id: UUID, *, enabled: bool) -> None:
+        """Let searches find the source's passages, or not, in every generation."""
+        self.change(org_id, kind, source_id, {"enabled": enabled})
+        self._session.execute(
+            update(Chunk)
+            .where(Chunk.org_id == org_id, CHUNK_KEYS[kind] == source_id)
+            .values(source_enabled=enabled)
+            .execution_options(synchronize_session=False)
+        )
+
+    def remove(self, org_id: UUID, kind: str, source_id: UUID) -> None:
+        """Delete a source with its passages and vectors in every generation."""
+        model = SOURCES[kind]
+        self._session.execute(delete(model).where(model.org_id == org_id, model.id == source_id))
+
+    def put_rows(self, org_id: UUID, table_id: UUID, rows: Sequence[Sequence[str]]) -> None:
+        """Replace the rows of a table."""
+        mine = (KnowledgeTableRow.org_id == org_id, KnowledgeTableRow.table_id == table_id)
+        self._session.execute(delete(KnowledgeTableRow).where(*mine))
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            values = [
+                {"org_id": org_id, "table_id": table_id, "position": position, "cells": list(cells)}
+                for position, cells in enumerate(rows[start : start + ROWS_AT_ONCE], start)
+            ]
+            self._session.execute(insert(KnowledgeTableRow), values)
+
+    def rows(self, org_id: UUID, table_id: UUID, start: int = 0, limit: int | None = None) -> list[list[str]]:
+        """The rows of a table from a position on, at most `limit`."""
+        statement = (
+            select(KnowledgeTableRow.cells)
+            .where(
+                KnowledgeTableRow.org_id == org_id,
+                KnowledgeTableRow.table_id == table_id,
+                KnowledgeTableRow.position >= start,
+            )
+            .order_by(KnowledgeTableRow.position)
+            .limit(limit)
+        )
+        return list(self._session.scalars(statement))
+
+    def blobs(self, org_id: UUID, base_id: UUID) -> set[UUID]:
+        """The stored files that sources of a base refer to."""
+        found: set[UUID] = set()
+        for model in (KnowledgeFile, KnowledgeTable):
+            statement = select(model.blob_id).where(
+                model.org_id == org_id, model.knowledge_base_id == base_id, model.blob_id.is_not(None)
+            )
+            found.update(blob_id for blob_id in self._session.scalars(statement) if blob_id)
+        return found
+
+    def unused_blob(self, org_id: UUID, blob_id: UUID) -> bool:
+        """Whether no source and no task refers to a stored file; what else may is told by its keys."""
+        elsewhere = [
+            select(KnowledgeFile.id).where(KnowledgeFile.org_id == org_id, KnowledgeFile.blob_id == blob_id),
+            select(KnowledgeTable.id).where(
+                KnowledgeTable.org_id == org_id, KnowledgeTable.blob_id == blob_id
+            ),
+            select(Task.id).where(
+                Task.org_id == org_id,
+                or_(
+                    Task.result["file"]["id"].astext == str(blob_id),
+                    Task.payload["blob_id"].astext == str(blob_id),
+                ),
+            ),
+        ]
+        return not self._session.scalar(select(or_(*(found.exists() for found in elsewhere))))
+
+    def digest(self, org_id: UUID, blob_id: UUID) -> tuple[bytes, int]:
+        """SHA-256 and size in bytes of a stored file."""
+        columns: tuple[Any, ...] = (Blob.sha256, Blob.byte_size)
+        row = self._session.execute(select(*columns).where(Blob.org_id == org_id, Blob.id == blob_id)).one()
+        return row[0], row[1]
+
+
+def _listed(org_id: UUID, base_id: UUID) -> Subquery:
+    """Every source of a base, with what is shown of it."""
+    return union_all(*(_of_kind(kind, org_id, base_id) for kind in SOURCES)).subquery("sources")
+
+
+def _of_kind(kind: str, org_id: UUID, base_id: UUID) -> Select[Any]:
+    model: Any = SOURCES[kind]
+    ended = and_(model.status.not_in(("ready", "failed")), Task.status.in_(ENDED))
+    table: Table = model.__table__
+    return (
+        select(
+            table.c.id,
+            literal(kind).label("kind"),
+            _NAMES[kind].label("name"),
+            case((ended, "failed"), else_=model.status).label("status"),
+            case((ended, func.coalesce(Task.error, Task.status)), else_=model.error).label("error"),
+            model.progress,
+            model.enabled,
+            model.chunk_count,
+            model.task_id,
+            model.created_at,
+            model.updated_at,
+        )
+        .select_from(model)
+        .outerjoin(Task, and_(Task.org_id == org_id, Task.id == model.task_id))
+        .where(model.org_id == org_id, model.knowledge_base_id == base_id)
+    )
+
+
+def _filtered(rows: Subquery, state: ListState) -> Select[Any]:
+    conditions: list[ColumnElement[bool]] = [
+        rows.c.name.ilike(terms.contains(term), escape="\\") for term in state.terms
+    ]
+    columns = {
+        "kind": rows.c.kind,
+        "status": rows.c.status,
+        "enabled": case((rows.c.enabled, "yes"), else_="no"),
+    }
+    for key, column in columns.items():
+        if state.chosen.get(key):
+            conditions.append(column.in_(state.chosen[key]))
+        if state.excluded.get(key):
+            conditions.append(column.not_in(state.excluded[key]))
+    return select(rows).where(*conditions)

@@ -1,0 +1,161 @@
+"""Knowledge bases: created, edited, archived and deleted, each with its audit row.
+
+A base is made of FIELDS: `name`, `description`, `size` and `overlap` of its passages in tokens, and what a search does
+unless it is told otherwise: `top_k` passages, of at least the likeness `threshold` (0 to 1).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.exc import IntegrityError
+
+from app.audit.services import record
+from app.db.base import db
+from app.db.blobs import remove_blob
+from app.knowledge.models.sources import KnowledgeBase
+from app.knowledge.repo.bases import KnowledgeBasesRepo
+from app.knowledge.repo.sources import SourcesRepo
+from app.knowledge.services.generations import begin_generation
+from app.web.errors import NotFound, Refusal
+
+FIELDS = ("name", "description", "size", "overlap", "top_k", "threshold")
+DEFAULTS: Mapping[str, Any] = {
+    "description": None,
+    "size": 200,
+    "overlap": 30,
+    "top_k": 8,
+    "threshold": 0.0,
+}
+LOCAL_MODEL = ("all-MiniLM-L6-v2", 384)
+"""The model that needs no account, and the numbers in each of its vectors."""
+CHUNKING = ("size", "overlap")
+RETRIEVAL = ("top_k", "threshold")
+
+
+class Stale(Exception):
+    """Somebody else changed the base in the meantime; `base` is what is stored now."""
+
+    def __init__(self, base: KnowledgeBase) -> None:
+        super().__init__(base.name)
+        self.base = base
+
+
+def values_of(base: KnowledgeBase) -> dict[str, Any]:
+    """The FIELDS of a base."""
+    return {
+        "name": base.name,
+        "description": base.description,
+        **{name: base.chunking[name] for name in CHUNKING},
+        **{name: base.retrieval.get(name, DEFAULTS[name]) for name in RETRIEVAL},
+    }
+
+
+def create_base(org_id: UUID, values: Mapping[str, Any]) -> KnowledgeBase:
+    """Store a new base from FIELDS; what is left out is as in DEFAULTS. Raises NameTaken."""
+    given = {**DEFAULTS, **values}
+    model, dimensions = LOCAL_MODEL
+    base = KnowledgeBasesRepo().add(org_id, {**_columns(given), "model": model, "dimensions": dimensions})
+    record("knowledge_base.create", "knowledge_base", base.id, base.name, after=values_of(base))
+    return base
+
+
+def change_base(org_id: UUID, base_id: UUID, lock_version: int, values: Mapping[str, Any]) -> KnowledgeBase:
+    """Save an edited base, `values` being all FIELDS.
+
+    Another size or overlap begins a generation, which is built beside the live one and swapped in by a worker; until
+    then the base keeps the old ones. Raises NameTaken, Stale, NotFound, and Refusal 409 for an archived base or while
+    another generation is being built.
+    """
+    base = editable_base(org_id, base_id)
+    if base.lock_version != lock_version:
+        raise Stale(base)
+    before = values_of(base)
+    changed = {name: value for name, value in values.items() if before[name] != value}
+    if not changed:
+        return base
+    columns = _columns({**before, **changed})
+    chunking = columns.pop("chunking")
+    saved = KnowledgeBasesRepo().change(org_id, base_id, columns)
+    record(
+        "knowledge_base.change",
+        "knowledge_base",
+        base_id,
+        saved.name,
+        before={name: before[name] for name in changed},
+        after=changed,
+    )
+    if chunking != base.chunking:
+        begin_generation(saved, saved.model, saved.dimensions, chunking)
+    return saved
+
+
+def editable_base(org_id: UUID, base_id: UUID) -> KnowledgeBase:
+    """A base that may be edited; held until the transaction ends. Raises NotFound, and Refusal for an archived one."""
+    base = locked_base(org_id, base_id)
+    if base.archived:
+        raise Refusal(409, "This knowledge base is archived. Restore it first.")
+    return base
+
+
+def locked_base(org_id: UUID, base_id: UUID) -> KnowledgeBase:
+    """A base, held until the transaction ends. Raises NotFound."""
+    base = KnowledgeBasesRepo().lock(org_id, base_id)
+    if base is None:
+        raise NotFound
+    return base
+
+
+def set_archived(org_id: UUID, base_id: UUID, *, archived: bool) -> KnowledgeBase:
+    """Archive a base, which no search finds any more, or restore it. Raises NotFound; changes nothing twice."""
+    base = locked_base(org_id, base_id)
+    if base.archived == archived:
+        return base
+    saved = KnowledgeBasesRepo().change(org_id, base_id, {"archived": archived})
+    before, after = ("active", "archived") if archived else ("archived", "active")
+    record(
+        f"knowledge_base.{'archive' if archived else 'restore'}",
+        "knowledge_base",
+        base_id,
+        saved.name,
+        before={"status": before},
+        after={"status": after},
+    )
+    return saved
+
+
+def delete_base(org_id: UUID, base_id: UUID) -> str:
+    """Delete a base for good with its sources, passages and vectors; its name. Raises NotFound."""
+    base = locked_base(org_id, base_id)
+    name, blobs = base.name, SourcesRepo().blobs(org_id, base_id)
+    record(
+        "knowledge_base.delete",
+        "knowledge_base",
+        base_id,
+        name,
+        before={**values_of(base), "sources": base.source_count, "chunks": base.chunk_count},
+    )
+    KnowledgeBasesRepo().remove(org_id, base_id)
+    for blob_id in blobs:
+        drop_file(org_id, blob_id)
+    return name
+
+
+def drop_file(org_id: UUID, blob_id: UUID) -> None:
+    """Delete a stored file if nothing refers to it any more."""
+    if not SourcesRepo().unused_blob(org_id, blob_id):
+        return
+    try:
+        with db.session.begin_nested():
+            remove_blob(org_id, blob_id)
+    except IntegrityError:
+        return  # a message shows it
+
+
+def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": values["name"],
+        "description": values["description"],
+        "chunking": {name: values[name] for name in CHUNKING},
+        "retrieval": {name: values[name] for name in RETRIEVAL},
+    }

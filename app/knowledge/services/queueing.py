@@ -1,0 +1,50 @@
+"""The task that brings a knowledge base up to what its sources say."""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any, Literal
+from uuid import UUID
+
+from app.db.queue import enqueue
+from app.db.work import Kind, TaskInput, Work
+
+
+class IngestInput(TaskInput):
+    """What to bring up to date: one source, a generation that is to become live, or with neither all sources."""
+
+    base_id: UUID
+    kind: Literal["file", "text", "table"] | None = None
+    source_id: UUID | None = None
+    generation: int | None = None
+
+
+def _run(work: Work, given: IngestInput) -> Mapping[str, Any]:
+    """Do it; what reads and embeds is loaded by the first task that needs it, so that an idle worker stays small."""
+    module = importlib.import_module("app.knowledge.services.ingesting")
+    done: Mapping[str, Any] = module.ingest(work, given)
+    return done
+
+
+INGEST = Kind(
+    name="knowledge.ingest",
+    title="Ingestion of knowledge",
+    given=IngestInput,
+    run=_run,
+    right="knowledge.edit",
+    seconds=4 * 3600,
+)
+
+
+def queue_source(base_id: UUID, kind: Literal["file", "text", "table"], source_id: UUID) -> UUID:
+    """Have a worker ingest a source; the id of the task."""
+    return enqueue(INGEST, IngestInput(base_id=base_id, kind=kind, source_id=source_id))
+
+
+def queue_generation(base_id: UUID, number: int) -> UUID:
+    """Have a worker build a generation and swap it in; the id of the task."""
+    return enqueue(INGEST, IngestInput(base_id=base_id, generation=number))
+
+
+def queue_check(base_id: UUID) -> UUID:
+    """Have a worker bring every source up to date; the id of the task."""
+    return enqueue(INGEST, IngestInput(base_id=base_id))

@@ -1,0 +1,179 @@
+"""Sources of knowledge bases: added, edited, disabled and deleted, each with its audit row.
+
+What is added or edited is searched once a worker has ingested it; its task is `task_id`. Disabling and deleting act at
+once, in every generation. All of it raises NotFound for a base or source that is not the organisation's, and Refusal
+409 in an archived base.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import IO, Any, Literal
+from uuid import UUID
+
+import orjson
+
+from app.audit.services import record
+from app.db.blobs import store_blob
+from app.knowledge.models.sources import KnowledgeBase
+from app.knowledge.repo.bases import KnowledgeBasesRepo
+from app.knowledge.repo.sources import Source, SourcesRepo
+from app.knowledge.services.bases import drop_file, editable_base
+from app.knowledge.services.queueing import queue_source
+from app.web.errors import NotFound, Refusal
+
+Kind = Literal["file", "text", "table"]
+MOST_FILE_BYTES = 50 * 1024 * 1024
+MOST_TEXT_LENGTH = 1_000_000
+MOST_TABLE_ROWS = 50_000
+
+
+def add_text(org_id: UUID, base_id: UUID, title: str, body: str) -> UUID:
+    """Add a text in Markdown; its id."""
+    base = editable_base(org_id, base_id)
+    values = {"title": title, "body": body, "input_hash": text_hash(title, body)}
+    return _add(base, "text", title, values, {"characters": len(body)})
+
+
+def edit_text(org_id: UUID, base_id: UUID, source_id: UUID, title: str, body: str) -> None:
+    """Replace title and body of a text; searches find the old one until the new one is ingested."""
+    base, source = _source(org_id, base_id, "text", source_id)
+    digest = text_hash(title, body)
+    if digest == source.input_hash:
+        return
+    before = name_of(source)
+    SourcesRepo().change(org_id, "text", source_id, {"title": title, "body": body, "input_hash": digest})
+    _queue(base, "text", source_id)
+    _record("change", "text", source_id, title, {"name": before}, {"name": title, "characters": len(body)})
+
+
+def add_file(org_id: UUID, base_id: UUID, name: str, file: IO[bytes], media_type: str) -> UUID:
+    """Add a file, read from its beginning; its id. `media_type` is what its content says it is."""
+    base = editable_base(org_id, base_id)
+    return _add(base, "file", name, _stored(org_id, name, file, media_type), {"media_type": media_type})
+
+
+def add_table(org_id: UUID, base_id: UUID, name: str, file: IO[bytes], media_type: str) -> UUID:
+    """Add a table whose rows a worker reads from a CSV or XLSX file, its first row being the header; its id."""
+    base = editable_base(org_id, base_id)
+    values = _stored(org_id, name, file, media_type)
+    values.pop("byte_size")
+    return _add(base, "table", name, values, {"media_type": media_type})
+
+
+def add_rows(
+    org_id: UUID,
+    base_id: UUID,
+    name: str,
+    columns: Sequence[Mapping[str, str]],
+    rows: Sequence[Sequence[str]],
+) -> UUID:
+    """Add a table that was typed: `columns` with a `name` and a `type` each, `rows` with a cell per column; its id."""
+    base = editable_base(org_id, base_id)
+    values = {
+        "name": name,
+        "columns": [dict(column) for column in columns],
+        "row_count": len(rows),
+        "input_hash": rows_hash(name, columns, rows),
+    }
+    source_id = _add(base, "table", name, values, {"rows": len(rows)})
+    SourcesRepo().put_rows(org_id, source_id, rows)
+    return source_id
+
+
+def set_enabled(org_id: UUID, base_id: UUID, kind: Kind, source_id: UUID, *, enabled: bool) -> None:
+    """Let searches find a source, or not."""
+    _base, source = _source(org_id, base_id, kind, source_id)
+    if source.enabled == enabled:
+        return
+    SourcesRepo().set_enabled(org_id, kind, source_id, enabled=enabled)
+    verb = "enable" if enabled else "disable"
+    _record(verb, kind, source_id, name_of(source), {"enabled": source.enabled}, {"enabled": enabled})
+
+
+def delete_source(org_id: UUID, base_id: UUID, kind: Kind, source_id: UUID) -> str:
+    """Delete a source for good with its passages and vectors; its name."""
+    _base, source = _source(org_id, base_id, kind, source_id)
+    name, blob_id = name_of(source), getattr(source, "blob_id", None)
+    SourcesRepo().remove(org_id, kind, source_id)
+    KnowledgeBasesRepo().count(org_id, base_id, sources=-1)
+    if blob_id:
+        drop_file(org_id, blob_id)
+    _record("delete", kind, source_id, name, {"kind": kind, "chunks": source.chunk_count}, None)
+    return name
+
+
+def retry_source(org_id: UUID, base_id: UUID, kind: Kind, source_id: UUID) -> None:
+    """Ingest a source again. Raises Refusal 409 while a worker is at it."""
+    base, source = _source(org_id, base_id, kind, source_id)
+    row = SourcesRepo().row(org_id, base_id, source_id)
+    assert row is not None
+    if row.status not in {"ready", "failed"}:
+        raise Refusal(409, f"“{row.name}” is still being worked on.")
+    SourcesRepo().change(org_id, kind, source_id, {"content_hash": None})
+    _queue(base, kind, source_id)
+    _record("retry", kind, source_id, name_of(source), {"status": row.status}, {"status": "queued"})
+
+
+def name_of(source: Source) -> str:
+    """What people call a source."""
+    return str(getattr(source, "name", None) or getattr(source, "title", ""))
+
+
+def text_hash(title: str, body: str) -> bytes:
+    """What tells whether a text changed."""
+    return hashlib.sha256(orjson.dumps([title, body])).digest()
+
+
+def rows_hash(name: str, columns: Sequence[Mapping[str, str]], rows: Sequence[Sequence[str]]) -> bytes:
+    """What tells whether a typed table changed."""
+    given = [name, [dict(column) for column in columns], [list(row) for row in rows]]
+    return hashlib.sha256(orjson.dumps(given)).digest()
+
+
+def _stored(org_id: UUID, name: str, file: IO[bytes], media_type: str) -> dict[str, Any]:
+    """Keep a file; the values of its source."""
+    blob_id = store_blob(org_id, file, media_type)
+    sha256, size = SourcesRepo().digest(org_id, blob_id)
+    digest = hashlib.sha256(sha256 + orjson.dumps([name, media_type])).digest()
+    return {
+        "name": name,
+        "blob_id": blob_id,
+        "media_type": media_type,
+        "byte_size": size,
+        "input_hash": digest,
+    }
+
+
+def _add(
+    base: KnowledgeBase, kind: Kind, name: str, values: Mapping[str, Any], after: dict[str, Any]
+) -> UUID:
+    source = SourcesRepo().add(base.org_id, kind, {"knowledge_base_id": base.id, **values})
+    KnowledgeBasesRepo().count(base.org_id, base.id, sources=1)
+    _queue(base, kind, source.id)
+    _record("add", kind, source.id, name, None, {"base": base.name, "kind": kind, **after})
+    return source.id
+
+
+def _queue(base: KnowledgeBase, kind: Kind, source_id: UUID) -> None:
+    task_id = queue_source(base.id, kind, source_id)
+    values = {"status": "queued", "error": None, "progress": 0, "task_id": task_id}
+    SourcesRepo().change(base.org_id, kind, source_id, values)
+
+
+def _source(org_id: UUID, base_id: UUID, kind: Kind, source_id: UUID) -> tuple[KnowledgeBase, Source]:
+    base = editable_base(org_id, base_id)
+    source = SourcesRepo().get(org_id, kind, source_id)
+    if source is None or source.knowledge_base_id != base_id:
+        raise NotFound
+    return base, source
+
+
+def _record(
+    verb: str,
+    kind: Kind,
+    source_id: UUID,
+    name: str,
+    before: dict[str, Any] | None,
+    after: dict[str, Any] | None,
+) -> None:
+    record(f"knowledge_source.{verb}", f"knowledge_{kind}", source_id, name, before=before, after=after)

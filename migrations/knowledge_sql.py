@@ -1,0 +1,59 @@
+"""The SQL of revision 0011: the searched form of passages, and the search in it.
+
+The search runs as `agentpress_definer`, because under a policy `@@` cannot use an index; the organisation is the
+transaction's, never an argument. The index condition stands alone in a materialised part, so that no generic plan
+intersects it with everything of the organisation.
+"""
+
+from migrations.threads_sql import ORG
+
+READ_BY_SEARCHES = ("knowledge_bases", "knowledge_base_chunks", "knowledge_base_chunk_search")
+
+KEEP_SEARCHED = """
+CREATE FUNCTION keep_chunk_search() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO public.knowledge_base_chunk_search (org_id, chunk_id, tsv)
+    SELECT c.org_id, c.id, to_tsvector('english', left(c.text, 100000))
+                           || array_to_tsvector(ARRAY[c.org_id::text, c.knowledge_base_id::text])
+      FROM added c;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER knowledge_base_chunks_searched AFTER INSERT ON knowledge_base_chunks REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION keep_chunk_search()
+"""
+
+SEARCHES = {
+    # The passages of these bases that searches find now and that match, best first, at most p_most. Each word counts
+    # by ts_rank, and the more the fewer of the matches have it.
+    "knowledge_matches(tsquery, text[], uuid[], uuid[], integer)": f"""
+        (p_query tsquery, p_words text[], p_bases uuid[], p_sources uuid[], p_most integer)
+        RETURNS TABLE (chunk_id uuid, score double precision) LANGUAGE sql STABLE AS $$
+        WITH scope AS (
+            SELECT (SELECT string_agg('''' || base || '''', '|') FROM unnest(p_bases) base)::tsquery
+                   && ('''' || {ORG} || '''')::tsquery && p_query AS query),
+        found AS MATERIALIZED (
+            SELECT s.chunk_id, s.tsv FROM public.knowledge_base_chunk_search s
+             WHERE s.tsv @@ (SELECT query FROM scope)),
+        shown AS MATERIALIZED (
+            SELECT f.chunk_id, f.tsv FROM found f
+              JOIN public.knowledge_base_chunks c ON c.org_id = {ORG} AND c.id = f.chunk_id
+              JOIN public.knowledge_bases b ON b.org_id = {ORG} AND b.id = c.knowledge_base_id
+             WHERE c.enabled AND c.source_enabled AND NOT b.archived AND b.id = ANY (p_bases)
+               AND c.first_generation <= b.live_generation
+               AND (c.last_generation IS NULL OR c.last_generation >= b.live_generation)
+               AND (p_sources IS NULL OR coalesce(c.file_id, c.freeform_text_id, c.table_id, c.web_page_id)
+                                         = ANY (p_sources))),
+        words AS MATERIALIZED (
+            SELECT w.word, ('''' || replace(replace(w.word, '\\', '\\\\'), '''', '''''') || '''')::tsquery AS query
+              FROM unnest(p_words) w(word)),
+        weighed AS MATERIALIZED (
+            SELECT w.query, ln(1 + (greatest(a.total - n.matching, 0) + 0.5) / (n.matching + 0.5)) AS weight
+              FROM words w
+             CROSS JOIN (SELECT sum(b.chunk_count)::float AS total FROM public.knowledge_bases b
+                          WHERE b.org_id = {ORG} AND b.id = ANY (p_bases)) a
+             CROSS JOIN LATERAL (SELECT count(*)::float AS matching FROM shown s WHERE s.tsv @@ w.query) n)
+        SELECT s.chunk_id,
+               (SELECT sum(w.weight * ts_rank(s.tsv, w.query, 1)) FROM weighed w)::double precision AS score
+          FROM shown s ORDER BY score DESC NULLS LAST, s.chunk_id LIMIT p_most $$
+    """,
+}

@@ -1,0 +1,205 @@
+"""Knowledge bases with sources, passages and vectors, as if a worker had ingested them."""
+
+import hashlib
+import itertools
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from app.knowledge.models.chunks import Chunk, Embedding
+from app.knowledge.models.sources import (
+    FreeformText,
+    Generation,
+    KnowledgeBase,
+    KnowledgeFile,
+    KnowledgeTable,
+    KnowledgeTableRow,
+    RetrievalTest,
+    RetrievalTestRun,
+    WebPage,
+    WebUrl,
+)
+from app.orgs.models import Org
+from tests.factories import threads
+from tests.factories.rows import rows as stored_rows
+from tests.factories.rows import save
+
+CHUNKING = {"size": 200, "overlap": 30}
+MODEL, DIMENSIONS = "all-MiniLM-L6-v2", 384
+_numbers = itertools.count(1)
+_KEYS = {KnowledgeFile: "file_id", FreeformText: "freeform_text_id", KnowledgeTable: "table_id"}
+
+
+def base(org: Org, **values: Any) -> KnowledgeBase:
+    """Store an empty base with its live generation."""
+    made = save(
+        KnowledgeBase(
+            **{
+                "org_id": org.id,
+                "name": f"Base {next(_numbers)}",
+                "model": MODEL,
+                "dimensions": DIMENSIONS,
+                "chunking": CHUNKING,
+                **values,
+            }
+        )
+    )
+    generation(made, made.live_generation, status="live")
+    return made
+
+
+def generation(base: KnowledgeBase, number: int, **values: Any) -> Generation:
+    """Store a generation of a base, built with the base's settings."""
+    given = {
+        "org_id": base.org_id,
+        "knowledge_base_id": base.id,
+        "number": number,
+        "status": "retired",
+        "model": base.model,
+        "dimensions": base.dimensions,
+        "chunking": base.chunking,
+    }
+    return save(Generation(**{**given, **values}))
+
+
+def _source(base: KnowledgeBase, digest: str) -> dict[str, Any]:
+    return {
+        "org_id": base.org_id,
+        "knowledge_base_id": base.id,
+        "status": "ready",
+        "progress": 100,
+        "input_hash": hashlib.sha256(digest.encode()).digest(),
+    }
+
+
+def text(base: KnowledgeBase, body: str = "Refunds take five days.", **values: Any) -> FreeformText:
+    """Store a text; its passages are stored apart."""
+    title = f"Text {next(_numbers)}"
+    return save(FreeformText(**{**_source(base, body), "title": title, "body": body, **values}))
+
+
+def file(base: KnowledgeBase, content: bytes = b"# Refunds\n", **values: Any) -> KnowledgeFile:
+    """Store a Markdown file; its passages are stored apart."""
+    org = stored_rows(Org, id=base.org_id)[0]
+    blob = threads.blob(org, content, "text/markdown")
+    given = {
+        "name": f"file-{next(_numbers)}.md",
+        "blob_id": blob.id,
+        "media_type": "text/markdown",
+        "byte_size": len(content),
+        "markdown": content.decode(),
+    }
+    return save(KnowledgeFile(**{**_source(base, str(blob.id)), **given, **values}))
+
+
+def table(base: KnowledgeBase, rows: list[list[str]], **values: Any) -> KnowledgeTable:
+    """Store a typed table of texts, with columns A, B and so on."""
+    columns = [{"name": chr(65 + number), "type": "text"} for number in range(len(rows[0]))]
+    given = {"name": f"Table {next(_numbers)}", "columns": columns, "row_count": len(rows)}
+    made = save(KnowledgeTable(**{**_source(base, str(rows)), **given, **values}))
+    for position, cells in enumerate(rows):
+        save(KnowledgeTableRow(org_id=base.org_id, table_id=made.id, position=position, cells=cells))
+    return made
+
+
+def chunk(
+    source: KnowledgeFile | FreeformText | KnowledgeTable, words: str, position: int = 0, **values: Any
+) -> Chunk:
+    """Store a passage of a source in generation 1 and all later ones."""
+    given = {
+        "org_id": source.org_id,
+        "knowledge_base_id": source.knowledge_base_id,
+        _KEYS[type(source)]: source.id,
+        "first_generation": 1,
+        "position": position,
+        "text": words,
+        "start_offset": 0,
+        "end_offset": len(words),
+        "content_hash": hashlib.sha256(words.encode()).digest(),
+    }
+    return save(Chunk(**{**given, **values}))
+
+
+def embedding(chunk: Chunk, numbers: Mapping[int, float], **values: Any) -> Embedding:
+    """Store a vector that is zero but for these numbers by their places."""
+    vector = [numbers.get(place, 0.0) for place in range(DIMENSIONS)]
+    given = {
+        "org_id": chunk.org_id,
+        "knowledge_base_id": chunk.knowledge_base_id,
+        "chunk_id": chunk.id,
+        "resource_id": chunk.file_id,
+        "first_generation": 1,
+        "embedding": str(vector),
+        "dimensions": DIMENSIONS,
+        "model": MODEL,
+    }
+    return save(Embedding(**{**given, **values}))
+
+
+def one_of_each(org: Org, canary: str) -> dict[str, Any]:
+    """Return a row of each table around knowledge, by its table's name."""
+    made = base(
+        org,
+        name=f"{canary} base",
+        description=f"{canary} knowledge",
+        live_generation=1,
+        source_count=3,
+        chunk_count=1,
+    )
+    listed = table(made, [[f"{canary} cell", "2"]], name=f"{canary} table")
+    document = file(made, f"# {canary} file\n".encode(), name=f"{canary}.md")
+    passage = chunk(document, f"{canary} passage")
+    live = stored_rows(Generation, org_id=org.id, knowledge_base_id=made.id)[0]
+    return (
+        {
+            "knowledge_bases": made,
+            "knowledge_base_generations": live,
+            "knowledge_base_files": document,
+            "knowledge_base_freeform_texts": text(made, f"{canary} body", title=f"{canary} text"),
+            "knowledge_base_tables": listed,
+            "knowledge_base_table_rows": stored_rows(KnowledgeTableRow, org_id=org.id)[0],
+            "knowledge_base_chunks": passage,
+            "embeddings": embedding(passage, {0: 1.0}),
+        }
+        | _fetched(made, canary)
+        | _tested(made, live, canary)
+    )
+
+
+def _fetched(base: KnowledgeBase, canary: str) -> dict[str, Any]:
+    url = save(WebUrl(**{**_source(base, canary), "url": f"https://{canary.lower()}.example/"}))
+    page = save(
+        WebPage(
+            org_id=base.org_id,
+            web_url_id=url.id,
+            url=url.url,
+            title=f"{canary} page",
+            markdown=f"{canary} page",
+            content_hash=b"h",
+            fetched_at=datetime.now(UTC),
+        )
+    )
+    return {"knowledge_base_web_urls": url, "knowledge_base_web_pages": page}
+
+
+def _tested(base: KnowledgeBase, live: Generation, canary: str) -> dict[str, Any]:
+    question = save(
+        RetrievalTest(
+            org_id=base.org_id,
+            knowledge_base_id=base.id,
+            question=f"{canary} question",
+            expected=[f"{canary} passage"],
+        )
+    )
+    run = save(
+        RetrievalTestRun(
+            org_id=base.org_id,
+            retrieval_test_id=question.id,
+            generation_id=live.id,
+            k=5,
+            recall=1.0,
+            mrr=1.0,
+            ranks=[1],
+        )
+    )
+    return {"retrieval_tests": question, "retrieval_test_runs": run}
