@@ -19,6 +19,7 @@ from app.db.cursor import COUNT_CAP
 from app.db.session import analytics_session
 from app.db.work import Kind, TaskInput, Work
 from app.web.export import KINDS, written
+from app.web.inputs import ZoneName
 from app.web.listing import ListState, read_list
 
 BATCH = 200
@@ -30,8 +31,13 @@ class AgentExport(TaskInput):
     """The list of agents as its address asks for it, as a file."""
 
     format: Literal["csv", "json", "ndjson"] = "csv"
-    query: str = Field("", max_length=4_000)
-    zone: str = "UTC"
+    query: str = Field(
+        "",
+        max_length=4_000,
+        title="Filters",
+        description="What stands behind the ? of the list's address, such as status=active. Empty for all agents.",
+    )
+    zone: ZoneName = Field("UTC", title="Zone of its dates")
 
 
 class AgentChange(TaskInput):

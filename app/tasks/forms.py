@@ -1,17 +1,20 @@
 """What the lists of tasks, schedules and mail can be asked, and the form of a test message."""
 
-from datetime import UTC
-from typing import Any
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from flask_wtf import FlaskForm
-from wtforms import DateTimeLocalField, HiddenField, RadioField, SelectChoice, SelectField
+from pydantic import ValidationError
+from wtforms import Field, HiddenField, RadioField, SelectChoice, SelectField
 from wtforms.validators import AnyOf, Optional
 
-from app.db.work import Kinds, kinds
+from app.db.work import Kind, Kinds, kinds
 from app.tasks.models import CATCH_UP, OVERLAP, Schedule
 from app.tasks.slots import CRON_LENGTH, time_zones
-from app.web.fields import WholeNumberField, address_field, name_field, optional_field
+from app.web.fields import MomentField, WholeNumberField, address_field, name_field, optional_field
+from app.web.inputs import form_fields, problems, sent_values
 from app.web.listing import Facet, ListSpec
 
 MOST_MINUTES = 525_600
@@ -101,7 +104,7 @@ class ScheduleForm(FlaskForm):
     )
     cron = optional_field("Cron line", CRON_LENGTH)
     every_minutes = WholeNumberField("Minutes", validators=[Optional()])
-    run_at = DateTimeLocalField("Date and time", validators=[Optional()])
+    run_at = MomentField("Date and time", validators=[Optional()])
     time_zone = SelectField(
         "Time zone",
         choices=[SelectChoice(zone) for zone in sorted(time_zones())],
@@ -129,64 +132,138 @@ class ScheduleForm(FlaskForm):
         validate_choice=False,
         validators=[AnyOf(OVERLAP, "Choose what happens when runs overlap.")],
     )
+    paused_until = MomentField("Pause until", validators=[Optional()])
+    ends_at = MomentField("Last run at the latest", validators=[Optional()])
     lock_version = HiddenField()
+    stored: Schedule | None = None
+    """The schedule that is edited."""
 
     @classmethod
     def of(cls, schedule: Schedule) -> "ScheduleForm":
         """The form with a schedule as it is stored."""
-        zone = ZoneInfo(schedule.time_zone)
+        inputs = {_input(schedule.kind, name): value for name, value in schedule.payload.items()}
         timing = "cron" if schedule.cron else "every" if schedule.every_seconds else "once"
-        return cls(
-            obj=schedule,
-            timing=timing,
-            every_minutes=(schedule.every_seconds or 0) // 60 or None,
-            run_at=schedule.run_at and schedule.run_at.astimezone(zone).replace(tzinfo=None),
+        form = cls(
+            obj=schedule, timing=timing, every_minutes=(schedule.every_seconds or 0) // 60 or None, **inputs
         )
+        for name in ("run_at", "paused_until", "ends_at"):
+            form[name].data = _local(getattr(schedule, name), schedule.time_zone)
+        if schedule.paused_until and schedule.paused_until <= datetime.now(UTC):
+            form.paused_until.data = None
+        return form
 
     def offer(self, offered: list[tuple[str, str]]) -> None:
         """The kinds to choose from."""
         self.kind.choices = [SelectChoice(name, title) for name, title in offered]
 
+    def inputs(self) -> list[tuple[str, list[Field]]]:
+        """The title of each kind that takes something, with the fields of it."""
+        found = [(title, list(self.inputs_of(name).values())) for name, title in schedulable(kinds())]
+        return [(title, fields) for title, fields in found if fields]
+
+    def inputs_of(self, kind: str) -> dict[str, Field]:
+        """The fields of what a kind takes, by their names there."""
+        begin = _input(kind, "")
+        return {field.name.removeprefix(begin): field for field in self if field.name.startswith(begin)}
+
     def validate(self, extra_validators: Any = None) -> bool:
-        """Whether all fields fit, those of the chosen timing included."""
-        fits = bool(super().validate(extra_validators))
-        if self.kind.data not in {name for name, _ in schedulable(kinds())}:
+        """Whether all fields fit, those of the chosen timing and of the chosen kind included."""
+        super().validate(extra_validators)
+        offered = {name for name, _ in schedulable(kinds())}
+        for name in offered - {self.kind.data}:
+            for field in self.inputs_of(name).values():
+                field.errors = []
+        if self.kind.data not in offered:
             self.kind.errors = ["Choose what runs."]
+        else:
+            self._check_payload()
         if self.time_zone.data not in time_zones():
             self.time_zone.errors = ["Choose a time zone of the list."]
+        else:
+            self._check_moments()
         if self.timing.data == "every" and not 1 <= (self.every_minutes.data or 0) <= MOST_MINUTES:
             self.every_minutes.errors = ["Enter a number of minutes from 1 to 525,600."]
-        if self.timing.data == "once" and self.run_at.data is None:
+        if self.timing.data == "once" and self.run_at.data is None and not self.run_at.errors:
             self.run_at.errors = ["Enter a date and a time."]
-        return fits and not any(field.errors for field in self)
+        return not any(field.errors for field in self)
+
+    def _check_payload(self) -> None:
+        fields = self.inputs_of(self.kind.data)
+        try:
+            kinds().get(self.kind.data).read(self._given())
+        except ValidationError as error:
+            for name, words in problems(error).items():
+                field = fields.get(name, self.kind)
+                field.errors = field.errors or [words]
+
+    def _check_moments(self) -> None:
+        paused, ends = self._moment("paused_until"), self._moment("ends_at")
+        for field, moment in ((self.paused_until, paused), (self.ends_at, ends)):
+            was = _local(getattr(self.stored, field.name, None), self.time_zone.data)
+            if moment and moment <= datetime.now(UTC) and field.data != was:
+                field.errors = ["Enter a moment to come."]
+        if paused and ends and ends <= paused:
+            self.ends_at.errors = ["Enter a moment behind the pause, or no pause."]
+
+    def _moment(self, name: str) -> datetime | None:
+        return cast("MomentField", self[name]).moment(self.time_zone.data)
+
+    def _given(self) -> dict[str, Any]:
+        """The input of the chosen kind: what is stored, under what was sent."""
+        kind = kinds().get(self.kind.data)
+        kept = self.stored.payload if self.stored and self.stored.kind == kind.name else {}
+        return {**kept, **sent_values(kind.given, self.inputs_of(kind.name))}
 
     def blame(self, words: str) -> None:
         """Show what is wrong with the cron line."""
         self.cron.errors = [words]
 
-    def values(self, schedule: Schedule | None = None) -> dict[str, Any]:
-        """The columns as the form has them; the input of a kind that was not chosen before is the usual one."""
-        timing, run_at = self.timing.data, self.run_at.data
+    def values(self) -> dict[str, Any]:
+        """The columns as the form has them."""
+        timing, kind, given = self.timing.data, kinds().get(self.kind.data), self._given()
         values = {
             "name": self.name.data,
             "kind": self.kind.data,
             "cron": self.cron.data if timing == "cron" else None,
             "every_seconds": 60 * (self.every_minutes.data or 0) if timing == "every" else None,
-            "run_at": run_at.replace(tzinfo=ZoneInfo(self.time_zone.data)).astimezone(UTC)
-            if timing == "once"
-            else None,
+            "run_at": self._moment("run_at") if timing == "once" else None,
             "time_zone": self.time_zone.data,
             "catch_up": self.catch_up.data,
             "overlap": self.overlap.data,
+            "paused_until": self._moment("paused_until"),
+            "ends_at": self._moment("ends_at"),
         }
-        if schedule is None or schedule.kind != self.kind.data:
-            values["payload"] = kinds().get(self.kind.data).given().model_dump(mode="json")
+        if self.stored is None or self.stored.kind != kind.name or given != self.stored.payload:
+            values["payload"] = kind.read(given).model_dump(mode="json")
         return values
 
     def version(self) -> int:
         """The version the form was read at; 0, which no schedule has, for anything else."""
         raw = str(self.lock_version.data or "")
         return int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 10 else 0
+
+
+@lru_cache(maxsize=8)
+def _form_with_inputs(offered: tuple[Kind[Any], ...]) -> type[ScheduleForm]:
+    fields = {
+        _input(kind.name, name): field for kind in offered for name, field in form_fields(kind.given).items()
+    }
+    return cast("type[ScheduleForm]", type("ScheduleForm", (ScheduleForm,), fields))
+
+
+def schedule_form() -> type[ScheduleForm]:
+    """The form with the fields of every kind that can be scheduled."""
+    return _form_with_inputs(tuple(kind for kind in kinds().all() if kind.schedulable))
+
+
+def _input(kind: str, name: str) -> str:
+    """The name of a form field for a field of what a kind takes."""
+    return f"{kind.replace('.', '-')}--{name}"
+
+
+def _local(moment: datetime | None, time_zone: str) -> datetime | None:
+    """A moment as the clock of a zone shows it, to the minute."""
+    return moment and moment.astimezone(ZoneInfo(time_zone)).replace(tzinfo=None, second=0, microsecond=0)
 
 
 class TestMailForm(FlaskForm):

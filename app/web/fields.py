@@ -1,13 +1,17 @@
 """Form fields that several forms share: names on one line, addresses in one spelling."""
 
 import unicodedata
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from wtforms import EmailField, Form, IntegerField, StringField
+from wtforms import DateTimeLocalField, EmailField, Form, IntegerField, StringField
 from wtforms.validators import DataRequired, Length, ValidationError
 
 from app.web.addresses import MAX_LENGTH, read_address
 
+FIRST_YEAR, LAST_YEAR = 2000, 2199
+_MINUTES = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"]
 _UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
 
 
@@ -24,9 +28,9 @@ def name_field(label: str, longest: int, *, missing: str) -> StringField:
     )
 
 
-def optional_field(label: str, longest: int) -> StringField:
-    """A short text on one line that may be empty."""
-    return StringField(label, filters=[_stripped], validators=[_at_most(longest), one_line])
+def optional_field(label: str, longest: int, **values: Any) -> StringField:
+    """A short text on one line that may be empty; `values` are description and default."""
+    return StringField(label, filters=[_stripped], validators=[_at_most(longest), one_line], **values)
 
 
 def address_field(label: str) -> EmailField:
@@ -63,3 +67,28 @@ class WholeNumberField(IntegerField):
             self.data = None
             raise ValueError("Enter a whole number.")
         self.data = int(digits)
+
+
+class MomentField(DateTimeLocalField):
+    """A date and a time of day, without a zone, from 2000 to 2199."""
+
+    data: datetime | None
+
+    def __init__(self, label: str, **values: Any) -> None:
+        super().__init__(label, format=_MINUTES, **values)
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read the text that was sent; ValueError for anything but a moment of these years."""
+        if not valuelist or not valuelist[0].strip():
+            return
+        try:
+            super().process_formdata(valuelist)
+        except ValueError as error:
+            raise ValueError("Enter a date and a time, such as 2027-03-01T09:00.") from error
+        if self.data is not None and not FIRST_YEAR <= self.data.year <= LAST_YEAR:
+            self.data = None
+            raise ValueError(f"Enter a year from {FIRST_YEAR} to {LAST_YEAR}.")
+
+    def moment(self, zone: str) -> datetime | None:
+        """The moment in UTC, the field being meant in this zone; None if it is empty."""
+        return None if self.data is None else self.data.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)

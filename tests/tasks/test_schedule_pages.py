@@ -64,6 +64,17 @@ def test_a_schedule_is_made_and_shows_its_next_runs_in_both_zones(org, member):
         ({"timing": "every", "every_minutes": "0"}, "number of minutes"),
         ({"timing": "once"}, "date and a time"),
         ({"catch_up": "perhaps"}, "missed runs"),
+        ({"agent-export--format": "pdf"}, "Choose one of the list."),
+        ({"agent-export--query": "q" * 4_001}, "Use at most 4000 characters."),
+        ({"agent-export--query": "a\0b"}, "on one line only"),
+        ({"agent-export--zone": "Mars/Olympus"}, "time zone of the list"),
+        ({"paused_until": "2001-01-01T00:00"}, "Enter a moment to come."),
+        ({"ends_at": "2001-01-01T00:00"}, "Enter a moment to come."),
+        ({"ends_at": "tomorrow"}, "Enter a date and a time, such as"),
+        ({"ends_at": "9999-12-31T23:59"}, "Enter a year from 2000 to 2199."),
+        ({"paused_until": "0001-01-01T00:00"}, "Enter a year from 2000 to 2199."),
+        ({"timing": "once", "run_at": "0001-01-01T00:00"}, "Enter a year from 2000 to 2199."),
+        ({"paused_until": "2190-01-02T00:00", "ends_at": "2190-01-01T00:00"}, "behind the pause"),
     ],
 )
 def test_tk_4_what_does_not_fit_is_said_at_its_field(org, member, changes, words):
@@ -125,3 +136,49 @@ def test_viewers_and_strangers_change_nothing(org, new_client):
     for act in ("run", "delete", "disable", "edit"):
         assert stranger.submit(f"/o/other/schedules/{schedule.id}/{act}").status_code == 404
     assert stored(schedule).enabled
+
+
+def test_pause_end_and_input_are_kept_in_the_zone_of_the_schedule_and_shown(org, member):
+    more = {
+        "agent-export--format": "json",
+        "agent-export--query": "status=active",
+        "agent-export--zone": "Europe/Berlin",
+        "paused_until": "2190-07-01T09:00",
+        "ends_at": "2190-12-01T09:00",
+    }
+    member.submit("/o/acme/schedules/new", {**FORM, **more})
+    (schedule,) = rows(Schedule)
+    assert schedule.payload == {"format": "json", "query": "status=active", "zone": "Europe/Berlin"}
+    assert schedule.paused_until == datetime(2190, 7, 1, 7, tzinfo=UTC)
+    assert schedule.ends_at == datetime(2190, 12, 1, 8, tzinfo=UTC)
+    assert schedule.next_run_at == datetime(2190, 7, 2, 0, 30, tzinfo=UTC)
+    path = f"/o/acme/schedules/{schedule.id}"
+    shown = " ".join(member.page(path).main.get_text(" ").split())
+    for words in ("Paused until 1 Jul 2190", "Last run at the latest 1 Dec 2190", "Filters status=active"):
+        assert words in shown
+    page = member.page(f"{path}/edit")
+    assert page.find(id="paused_until")["value"] == "2190-07-01T09:00"
+    assert page.find(id="agent-export--query")["value"] == "status=active"
+    member.submit(f"{path}/edit", {**FORM, **more, "lock_version": "1"})
+    assert stored(schedule).lock_version == 1, "nothing was changed"
+    emptied = {**more, "agent-export--query": "", "paused_until": "", "ends_at": "", "lock_version": "1"}
+    member.submit(f"{path}/edit", {**FORM, **emptied})
+    assert stored(schedule).payload["query"] == ""
+    assert (stored(schedule).paused_until, stored(schedule).ends_at) == (None, None)
+
+
+def test_an_ended_schedule_says_so_and_can_still_be_renamed(org, member):
+    end = datetime(2020, 5, 1, 10, 0, tzinfo=UTC)
+    schedule = tasks.schedule(org, kind="agent.export", ends_at=end, time_zone="Europe/Berlin")
+    path = f"/o/acme/schedules/{schedule.id}"
+    page = member.page(path)
+    assert "Ended" in page.find("h1").parent.get_text()
+    member.submit(f"{path}/edit", {**FORM, "ends_at": "2020-05-01T12:00", "lock_version": "1"})
+    assert (stored(schedule).name, stored(schedule).ends_at) == ("Nightly file", end)
+    assert stored(schedule).next_run_at is None
+
+
+def test_what_another_kind_takes_does_not_matter(org, member):
+    sent = {**FORM, "kind": "agent.erase", "agent-export--format": "pdf"}
+    assert member.submit("/o/acme/schedules/new", sent).status_code == 303
+    assert rows(Schedule)[0].payload == {}

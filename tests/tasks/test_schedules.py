@@ -20,6 +20,8 @@ from app.tasks.services.schedules import (
     create_schedule,
     remove_schedule,
     run_now,
+    runs_to_come,
+    state_of,
     tick,
 )
 from app.tasks.slots import SlotError
@@ -193,7 +195,7 @@ def test_a_pause_passes_slots_over_for_good(acting, minutely, org, member, now):
     until = now + timedelta(hours=2)
     with transaction():
         change_schedule(org.id, schedule.id, 1, {"paused_until": until})
-    assert stored(schedule).next_run_at == until + timedelta(minutes=1)
+    assert stored(schedule).next_run_at == until
     acting()
     tick()
     assert made() == []
@@ -245,3 +247,50 @@ def test_another_organisations_schedule_is_not_there(acting, minutely):
     with pytest.raises(NotFound), transaction():
         change_schedule(other.id, schedule.id, 1, {"name": "Mine"})
     assert stored(schedule).name == "Nightly"
+
+
+@pytest.mark.parametrize("rule", ["all", "one", "skip"])
+def test_no_slot_of_a_pause_runs_once_it_is_over(acting, minutely, org, member, now, rule):
+    schedule = minutely(60, catch_up=rule, overlap="allow")
+    acting(org, member)
+    with transaction():
+        change_schedule(org.id, schedule.id, 1, {"paused_until": now + timedelta(minutes=9)})
+    with as_owner() as session:  # ten minutes later, the database's clock stands still
+        found = session.get(Schedule, schedule.id)
+        found.next_run_at -= timedelta(minutes=10)
+        found.paused_until -= timedelta(minutes=10)
+    acting()
+    tick()
+    over = now - timedelta(minutes=1)
+    assert {task.slot_at for task in made()} == {over, now}
+    assert {task.slot_at for task in made("queued")} == ({over, now} if rule == "all" else {now})
+    assert stored(schedule).next_run_at == now + timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(("rule", "run"), [("all", 100), ("one", 1), ("skip", 0)])
+def test_what_was_missed_before_the_end_follows_the_rule_and_nothing_runs_behind_it(
+    acting, minutely, now, rule, run
+):
+    end = now - timedelta(hours=4)
+    schedule = minutely(600, catch_up=rule, ends_at=end)
+    acting()
+    while tick():
+        pass
+    assert len(made("queued")) == run
+    assert max(task.slot_at for task in made()) <= end
+    while stored(schedule).next_run_at:
+        tick()
+    assert max(task.slot_at for task in made()) == end
+    assert state_of(stored(schedule)) == "ended"
+    assert runs_to_come(stored(schedule), 10) == []
+
+
+def test_the_runs_to_come_keep_within_pause_and_end(acting, minutely, org, member, now):
+    schedule = minutely()
+    acting(org, member)
+    begin, end = now + timedelta(hours=2), now + timedelta(hours=2, minutes=3)
+    with transaction():
+        change_schedule(org.id, schedule.id, 1, {"paused_until": begin, "ends_at": end})
+    found = stored(schedule)
+    assert [slot.at for slot in runs_to_come(found, 10)] == [begin + timedelta(minutes=n) for n in range(4)]
+    assert state_of(found) == "paused"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -16,13 +16,14 @@ from app.db.session import transaction
 from app.db.work import Kind, UnknownKind, kinds
 from app.tasks.models import Schedule
 from app.tasks.repo.schedules import Due, ScheduleRepo
-from app.tasks.slots import Timing, check, due_slots, latest_slots, next_slot
+from app.tasks.slots import Slot, Timing, check, due_slots, latest_slots, next_slot, preview
 from app.web.access import role_has
 from app.web.errors import NotFound
 
 BATCH = 200
 MOST_MISSED = 100
 """Missed slots that one look at a schedule turns into tasks; of those that collapse, how many are shown."""
+SECOND = timedelta(seconds=1)
 LATE = timedelta(seconds=60)
 """A slot that is later than this was missed."""
 MISSED = "missed while no worker ran"
@@ -44,6 +45,23 @@ def timing_of(schedule: Schedule) -> Timing:
     return Timing(
         schedule.cron, schedule.every_seconds, schedule.run_at, schedule.starts_at, schedule.time_zone
     )
+
+
+def state_of(schedule: Schedule) -> str:
+    """Active, paused, ended or disabled, as the list says it."""
+    if not schedule.enabled:
+        return "disabled"
+    if schedule.next_run_at is None:
+        return "ended"
+    return "paused" if schedule.paused_until and schedule.paused_until > datetime.now(UTC) else "active"
+
+
+def runs_to_come(schedule: Schedule, most: int) -> list[Slot]:
+    """The next slots that will run; none of a schedule that is turned off or has ended."""
+    if not schedule.enabled or schedule.next_run_at is None:
+        return []
+    found = preview(timing_of(schedule), schedule.next_run_at - SECOND, most)
+    return [slot for slot in found if schedule.ends_at is None or slot.at <= schedule.ends_at]
 
 
 def create_schedule(org_id: UUID, values: Mapping[str, Any]) -> Schedule:
@@ -172,9 +190,10 @@ def _plan(due: Due, kind: Kind[Any], firing: _Firing) -> None:
     schedule, timing = due.schedule, timing_of(due.schedule)
     assert schedule.next_run_at is not None
     pick = due_slots if schedule.catch_up == "all" else latest_slots
+    until = min(due.now, schedule.ends_at or due.now)
     slots = [
         slot
-        for slot in pick(timing, schedule.next_run_at, due.now, MOST_MISSED)
+        for slot in pick(timing, schedule.next_run_at, until, MOST_MISSED)
         if schedule.ends_at is None or slot <= schedule.ends_at
     ]
     for slot in slots:
@@ -220,8 +239,8 @@ def _task(schedule: Schedule, kind: Kind[Any]) -> dict[str, Any]:
 
 
 def _next(timing: Timing, after: datetime, values: Mapping[str, Any]) -> datetime | None:
-    """The first slot behind a moment and behind the pause, before the end."""
-    begin = max(after, values.get("paused_until") or after)
+    """The first slot behind a moment, not before the pause is over and not behind the end."""
+    begin = max(after, (values.get("paused_until") or after) - SECOND)
     slot = next_slot(timing, begin)
     ends_at = values.get("ends_at")
     return None if slot is None or (ends_at and slot > ends_at) else slot

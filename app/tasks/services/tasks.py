@@ -1,9 +1,12 @@
 """What people do to tasks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
+
+import orjson
 
 from app.audit.services import record
 from app.db.tables import LIVE, Task
@@ -12,6 +15,7 @@ from app.tasks.repo.tasks import AGAIN, TasksRepo
 from app.tasks.services.cleaning import KEEP_FILES
 from app.web.access import role_has
 from app.web.errors import NotFound
+from app.web.inputs import label_of
 from app.web.selection import Outcome, Skipped
 
 DONE = {"cancel": "cancelled", "retry": "queued again"}
@@ -33,6 +37,25 @@ def title_of(kind: str) -> str:
         return kinds().get(kind).title
     except UnknownKind:
         return kind
+
+
+def shown_input(kind: str, payload: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a kind is given, each value with what people call it; empty ones are left out."""
+    try:
+        fields = kinds().get(kind).given.model_fields
+    except UnknownKind:
+        fields = {}
+    return [
+        (label_of(name, fields[name]) if name in fields else name, _shown(value))
+        for name, value in sorted(payload.items(), key=lambda item: [*fields, item[0]].index(item[0]))
+        if value not in (None, "", [])
+    ]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def file_of(task: Task) -> TaskFile | None:

@@ -1,6 +1,5 @@
 """The list of schedules, one schedule with its next and last runs, and its form."""
 
-from datetime import timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -9,7 +8,7 @@ from flask import Blueprint, Response, url_for
 from app.db.session import transaction
 from app.db.work import UnknownKind, kinds
 from app.orgs.forms import ConfirmForm
-from app.tasks.forms import SCHEDULE_LIST, ScheduleForm, schedulable
+from app.tasks.forms import SCHEDULE_LIST, ScheduleForm, schedulable, schedule_form
 from app.tasks.models import Schedule
 from app.tasks.repo.schedules import ScheduleRepo
 from app.tasks.repo.tasks import TasksRepo
@@ -19,10 +18,11 @@ from app.tasks.services.schedules import (
     create_schedule,
     remove_schedule,
     run_now,
-    timing_of,
+    runs_to_come,
+    state_of,
 )
-from app.tasks.services.tasks import title_of
-from app.tasks.slots import SlotError, preview
+from app.tasks.services.tasks import shown_input, title_of
+from app.tasks.slots import SlotError
 from app.web.access import org_right
 from app.web.errors import NotFound, Refusal
 from app.web.filters import viewer_zone
@@ -34,7 +34,6 @@ from app.web.trail import came_from
 
 bp = Blueprint("schedules", __name__, url_prefix="/o/<org>/schedules")
 RUNS_SHOWN = 10
-SECOND = timedelta(seconds=1)
 CHANGED = "Somebody else changed this schedule in the meantime. Look at it again first."
 
 
@@ -51,14 +50,14 @@ def index(org: str) -> Response:
 @org_right("tasks.edit")
 def new(org: str) -> Response:
     """An empty form."""
-    return _form(ScheduleForm(time_zone=viewer_zone().key), "schedules/new.html")
+    return _form(schedule_form()(time_zone=viewer_zone().key), "schedules/new.html")
 
 
 @bp.post("/new")
 @org_right("tasks.edit")
 def create(org: str) -> Response:
     """Store a new schedule, which acts for whoever makes it."""
-    form = ScheduleForm()
+    form = schedule_form()()
     if not form.validate():
         return _form(form, "schedules/new.html", 422)
 
@@ -81,14 +80,16 @@ def create(org: str) -> Response:
 def show(org: str, schedule_id: UUID) -> Response:
     """One schedule: when it runs next, in its zone and the visitor's, and what it ran last."""
     schedule = _schedule(schedule_id)
-    zone, start = ZoneInfo(schedule.time_zone), schedule.next_run_at
-    following = preview(timing_of(schedule), start - SECOND, RUNS_SHOWN) if start and schedule.enabled else []
+    zone = ZoneInfo(schedule.time_zone)
     return render(
         "schedules/show.html",
         schedule=schedule,
         title_of=title_of,
+        state=state_of(schedule),
+        inputs=shown_input(schedule.kind, schedule.payload),
         runs=[
-            {"slot": slot, "local": f"{slot.at.astimezone(zone):%a %d %b %Y, %H:%M %Z}"} for slot in following
+            {"slot": slot, "local": f"{slot.at.astimezone(zone):%a %d %b %Y, %H:%M %Z}"}
+            for slot in runs_to_come(schedule, RUNS_SHOWN)
         ],
         tasks=TasksRepo().of_schedule(schedule.org_id, schedule_id, RUNS_SHOWN),
         trail=came_from(url_for(".index", org=org)),
@@ -100,19 +101,20 @@ def show(org: str, schedule_id: UUID) -> Response:
 def edit(org: str, schedule_id: UUID) -> Response:
     """The form with the schedule as it is stored."""
     schedule = _schedule(schedule_id)
-    return _form(ScheduleForm.of(schedule), "schedules/edit.html", schedule=schedule)
+    return _form(schedule_form().of(schedule), "schedules/edit.html", schedule=schedule)
 
 
 @bp.post("/<uuid:schedule_id>/edit")
 @org_right("tasks.edit")
 def update(org: str, schedule_id: UUID) -> Response:
     """Save the form; from now on the schedule acts for whoever saved it."""
-    form, schedule = ScheduleForm(), _schedule(schedule_id)
+    form, schedule = schedule_form()(), _schedule(schedule_id)
+    form.stored = schedule
     if not form.validate():
         return _form(form, "schedules/edit.html", 422, schedule=schedule)
     try:
         with transaction():
-            change_schedule(require_org().org_id, schedule_id, form.version(), form.values(schedule))
+            change_schedule(require_org().org_id, schedule_id, form.version(), form.values())
     except SlotError as error:
         form.blame(str(error))
         return _form(form, "schedules/edit.html", 422, schedule=schedule)

@@ -1,0 +1,100 @@
+"""Form fields for a typed input (a pydantic model), and what is wrong with its values in plain words."""
+
+from collections.abc import Mapping
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args, get_origin
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic.fields import FieldInfo
+from wtforms import BooleanField, SelectChoice, SelectField, StringField
+from wtforms.validators import Optional
+
+from app.web.fields import WholeNumberField, optional_field
+
+LONGEST = 4_000
+_ZONE = {"format": "time-zone"}
+_WORDS = {
+    "missing": "Enter a value.",
+    "literal_error": "Choose one of the list.",
+    "string_too_long": "Use at most {max_length:,} characters.",
+    "string_too_short": "Enter a value.",
+    "greater_than_equal": "Enter {ge:,} or more.",
+    "less_than_equal": "Enter {le:,} or less.",
+    "int_type": "Enter a whole number.",
+    "uuid_parsing": "Enter an ID, as its page shows it.",
+}
+
+
+def _known_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("Choose a time zone of the list.")
+    return name
+
+
+ZoneName = Annotated[str, AfterValidator(_known_zone), Field(json_schema_extra=_ZONE)]
+"""A time zone in a typed input, chosen from the list of all."""
+
+
+def label_of(name: str, field: FieldInfo) -> str:
+    """What people call a field of an input."""
+    return field.title or name.replace("_", " ").capitalize()
+
+
+def form_fields(model: type[BaseModel]) -> dict[str, Any]:
+    """An unbound form field for each field of the model, by its name."""
+    return {name: _form_field(name, field) for name, field in model.model_fields.items()}
+
+
+def _form_field(name: str, field: FieldInfo) -> Any:
+    label, kind = label_of(name, field), _without_none(field.annotation)
+    values = {
+        "description": field.description or "",
+        "default": None if field.is_required() else field.get_default(call_default_factory=True),
+    }
+    if field.json_schema_extra == _ZONE:
+        return _select(label, sorted(available_timezones()), values)
+    if get_origin(kind) is Literal:
+        return _select(label, get_args(kind), values)
+    if kind is bool:
+        return BooleanField(label, **values)
+    if kind is int:
+        return WholeNumberField(label, validators=[Optional()], **values)
+    return optional_field(label, LONGEST, **values)
+
+
+def _select(label: str, choices: Any, values: Mapping[str, Any]) -> SelectField:
+    return SelectField(
+        label, choices=[SelectChoice(choice) for choice in choices], validate_choice=False, **values
+    )
+
+
+def _without_none(annotation: Any) -> Any:
+    kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
+    return kinds[0] if NoneType in get_args(annotation) and len(kinds) == 1 else annotation
+
+
+def sent_values(model: type[BaseModel], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What a posted form says about the model's fields; what it is silent or empty about is left out.
+
+    An emptied text is the empty text; a box that is not ticked is false.
+    """
+    values: dict[str, Any] = {}
+    for name, field in fields.items():
+        empty = "" if model.model_fields[name].annotation is str else None
+        if isinstance(field, BooleanField) or field.raw_data:
+            value = empty if isinstance(field, StringField) and not field.data else field.data
+            values |= {} if value is None else {name: value}
+    return values
+
+
+def problems(error: ValidationError) -> dict[str, str]:
+    """What to do about each field that does not fit, by its name."""
+    return {str(one["loc"][0]): _words(one) for one in error.errors() if one["loc"]}
+
+
+def _words(error: Any) -> str:
+    known = _WORDS.get(error["type"])
+    if known:
+        return known.format(**error.get("ctx", {}))
+    return str(error["msg"]).removeprefix("Value error, ")
