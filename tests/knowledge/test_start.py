@@ -3,7 +3,10 @@
 import subprocess
 import sys
 
-HEAVY = ["tokenizers", "semantic_text_splitter"]
+HEAVY = [
+    "tokenizers", "semantic_text_splitter", "pypdfium2", "mammoth", "pptx", "openpyxl", "markdownify",
+    "bs4", "lxml", "PIL",
+]  # fmt: skip
 
 
 def test_a_started_application_has_loaded_none_of_the_heavy_packages():
