@@ -111,6 +111,13 @@ class ScheduleRepo:
         statement = select(Schedule).where(Schedule.org_id == org_id, Schedule.id == schedule_id)
         return self._session.scalar(statement, execution_options={"populate_existing": True})
 
+    def to_come(self, org_id: UUID, before: datetime, limit: int) -> Sequence[Schedule]:
+        """Schedules that run next before a moment, the first ones first."""
+        statement = select(Schedule).where(
+            Schedule.org_id == org_id, Schedule.enabled, Schedule.next_run_at < before
+        )
+        return self._session.scalars(statement.order_by(Schedule.next_run_at, Schedule.id).limit(limit)).all()
+
     def add(self, org_id: UUID, values: Mapping[str, Any]) -> Schedule:
         """Store a new schedule."""
         schedule = Schedule(org_id=org_id, **values)

@@ -1,9 +1,10 @@
 """The list of schedules, one schedule with its next and last runs, and its form."""
 
+from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, url_for
+from flask import Blueprint, Response, request, url_for
 
 from app.db.session import transaction
 from app.db.work import UnknownKind, kinds
@@ -12,6 +13,7 @@ from app.tasks.forms import SCHEDULE_LIST, ScheduleForm, schedulable, schedule_f
 from app.tasks.models import Schedule
 from app.tasks.repo.schedules import ScheduleRepo
 from app.tasks.repo.tasks import TasksRepo
+from app.tasks.services.calendar import month_named, month_of
 from app.tasks.services.schedules import (
     Stale,
     change_schedule,
@@ -44,6 +46,22 @@ def index(org: str) -> Response:
     state = read_list(SCHEDULE_LIST, viewer_zone().key)
     page = ScheduleRepo().page(require_org().org_id, state)
     return show_list("schedules/index.html", state, page, title_of=title_of)
+
+
+@bp.get("/calendar")
+@org_right("tasks.read")
+def calendar(org: str) -> Response:
+    """The runs to come in a month, day by day in the visitor's zone; an unknown month is this one."""
+    zone, asked = viewer_zone(), request.args.get("month", "")
+    today = datetime.now(zone).date()
+    first = month_named(asked, today)
+    return render(
+        "schedules/calendar.html",
+        month=month_of(require_org().org_id, first or today.replace(day=1), zone),
+        zone=zone,
+        today=today,
+        unknown_month=bool(asked) and first is None,
+    )
 
 
 @bp.get("/new")
