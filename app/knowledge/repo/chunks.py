@@ -151,19 +151,31 @@ class ChunksRepo:
             values = [{"org_id": org_id, **row} for row in rows[start : start + AT_ONCE]]
             self._session.execute(insert(Chunk), values)
 
-    def drop(self, org_id: UUID, ids: Sequence[UUID]) -> None:
-        """Delete passages."""
-        self._session.execute(delete(Chunk).where(Chunk.org_id == org_id, _among(Chunk.id, ids)))
-
-    def close(self, org_id: UUID, ids: Sequence[UUID], generation: int) -> None:
-        """Take passages out of a generation and all later ones."""
+    def remove(self, org_id: UUID, ids: Sequence[UUID], generation: int) -> None:
+        """Take passages out of a generation and all later ones; prepared ones are deleted."""
         mine = (Chunk.org_id == org_id, _among(Chunk.id, ids))
-        self._session.execute(delete(Chunk).where(*mine, Chunk.first_generation >= generation))
+        only_there = or_(Chunk.first_generation >= generation, Chunk.first_generation.is_(None))
+        self._session.execute(delete(Chunk).where(*mine, only_there))
         self._session.execute(
             update(Chunk)
             .where(*mine)
             .values(last_generation=generation - 1)
             .execution_options(synchronize_session=False)
+        )
+
+    def remove_later(self, org_id: UUID, kind: str, source_id: UUID, kept: tuple[int, int | None]) -> None:
+        """Delete a changed source's passages that only generations after the live one have, as they were live before.
+
+        `kept` is the live generation and the one that is being built.
+        """
+        live, building = kept
+        self._session.execute(
+            delete(Chunk).where(
+                Chunk.org_id == org_id,
+                CHUNK_KEYS[kind] == source_id,
+                Chunk.first_generation > live,
+                Chunk.first_generation.is_distinct_from(building),
+            )
         )
 
     def promote(self, org_id: UUID, ids: Sequence[UUID], generation: int, *, enabled: bool) -> None:
@@ -211,16 +223,26 @@ class ChunksRepo:
         )
 
     def prune(self, org_id: UUID, base_id: UUID, oldest: int) -> None:
-        """Delete what only generations before `oldest` have, vectors included."""
+        """Delete what only generations before `oldest` have, vectors included, and what was prepared for them."""
         for model in (Embedding, Chunk):
             self._session.execute(
                 delete(model).where(
                     model.org_id == org_id,
                     model.knowledge_base_id == base_id,
-                    model.first_generation.is_not(None),
                     model.last_generation < oldest,
                 )
             )
+        live = select(KnowledgeBase.live_generation).where(
+            KnowledgeBase.org_id == org_id, KnowledgeBase.id == base_id
+        )
+        self._session.execute(
+            delete(Chunk).where(
+                Chunk.org_id == org_id,
+                Chunk.knowledge_base_id == base_id,
+                Chunk.first_generation.is_(None),
+                Chunk.last_generation < live.scalar_subquery(),
+            )
+        )
 
 
 def in_generation(model: type[Chunk] | type[Embedding], generation: Any) -> ColumnElement[bool]:

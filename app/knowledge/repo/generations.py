@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import and_, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app.db.base import db
+from app.db.tables import ENDED, Task
 from app.knowledge.models.sources import Generation
 
 
@@ -41,6 +42,15 @@ class GenerationsRepo:
             Generation.status == "building",
         )
         return self._session.scalar(statement, execution_options={"populate_existing": True})
+
+    def ended(self, org_id: UUID, generation_id: UUID) -> bool:
+        """Whether the task that builds a generation has ended, so that nobody does."""
+        statement = (
+            select(Task.status)
+            .join(Generation, and_(Generation.org_id == org_id, Generation.task_id == Task.id))
+            .where(Task.org_id == org_id, Generation.id == generation_id)
+        )
+        return self._session.scalar(statement) in (*ENDED, None)
 
     def add(self, org_id: UUID, base_id: UUID, values: Mapping[str, Any]) -> Generation:
         """Store the next generation of a locked base, to be built."""

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    Row,
     Select,
     Subquery,
     Table,
@@ -107,6 +108,20 @@ class SourcesRepo:
         statement = select(model).where(model.org_id == org_id, model.id == source_id)
         found: Any = self._session.scalar(statement, execution_options={"populate_existing": True})
         return found  # type: ignore[no-any-return]
+
+    def standing(self, org_id: UUID, kind: str, source_id: UUID) -> Row[Any] | None:
+        """What tells how far a source is: knowledge_base_id, status, enabled, input_hash, content_hash, built_hash."""
+        model: Any = SOURCES[kind]
+        statement = select(
+            model.knowledge_base_id,
+            model.status,
+            model.enabled,
+            model.input_hash,
+            model.content_hash,
+            model.built_hash,
+        ).where(model.org_id == org_id, model.id == source_id)
+        found: Row[Any] | None = self._session.execute(statement).one_or_none()  # type: ignore[assignment]
+        return found
 
     def all(self, org_id: UUID, base_id: UUID) -> list[tuple[str, UUID]]:
         """Kind and id of every source of a base, the oldest first."""

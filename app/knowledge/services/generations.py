@@ -27,7 +27,10 @@ def begin_generation(
     Raises Refusal 409 while another one is being built.
     """
     repo = GenerationsRepo()
-    if repo.building(base.org_id, base.id) is not None:
+    former = repo.building(base.org_id, base.id)
+    if former is not None and repo.ended(base.org_id, former.id):
+        give_up(base, former, "its task ended before")
+    elif former is not None:
         raise Refusal(409, "The knowledge base is being built anew. Wait until that is done, or cancel it.")
     values = {"model": model, "dimensions": dimensions, "chunking": dict(chunking)}
     generation = repo.add(base.org_id, base.id, values)
@@ -73,10 +76,11 @@ def give_up(base: KnowledgeBase, generation: Generation, reason: str) -> None:
     GenerationsRepo().change(base.org_id, generation.id, {"status": "failed", "error": reason})
 
 
-def swap(base: KnowledgeBase, generation: Generation) -> None:
+def swap(base: KnowledgeBase, number: int) -> None:
     """Make a built generation of a locked base the live one, and prune those that are too old to go back to."""
-    org_id, number = base.org_id, generation.number
-    repo, sources = GenerationsRepo(), SourcesRepo()
+    org_id, repo, sources = base.org_id, GenerationsRepo(), SourcesRepo()
+    generation = repo.get(org_id, base.id, number)
+    assert generation is not None
     _make_live(base, generation)
     sources.change_all(org_id, base.id, {"content_hash": "built_hash"})
     sources.change_all(org_id, base.id, {"built_hash": None})
