@@ -133,3 +133,4 @@ class PreferencesForm(FlaskForm):
         validators=[AnyOf(("", *available_timezones()), "Choose a time zone of the list.")],
     )
     shortcuts = BooleanField("Single-key shortcuts", id="single-keys")
+    failure_mail = BooleanField("Mail about failed tasks")

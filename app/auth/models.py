@@ -41,6 +41,7 @@ class User(Identified, Stamped, Base):
     provider: Mapped[str] = mapped_column(server_default="EMAIL")
     disabled_at: Mapped[datetime | None]
     preferences: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    failures_told_at: Mapped[datetime | None]
 
 
 class SignInSession(Identified, Created, Base):

@@ -76,6 +76,11 @@ class Task(Identified, Tenant, Stamped, Base):
             "status",
             postgresql_where=text("status IN ('queued', 'running', 'waiting')"),
         ),
+        Index(
+            "tasks_to_tell_idx",
+            "finished_at",
+            postgresql_where=text("status IN ('failed', 'expired') AND told_at IS NULL"),
+        ),
     )
 
     kind: Mapped[str]
@@ -101,6 +106,7 @@ class Task(Identified, Tenant, Stamped, Base):
     available_at: Mapped[datetime] = mapped_column(server_default=func.now())
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    told_at: Mapped[datetime | None]
 
 
 class TaskAttempt(Identified, Tenant, Base):

@@ -72,7 +72,7 @@ def test_a_name_on_two_lines_is_refused(own, person):
 def test_preferences_are_kept(own, person):
     given = {"theme": "dark", "time_zone": "Europe/Berlin"}
     assert own.submit("/me/preferences", given).status_code == 303
-    assert stored(person).preferences == {**given, "shortcuts": False}
+    assert stored(person).preferences == {**given, "shortcuts": False, "failure_mail": False}
     page = own.page("/me/preferences")
     assert page.html["data-theme"] == "dark"
     assert not page.find(id="single-keys").has_attr("checked")

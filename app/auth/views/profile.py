@@ -42,6 +42,7 @@ def preferences() -> Response:
         theme=kept.get("theme", "auto"),
         time_zone=kept.get("time_zone", ""),
         shortcuts=kept.get("shortcuts", True),
+        failure_mail=kept.get("failure_mail", True),
     )
     return render("me/preferences.html", form=form)
 
@@ -53,7 +54,7 @@ def update_preferences() -> Response:
     form = PreferencesForm()
     if not form.validate():
         return render("me/preferences.html", status=422, form=form)
-    names = ("theme", "time_zone", "shortcuts")
+    names = ("theme", "time_zone", "shortcuts", "failure_mail")
     with transaction():
         change_preferences(require_visitor().id, {name: form[name].data for name in names})
     toast("Your preferences are saved.")

@@ -185,6 +185,7 @@ class TasksRepo:
                 error=None,
                 finished_at=None,
                 cancel_requested_at=None,
+                told_at=None,
                 available_at=func.now(),
                 delivery_id=func.deliver_task(Task.id, Task.queue, Task.priority, None, None),
             )

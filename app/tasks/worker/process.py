@@ -21,6 +21,7 @@ from app.db.session import transaction
 from app.tasks.repo.runs import RunRepo
 from app.tasks.repo.upkeep import WorkerRepo
 from app.tasks.services.cleaning import clean_up
+from app.tasks.services.failures import tell_failures
 from app.tasks.services.mail import deliver_one
 from app.tasks.services.schedules import tick
 from app.tasks.worker.dispatch import Dispatcher
@@ -31,6 +32,7 @@ CLEAN_SECONDS = 3600
 RECONNECT_SECONDS = 1
 WATCH_SECONDS = 1
 TICK_SECONDS = 1
+TELL_SECONDS = 30
 STALLED = timedelta(seconds=30)
 STEADY_SECONDS = 12
 """How long the own heartbeat must have been regular before others are judged: after an outage everyone is late."""
@@ -81,6 +83,7 @@ class Worker:
         self._repeat("watch", WATCH_SECONDS, self._watch)
         self._repeat("reaper", BEAT_SECONDS, self._reap)
         self._repeat("clock", TICK_SECONDS, self._tick)
+        self._repeat("notices", TELL_SECONDS, self._tell)
         threading.Thread(target=self._dispatcher.run, name="dispatcher", daemon=True).start()
         return True
 
@@ -152,6 +155,10 @@ class Worker:
         with self._app.app_context():
             while not self._stopping.is_set() and tick():
                 pass
+
+    def _tell(self) -> None:
+        with self._app.app_context():
+            tell_failures()
 
     def _clean_if_due(self) -> None:
         if time.monotonic() < self._clean_at:
