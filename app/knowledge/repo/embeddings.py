@@ -1,6 +1,7 @@
 """Vectors of passages: every operator of pgvector stands here."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from app.db.base import db
-from app.knowledge.models.chunks import Chunk, Embedding
+from app.knowledge.models.chunks import WIDTHS, Chunk, Embedding
 from app.knowledge.repo.chunks import in_generation
 
 _ADD = text("""
@@ -42,6 +43,79 @@ _COPY = text("""
      WHERE c.org_id = :org AND c.id = ANY (:chunk_ids)
     ON CONFLICT DO NOTHING
 """).bindparams(bindparam("chunk_ids", type_=ARRAY(Uuid)), bindparam("org", type_=Uuid))
+
+
+@dataclass(frozen=True)
+class Near:
+    """What `nearest` looks for: at most `most` passages of these bases, and of these sources if there are any named.
+
+    `path` is how: `exact` compares all vectors, `bits` first chooses by the signs of their numbers, `hnsw` walks the
+    index of all organisations.
+    """
+
+    vector: str
+    model: str
+    dimensions: int
+    base_ids: Sequence[UUID]
+    source_ids: Sequence[UUID] | None
+    most: int
+    path: str
+
+
+BITS_FACTOR = 10
+BITS_LEAST = 200
+_SCAN = text(
+    "SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', :width, true)"
+)
+# The vectors that count now: of the base's model, in its live generation, of a passage that is found.
+_FOUND = """
+      FROM embeddings e
+      JOIN knowledge_bases b ON b.org_id = :org AND b.id = e.knowledge_base_id
+      JOIN knowledge_base_chunks c ON c.org_id = :org AND c.id = e.chunk_id
+     WHERE e.org_id = :org AND e.knowledge_base_id = ANY (:bases) AND e.dimensions = {width} AND e.model = :model
+       AND NOT b.archived AND e.first_generation <= b.live_generation
+       AND (e.last_generation IS NULL OR e.last_generation >= b.live_generation)
+       AND c.enabled AND c.source_enabled AND c.first_generation <= b.live_generation
+       AND (c.last_generation IS NULL OR c.last_generation >= b.live_generation)
+       AND (:sources IS NULL OR coalesce(c.file_id, c.freeform_text_id, c.table_id, c.web_page_id) = ANY (:sources))
+"""
+_DISTANCE = "e.embedding::halfvec({width}) <=> CAST(:vector AS halfvec({width}))"
+_PATHS = {
+    "exact": """
+    WITH found AS MATERIALIZED (SELECT e.chunk_id, {distance} AS distance {found})
+    SELECT chunk_id, distance FROM found ORDER BY distance, chunk_id LIMIT :most
+    """,
+    "bits": """
+    WITH likely AS MATERIALIZED (
+        SELECT e.id, e.chunk_id {found}
+         ORDER BY e.bits::bit({width}) <~> (SELECT binary_quantize(CAST(:vector AS halfvec({width}))))
+         LIMIT :first)
+    SELECT l.chunk_id, {distance} AS distance FROM likely l JOIN embeddings e ON e.org_id = :org AND e.id = l.id
+     ORDER BY distance, l.chunk_id LIMIT :most
+    """,
+    "hnsw": """
+    WITH near AS MATERIALIZED (
+        SELECT e.chunk_id, {distance} AS distance {found} ORDER BY {distance} LIMIT :most)
+    SELECT chunk_id, distance FROM near ORDER BY distance, chunk_id
+    """,
+}
+
+
+def _filled(statement: str, width: int) -> str:
+    distance, found = _DISTANCE.format(width=width), _FOUND.format(width=width)
+    return statement.format(width=width, distance=distance, found=found)
+
+
+_NEAREST = {
+    (path, width): text(_filled(statement, width)).bindparams(
+        bindparam("org", type_=Uuid),
+        bindparam("bases", type_=ARRAY(Uuid)),
+        bindparam("sources", type_=ARRAY(Uuid)),
+        bindparam("vector", type_=Text),
+    )
+    for path, statement in _PATHS.items()
+    for width in WIDTHS
+}
 
 
 class EmbeddingsRepo:
@@ -108,3 +182,19 @@ class EmbeddingsRepo:
             .values(last_generation=generation - 1)
             .execution_options(synchronize_session=False)
         )
+
+    def nearest(self, org_id: UUID, near: Near) -> list[tuple[UUID, float]]:
+        """Passages that searches find now by their likeness to a vector (cosine, 1 is the same), the nearest first."""
+        values = {
+            "org": org_id,
+            "bases": list(near.base_ids),
+            "sources": None if near.source_ids is None else list(near.source_ids),
+            "model": near.model,
+            "vector": near.vector,
+            "most": near.most,
+            "first": max(near.most * BITS_FACTOR, BITS_LEAST),
+        }
+        if near.path == "hnsw":
+            self._session.execute(_SCAN, {"width": str(min(max(near.most * 2, 100), 1_000))})
+        rows = self._session.execute(_NEAREST[near.path, near.dimensions], values)
+        return [(row.chunk_id, 1 - row.distance) for row in rows]

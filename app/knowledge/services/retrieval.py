@@ -1,0 +1,189 @@
+"""The search in knowledge bases: by likeness and by words, fused by the ranks in both.
+
+Embedding the question loads the model where it is asked, about 150 MB once per process, and takes some milliseconds.
+"""
+
+import re
+import time
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, Literal
+from uuid import UUID
+
+from app.knowledge.embedders.registry import vectors
+from app.knowledge.repo.bases import KnowledgeBasesRepo
+from app.knowledge.repo.embeddings import EmbeddingsRepo, Near
+from app.knowledge.repo.hits import HitsRepo, Shown, Words
+from app.web.errors import NotFound
+
+Leg = Literal["vector", "fulltext"]
+LEGS: tuple[Leg, ...] = ("vector", "fulltext")
+FUSION = 60
+"""The constant of reciprocal rank fusion: a passage gets 1 / (FUSION + rank) for each leg that found it."""
+DEPTH = 100
+"""Passages that each leg finds at least, so that fusion has something to choose from."""
+TOP_K = 8
+MOST = 1_000
+LONGEST = 2_000
+EXACT_NUMBERS = 4_000_000
+"""Numbers in all vectors up to which each is compared; it takes some 10 ms."""
+BITS_ROWS = 20_000
+"""Vectors up to which the signs of all are compared; beyond, the index is walked."""
+_OPERATORS = re.compile(r'"|(^|\s)-\w|\sor\s', re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What to search for: `words` in these bases (None for all that are not archived) and sources (None for all).
+
+    At most `top_k` passages, of the bases' own number if None; by likeness only those that are at least `threshold`
+    (-1 to 1) like the question, as the base says if None.
+    """
+
+    words: str
+    base_ids: Sequence[UUID] | None = None
+    source_ids: Sequence[UUID] | None = None
+    top_k: int | None = None
+    threshold: float | None = None
+    legs: Sequence[Leg] = LEGS
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A passage that was found. Ranks count from 1; None where a leg did not find it."""
+
+    passage: Shown
+    score: float
+    vector_rank: int | None
+    likeness: float | None
+    fulltext_rank: int | None
+    fulltext_score: float | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """The hits, the best first, and how long each part took in milliseconds: embed, vector, fulltext, total."""
+
+    hits: tuple[Hit, ...]
+    milliseconds: Mapping[str, float]
+
+
+@dataclass
+class _Clock:
+    """Milliseconds by part."""
+
+    parts: dict[str, float] = field(default_factory=dict)
+    _at: float = field(default_factory=time.perf_counter)
+
+    def lap(self, part: str) -> None:
+        """Count the time since the last lap to a part."""
+        now = time.perf_counter()
+        self.parts[part] = self.parts.get(part, 0.0) + (now - self._at) * 1000
+        self._at = now
+
+
+def search(org_id: UUID, question: Question) -> Found:
+    """Find passages. Raises NotFound for a base that is unknown or archived, EmbeddingFailed and ModelMissing."""
+    clock, words = _Clock(), clean(question.words)
+    bases = KnowledgeBasesRepo().searchable(org_id, question.base_ids)
+    if question.base_ids is not None and len(bases) < len(set(question.base_ids)):
+        raise NotFound
+    if not bases or not words:
+        return Found((), {})
+    top_k = min(question.top_k or _setting(bases, "top_k", TOP_K), MOST)
+    depth = max(DEPTH, 2 * top_k)
+    near: list[tuple[UUID, float]] = []
+    if "vector" in question.legs:
+        near = _nearest(org_id, bases, question, words, (depth, clock))
+    parsed = HitsRepo().words(words, exact=bool(_OPERATORS.search(words)))
+    matching: list[tuple[UUID, float]] = []
+    if "fulltext" in question.legs:
+        ids = [base.id for base in bases]
+        matching = HitsRepo().matching(parsed, ids, question.source_ids, depth)
+    clock.lap("fulltext")
+    hits = _shown(org_id, parsed, fuse(near, matching)[:top_k])
+    clock.lap("shown")
+    parts = {name: round(value, 2) for name, value in clock.parts.items()}
+    return Found(hits, {**parts, "total": round(sum(clock.parts.values()), 2)})
+
+
+def clean(words: str) -> str:
+    """The words as searched: NFC, control characters as spaces, at most 2,000 characters."""
+    spaced = "".join(" " if unicodedata.category(char) in {"Cc", "Cs"} else char for char in words)
+    return " ".join(unicodedata.normalize("NFC", spaced).split())[:LONGEST]
+
+
+@dataclass(frozen=True)
+class Fused:
+    """A passage with its ranks and scores by leg."""
+
+    id: UUID
+    score: float
+    vector: tuple[int, float] | None
+    fulltext: tuple[int, float] | None
+
+
+def fuse(near: Iterable[tuple[UUID, float]], matching: Iterable[tuple[UUID, float]]) -> list[Fused]:
+    """Reciprocal rank fusion of two ranked lists, the best first; equal scores by likeness, then id."""
+    by_vector = {chunk_id: (rank, score) for rank, (chunk_id, score) in enumerate(near, 1)}
+    by_words = {chunk_id: (rank, score) for rank, (chunk_id, score) in enumerate(matching, 1)}
+    fused = []
+    for chunk_id in by_vector.keys() | by_words.keys():
+        places = by_vector.get(chunk_id), by_words.get(chunk_id)
+        score = sum(1 / (FUSION + place[0]) for place in places if place)
+        fused.append(Fused(chunk_id, score, *places))
+    return sorted(fused, key=lambda one: (-one.score, one.vector or (MOST, 0.0), one.id))
+
+
+def _nearest(
+    org_id: UUID, bases: Sequence[Any], question: Question, words: str, bounds: tuple[int, _Clock]
+) -> list[tuple[UUID, float]]:
+    """The passages like the words, by the model of each base."""
+    depth, clock = bounds
+    found: list[tuple[UUID, float]] = []
+    for (model, dimensions), group in groupby(sorted(bases, key=_model), key=_model):
+        mine = list(group)
+        (vector,) = vectors(model, dimensions, [words])
+        clock.lap("embed")
+        near = Near(
+            vector,
+            model,
+            dimensions,
+            [base.id for base in mine],
+            question.source_ids,
+            depth,
+            _path(sum(base.chunk_count for base in mine), dimensions),
+        )
+        found += EmbeddingsRepo().nearest(org_id, near)
+        clock.lap("vector")
+    least = question.threshold
+    if least is None:
+        least = _setting(bases, "threshold", 0.0)
+    return sorted([one for one in found if one[1] >= least], key=lambda one: -one[1])[:depth]
+
+
+def _model(base: Any) -> tuple[str, int]:
+    return base.model, base.dimensions
+
+
+def _path(rows: int, dimensions: int) -> str:
+    """How vectors are looked for, by how many there are to look through."""
+    if rows * dimensions <= EXACT_NUMBERS:
+        return "exact"
+    return "bits" if rows <= BITS_ROWS else "hnsw"
+
+
+def _setting(bases: Sequence[Any], name: str, otherwise: Any) -> Any:
+    """What the bases say of a search: of one its own setting, of several what holds for all others."""
+    return bases[0].retrieval.get(name, otherwise) if len(bases) == 1 else otherwise
+
+
+def _shown(org_id: UUID, words: Words, fused: Sequence[Fused]) -> tuple[Hit, ...]:
+    shown = HitsRepo().shown(org_id, [one.id for one in fused], words) if fused else {}
+    return tuple(
+        Hit(shown[one.id], one.score, *(one.vector or (None, None)), *(one.fulltext or (None, None)))
+        for one in fused
+        if one.id in shown
+    )
