@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 from flask import current_app
 from psycopg import Connection
-from sqlalchemy import func, insert, text
+from sqlalchemy import ScalarSelect, Uuid, column, func, insert, select, table, text
 from uuid_utils.compat import uuid7
 
 from app.db.base import db
@@ -18,6 +18,13 @@ from app.db.tables import EmailOutbox, Task
 from app.db.work import Given, Kind
 
 CHANNEL = "agentpress_mail"
+_VERSIONS = table(
+    "agent_versions",
+    column("id", Uuid()),
+    column("org_id", Uuid()),
+    column("agent_id", Uuid()),
+    column("number"),
+)
 
 
 def queue_email(recipient: str, template: str, subject: str, context: dict[str, Any]) -> None:
@@ -38,6 +45,12 @@ def queue_email(recipient: str, template: str, subject: str, context: dict[str, 
         row |= {"context": orjson.dumps(context).decode()}
     db.session.execute(insert(EmailOutbox).values(**row))
     db.session.execute(text(f"NOTIFY {CHANNEL}"))
+
+
+def published_version(org_id: Any, agent_id: Any) -> ScalarSelect[UUID | None]:
+    """The newest published version of an agent, as part of a statement; null without one, or without an agent."""
+    newest = select(_VERSIONS.c.id).where(_VERSIONS.c.org_id == org_id, _VERSIONS.c.agent_id == agent_id)
+    return newest.order_by(_VERSIONS.c.number.desc()).limit(1).scalar_subquery()
 
 
 def enqueue(
@@ -64,6 +77,7 @@ def enqueue(
         "trigger": trigger,
         "payload": given.model_dump(mode="json"),
         "agent_id": agent_id,
+        "agent_version_id": agent_id and published_version(scope.org_id, agent_id),
         "available_at": at or func.now(),
         "delivery_id": func.deliver_task(task_id, kind.queue, kind.priority, at, None),
     }

@@ -46,6 +46,7 @@ class EmailOutbox(Identified, Created, Base):
 class Task(Identified, Tenant, Stamped, Base):
     """One execution of a kind of work, and the truth about it; procrastinate's row `delivery_id` only carries it.
 
+    `agent_version_id` is the version of the agent that was published when the task was queued, if one was.
     `attempt` is the fence: whoever writes for a running task names the attempt it belongs to. `failures` counts the
     attempts that failed, ran too long, or lost their worker.
     """
@@ -66,9 +67,15 @@ class Task(Identified, Tenant, Stamped, Base):
         ForeignKeyConstraint(
             ["org_id", "thread_id"], ["threads.org_id", "threads.id"], ondelete="SET NULL (thread_id)"
         ),
+        ForeignKeyConstraint(
+            ["org_id", "agent_version_id"],
+            ["agent_versions.org_id", "agent_versions.id"],
+            ondelete="SET NULL (agent_version_id)",
+        ),
         UniqueConstraint("org_id", "schedule_id", "slot_at"),
         Index(None, "org_id", "created_at", "id"),
         Index(None, "org_id", "agent_id"),
+        Index(None, "org_id", "agent_version_id"),
         Index(None, "org_id", "thread_id"),
         Index(
             "tasks_live_idx",
@@ -99,6 +106,7 @@ class Task(Identified, Tenant, Stamped, Base):
     schedule_id: Mapped[uuid.UUID | None]
     slot_at: Mapped[datetime | None]
     agent_id: Mapped[uuid.UUID | None]
+    agent_version_id: Mapped[uuid.UUID | None]
     thread_id: Mapped[uuid.UUID | None]
     created_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     delivery_id: Mapped[int | None] = mapped_column(BigInteger)

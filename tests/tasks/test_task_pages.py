@@ -4,11 +4,13 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from app.agents.kinds import EXPORT, AgentExport
 from app.db.queue import enqueue
 from app.db.session import transaction
 from app.db.tables import Task, TaskAttempt, TaskEvent
+from app.tasks.services.schedules import run_now
 from tests.factories import agents, orgs, tasks
 from tests.factories.rows import rows, save, stored
 from tests.support.claims import claims, run
@@ -114,3 +116,39 @@ def test_the_tasks_of_another_organisation_are_not_there(org, new_client):
     answer = stranger.submit("/o/other/tasks/bulk", {"act": "cancel", "ids": [str(task.id)]})
     assert answer.status_code == 404
     assert stored(task).status == "queued"
+
+
+def test_a_task_keeps_the_version_of_its_agent_that_was_published(acting, org, member):
+    person, agent = orgs.member(org), agents.agent(org, name="Ada")
+    for number in (1, 2):
+        agents.version(agent, number=number)
+    foreign = agents.agent(orgs.org())
+    agents.version(foreign, number=9)
+    acting(org, person)
+    with transaction():
+        given = AgentExport(format="csv")
+        ids = [enqueue(EXPORT, given, agent_id=agent.id), enqueue(EXPORT, given)]
+    agents.version(agent, number=3)
+    with queries(max=4):
+        shown = " ".join(member.page(f"/o/acme/tasks/{ids[0]}").main.get_text(" ").split())
+    assert "Agent Ada , version 2" in shown
+    assert rows(Task, id=ids[1])[0].agent_version_id is None
+    assert "version" not in member.page(f"/o/acme/tasks/{ids[1]}").main.get_text()
+
+
+def test_a_scheduled_task_keeps_the_version_too(acting, org, member):
+    person, agent = orgs.member(org), agents.agent(org, name="Ada")
+    unpublished = agents.agent(org, name="Ben")
+    version = agents.version(agent, number=1)
+    acting(org, person)
+    for about in (agent, unpublished):
+        nightly = tasks.schedule(org, kind="agent.export", agent_id=about.id, created_by=person.id)
+        with transaction():
+            run_now(org.id, nightly.id)
+    assert {task.agent_id: task.agent_version_id for task in rows(Task)} == {
+        agent.id: version.id,
+        unpublished.id: None,
+    }
+    with as_owner() as session:
+        session.execute(text("DELETE FROM agents WHERE id = :id"), {"id": agent.id})
+    assert {task.agent_version_id for task in rows(Task)} == {None}

@@ -14,6 +14,7 @@ from app.agents.models import Agent
 from app.auth.models import User
 from app.db.base import db
 from app.db.cursor import Order, Page, paginate
+from app.db.queue import published_version
 from app.db.tables import LIVE, Task
 from app.orgs.models import OrgMember
 from app.orgs.repo.members import FULL_NAME
@@ -196,7 +197,10 @@ class ScheduleRepo:
         self._session.execute(
             update(Task)
             .where(Task.org_id == org_id, Task.id.in_(added), Task.status == "queued")
-            .values(delivery_id=func.deliver_task(Task.id, Task.queue, Task.priority, None, turn))
+            .values(
+                delivery_id=func.deliver_task(Task.id, Task.queue, Task.priority, None, turn),
+                agent_version_id=published_version(Task.org_id, Task.agent_id),
+            )
             .execution_options(synchronize_session=False)
         )
 

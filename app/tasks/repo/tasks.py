@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Row, Select, func, select, update
 from sqlalchemy.orm import Session
 
-from app.agents.models import Agent
+from app.agents.models import Agent, AgentVersion
 from app.auth.models import User
 from app.db.base import db
 from app.db.cursor import Order, Page, paginate
@@ -93,6 +93,16 @@ class Event:
     created_at: datetime
 
 
+@dataclass(frozen=True)
+class ShownTask:
+    """A task with the agent it is about: its name, whether it is deleted, the version the task was queued with."""
+
+    task: Task
+    agent: str | None
+    agent_deleted: bool
+    version: int | None
+
+
 class TasksRepo:
     """Tasks of one organisation."""
 
@@ -125,6 +135,20 @@ class TasksRepo:
         """A task as it is stored now."""
         statement = select(Task).where(Task.org_id == org_id, Task.id == task_id)
         return self._session.scalar(statement, execution_options={"populate_existing": True})
+
+    def with_agent(self, org_id: UUID, task_id: UUID) -> ShownTask | None:
+        """A task as it is stored now, with the agent it is about."""
+        statement = (
+            select(Task, Agent.name, Agent.deleted_at.is_not(None), AgentVersion.number)
+            .outerjoin(Agent, (Agent.org_id == Task.org_id) & (Agent.id == Task.agent_id))
+            .outerjoin(
+                AgentVersion,
+                (AgentVersion.org_id == Task.org_id) & (AgentVersion.id == Task.agent_version_id),
+            )
+            .where(Task.org_id == org_id, Task.id == task_id)
+        )
+        row = self._session.execute(statement, execution_options={"populate_existing": True}).one_or_none()
+        return None if row is None else ShownTask(*row)
 
     def attempts(self, org_id: UUID, task_id: UUID) -> list[Attempt]:
         """Every try at a task, in order."""

@@ -75,13 +75,15 @@ def status(org: str) -> Response:
 def show(org: str, task_id: UUID) -> Response:
     """One task: its state as long as it changes, its attempts, what it said, its input and its result."""
     repo, org_id = TasksRepo(), require_org().org_id
-    task = repo.get(org_id, task_id)
-    if task is None:
+    shown = repo.with_agent(org_id, task_id)
+    if shown is None:
         raise NotFound
+    task = shown.task
     return render(
         "tasks/show.html",
         "task_state",
         task=task,
+        shown=shown,
         title=title_of(task.kind),
         attempts=repo.attempts(org_id, task_id),
         events=repo.events(org_id, task_id, limit=EVENTS_SHOWN),
