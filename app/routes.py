@@ -5,6 +5,7 @@ from flask import Flask
 from app.agents.views import agents, changes, files
 from app.analytics.views import figures, search
 from app.api.views import agents as api_agents
+from app.api.views import knowledge as api_knowledge
 from app.api.views import messages as api_messages
 from app.api.views import orgs as api_orgs
 from app.api.views import reference as api_reference
@@ -94,6 +95,7 @@ BLUEPRINTS = (
     api_threads.bp,
     api_messages.bp,
     api_search.bp,
+    api_knowledge.bp,
     figures.bp,
 )
 

@@ -47,6 +47,7 @@ SCOPES: dict[str, str] = {
     "agents:write": "agents.edit",
     "threads:read": "threads.read",
     "threads:write": "threads.edit",
+    "knowledge:read": "knowledge.view",
 }
 """What a key can be made for, and the right that the role of its person must hold as well when it is used."""
 
