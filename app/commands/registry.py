@@ -8,7 +8,7 @@ from pathlib import Path
 from flask import Flask
 from flask_migrate import Migrate
 
-from app.commands import accounts, database, importing, inspect, sample, tasks, work
+from app.commands import accounts, database, importing, inspect, knowledge, sample, tasks, work
 from app.commands.scale.command import scale
 from app.db.base import db
 
@@ -29,4 +29,5 @@ def register(app: Flask) -> None:
     sample.seed.add_command(scale)
     app.cli.add_command(sample.seed)
     app.cli.add_command(importing.threads)
+    app.cli.add_command(knowledge.knowledge)
     database.extend_migrations()

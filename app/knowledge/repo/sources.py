@@ -123,6 +123,20 @@ class SourcesRepo:
         found: Row[Any] | None = self._session.execute(statement).one_or_none()  # type: ignore[assignment]
         return found
 
+    def file_named(self, org_id: UUID, base_id: UUID, name: str) -> UUID | None:
+        """The oldest file of a base with this name."""
+        statement = (
+            select(KnowledgeFile.id)
+            .where(
+                KnowledgeFile.org_id == org_id,
+                KnowledgeFile.knowledge_base_id == base_id,
+                KnowledgeFile.name == name,
+            )
+            .order_by(KnowledgeFile.id)
+            .limit(1)
+        )
+        return self._session.scalar(statement)
+
     def all(self, org_id: UUID, base_id: UUID) -> list[tuple[str, UUID]]:
         """Kind and id of every source of a base, the oldest first."""
         rows = _listed(org_id, base_id)

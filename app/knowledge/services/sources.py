@@ -1,6 +1,7 @@
 """Sources of knowledge bases: added, edited, disabled and deleted, each with its audit row.
 
-What is added or edited is searched once a worker has ingested it; its task is `task_id`. Disabling and deleting act at
+What is added or edited is searched once a worker has ingested it; its task is `task_id`. With `queued=False` there is
+no task, and the caller ingests it. Disabling and deleting act at
 once, in every generation. All of it raises NotFound for a base or source that is not the organisation's, and Refusal
 409 in an archived base.
 """
@@ -27,11 +28,11 @@ MOST_TEXT_LENGTH = 1_000_000
 MOST_TABLE_ROWS = 50_000
 
 
-def add_text(org_id: UUID, base_id: UUID, title: str, body: str) -> UUID:
+def add_text(org_id: UUID, base_id: UUID, title: str, body: str, *, queued: bool = True) -> UUID:
     """Add a text in Markdown; its id."""
     base = editable_base(org_id, base_id)
     values = {"title": title, "body": body, "input_hash": text_hash(title, body)}
-    return _add(base, "text", title, values, {"characters": len(body)})
+    return _add(base, "text", values, {"characters": len(body)}, queued=queued)
 
 
 def edit_text(org_id: UUID, base_id: UUID, source_id: UUID, title: str, body: str) -> None:
@@ -46,10 +47,29 @@ def edit_text(org_id: UUID, base_id: UUID, source_id: UUID, title: str, body: st
     _record("change", "text", source_id, title, {"name": before}, {"name": title, "characters": len(body)})
 
 
-def add_file(org_id: UUID, base_id: UUID, name: str, file: IO[bytes], media_type: str) -> UUID:
+def add_file(
+    org_id: UUID, base_id: UUID, name: str, file: IO[bytes], media_type: str, *, queued: bool = True
+) -> UUID:
     """Add a file, read from its beginning; its id. `media_type` is what its content says it is."""
     base = editable_base(org_id, base_id)
-    return _add(base, "file", name, _stored(org_id, name, file, media_type), {"media_type": media_type})
+    values = _stored(org_id, name, file, media_type)
+    return _add(base, "file", values, {"media_type": media_type}, queued=queued)
+
+
+def edit_file(
+    org_id: UUID, base_id: UUID, source_id: UUID, file: IO[bytes], media_type: str, *, queued: bool = True
+) -> None:
+    """Replace the content of a file; searches find the old one until the new one is ingested."""
+    base, source = _source(org_id, base_id, "file", source_id)
+    name, former = name_of(source), getattr(source, "blob_id", None)
+    values = _stored(org_id, name, file, media_type)
+    if values["input_hash"] == source.input_hash:
+        return
+    SourcesRepo().change(org_id, "file", source_id, values)
+    if former:
+        drop_file(org_id, former)
+    _queue(base, "file", source_id, queued=queued)
+    _record("change", "file", source_id, name, None, {"byte_size": values["byte_size"]})
 
 
 def add_table(org_id: UUID, base_id: UUID, name: str, file: IO[bytes], media_type: str) -> UUID:
@@ -57,7 +77,7 @@ def add_table(org_id: UUID, base_id: UUID, name: str, file: IO[bytes], media_typ
     base = editable_base(org_id, base_id)
     values = _stored(org_id, name, file, media_type)
     values.pop("byte_size")
-    return _add(base, "table", name, values, {"media_type": media_type})
+    return _add(base, "table", values, {"media_type": media_type})
 
 
 def add_rows(
@@ -75,7 +95,7 @@ def add_rows(
         "row_count": len(rows),
         "input_hash": rows_hash(name, columns, rows),
     }
-    source_id = _add(base, "table", name, values, {"rows": len(rows)})
+    source_id = _add(base, "table", values, {"rows": len(rows)})
     SourcesRepo().put_rows(org_id, source_id, rows)
     return source_id
 
@@ -145,17 +165,17 @@ def _stored(org_id: UUID, name: str, file: IO[bytes], media_type: str) -> dict[s
 
 
 def _add(
-    base: KnowledgeBase, kind: Kind, name: str, values: Mapping[str, Any], after: dict[str, Any]
+    base: KnowledgeBase, kind: Kind, values: Mapping[str, Any], after: dict[str, Any], *, queued: bool = True
 ) -> UUID:
     source = SourcesRepo().add(base.org_id, kind, {"knowledge_base_id": base.id, **values})
     KnowledgeBasesRepo().count(base.org_id, base.id, sources=1)
-    _queue(base, kind, source.id)
-    _record("add", kind, source.id, name, None, {"base": base.name, "kind": kind, **after})
+    _queue(base, kind, source.id, queued=queued)
+    _record("add", kind, source.id, name_of(source), None, {"base": base.name, "kind": kind, **after})
     return source.id
 
 
-def _queue(base: KnowledgeBase, kind: Kind, source_id: UUID) -> None:
-    task_id = queue_source(base.id, kind, source_id)
+def _queue(base: KnowledgeBase, kind: Kind, source_id: UUID, *, queued: bool = True) -> None:
+    task_id = queue_source(base.id, kind, source_id) if queued else None
     values = {"status": "queued", "error": None, "progress": 0, "task_id": task_id}
     SourcesRepo().change(base.org_id, kind, source_id, values)
 
