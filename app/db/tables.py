@@ -48,7 +48,7 @@ class Task(Identified, Tenant, Stamped, Base):
 
     `agent_version_id` is the version of the agent that was published when the task was queued, if one was.
     `attempt` is the fence: whoever writes for a running task names the attempt it belongs to. `failures` counts the
-    attempts that failed, ran too long, or lost their worker.
+    attempts that failed or ran too long, `losses` those whose worker ended under them.
     """
 
     __tablename__ = "tasks"
@@ -101,6 +101,7 @@ class Task(Identified, Tenant, Stamped, Base):
     progress: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     attempt: Mapped[int] = mapped_column(server_default="0")
     failures: Mapped[int] = mapped_column(server_default="0")
+    losses: Mapped[int] = mapped_column(server_default="0")
     cost_micros: Mapped[int] = mapped_column(BigInteger, server_default="0")
     cancel_requested_at: Mapped[datetime | None]
     schedule_id: Mapped[uuid.UUID | None]

@@ -191,22 +191,25 @@ def test_tk_3_three_hours_down_and_a_clock_set_back(clock, tmp_path):
         server.remove()
 
 
-def test_tk_5_a_task_that_kills_its_worker_is_dead_after_three(place):
-    killer = place.add(PLAIN, act="kill")
+def test_tk_5_a_task_that_kills_its_worker_is_dead_after_five_and_its_neighbours_end_well(place):
+    killer = place.add(PLAIN, seconds=2, act="kill")
+    neighbours = [place.add(PLAIN, number, seconds=6) for number in (1, 2)]
     worker = place.worker(4)
     others = [place.add(PLAIN, number, seconds=0.2) for number in range(20)]
-    until = time.monotonic() + 240
+    until = time.monotonic() + 400
     while not place.idle() and time.monotonic() < until:
         if not worker.running:
             place.again(worker)
         time.sleep(1)
-    found = {task.id: task for task in check(place, 21)}
+    found = {task.id: task for task in check(place, 23)}
     assert (found[killer].status, found[killer].error, found[killer].attempts) == (
         "failed",
         "its worker ended",
-        3,
+        5,
     )
-    assert {found[task].status for task in others} == {"succeeded"}
+    assert {found[task].status for task in others + neighbours} == {"succeeded"}
+    assert max(found[task].attempts for task in neighbours) <= 3, "twice beside the killer, then without it"
+    assert {task.failures for task in found.values()} == {0}
 
 
 def test_tk_5_a_task_that_raises_and_one_that_hangs_end_beside_others(place):

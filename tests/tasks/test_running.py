@@ -12,6 +12,7 @@ from app.db.queue import enqueue
 from app.db.session import transaction
 from app.db.tables import Task, TaskAttempt, TaskEvent
 from app.tasks.repo.runs import RunRepo
+from app.tasks.repo.tasks import TasksRepo
 from app.tasks.worker import running
 from app.tasks.worker.running import settle
 from tests.factories import agents, orgs
@@ -251,3 +252,79 @@ def test_a_task_of_another_organisation_is_not_settled(acting, org, member):
     other = orgs.org()
     assert not settle(other.id, claim.task_id, claim.attempt, running.returned())
     assert stored(task_id).status == "running"
+
+
+def lose(claim):
+    """Have the reaper find that the worker of a task is gone."""
+    with transaction():
+        (found,) = RunRepo().stalled(timedelta(seconds=30), 10)
+    assert (found.task_id, found.attempt) == (claim.task_id, claim.attempt)
+    assert settle(*key(found), running.lost(found))
+    with as_owner() as session:
+        session.execute(text("UPDATE procrastinate_jobs SET scheduled_at = now()"))
+
+
+def test_a_lost_worker_takes_none_of_the_three_attempts(acting, org, member):
+    acting(org, member)
+    task_id = add(act="raise")
+    for _ in range(2):
+        lose(claims()[0])
+    acting(org, member)
+    assert (stored(task_id).failures, stored(task_id).losses) == (0, 2)
+    for _ in range(3):
+        run(claims()[0])
+        with as_owner() as session:
+            session.execute(text("UPDATE procrastinate_jobs SET scheduled_at = now()"))
+    assert (stored(task_id).status, stored(task_id).failures, stored(task_id).error) == (
+        "failed",
+        3,
+        "RuntimeError",
+    )
+
+
+def test_a_task_that_loses_its_worker_five_times_ends_and_can_be_run_again(acting, org, member):
+    acting(org, member)
+    task_id = add()
+    for number in range(5):
+        assert (stored(task_id).status, stored(task_id).losses) == ("queued", number)
+        lose(claims()[0])
+    assert (stored(task_id).status, stored(task_id).error) == ("failed", "its worker ended")
+    assert deliveries() == 0
+    assert [tried.outcome for tried in rows(TaskAttempt)] == ["lost"] * 5
+    acting(org, member)
+    with transaction():
+        TasksRepo().again(org.id, [task_id])
+    assert stored(task_id).losses == 0
+    assert run(claims()[0])[1]
+    assert stored(task_id).status == "succeeded"
+
+
+def test_of_those_that_lost_two_workers_one_runs_at_a_time_in_all_organisations(acting, org, member):
+    other = orgs.org()
+    acting(org, member)
+    first, fresh = add(), add(EMPTY)
+    acting(other, orgs.member(other))
+    second = add()
+    acting()
+    for _ in range(2):
+        assert {claim.task_id for claim in claims()} >= {first, second}
+        with transaction():
+            stalled = RunRepo().stalled(timedelta(seconds=30), 10)
+        for found in stalled:
+            settle(*key(found), running.lost(found) if found.task_id != fresh else running.returned())
+        with as_owner() as session:
+            session.execute(text("UPDATE procrastinate_jobs SET scheduled_at = now()"))
+    alone = {claim.task_id: claim for claim in claims()}
+    assert set(alone) == {first, fresh}
+    assert run(alone[first])[1]
+    assert [claim.task_id for claim in claims()] == [second]
+
+
+def test_a_cancelled_task_that_loses_its_worker_is_cancelled(acting, org, member):
+    acting(org, member)
+    task_id = add()
+    (claim,) = claims()
+    with transaction():
+        TasksRepo().cancel(org.id, [task_id])
+    lose(claim)
+    assert stored(task_id).status == "cancelled"

@@ -23,18 +23,19 @@ _SETTLE = text(
     "SELECT settle_task(:task, :attempt, :status, :outcome, CAST(:result AS jsonb), :error, :retry_in)"
 )
 _DROPPED = text("SELECT * FROM dropped_tasks(:worker, :held)")
-_STALLED = text("SELECT * FROM stalled_tasks(:age, :limit)")
+_STALLED = text("SELECT * FROM lost_tasks(:age, :limit)")
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A task that is this worker's to do: `role` is what its creator holds now, `failures` those before."""
+    """A task that is this worker's: `role` is what its creator holds now, `failures` and `losses` those before."""
 
     org_id: UUID
     task_id: UUID
     kind: str
     attempt: int
     failures: int = 0
+    losses: int = 0
     payload: Mapping[str, Any] | None = None
     trigger: str = "system"
     user_id: UUID | None = None

@@ -206,6 +206,7 @@ class TasksRepo:
             .values(
                 status="queued",
                 failures=0,
+                losses=0,
                 error=None,
                 finished_at=None,
                 cancel_requested_at=None,

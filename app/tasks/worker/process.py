@@ -25,7 +25,7 @@ from app.tasks.services.failures import tell_failures
 from app.tasks.services.mail import deliver_one
 from app.tasks.services.schedules import tick
 from app.tasks.worker.dispatch import Dispatcher
-from app.tasks.worker.running import failure, returned, settle
+from app.tasks.worker.running import lost, returned, settle
 
 BEAT_SECONDS = 5
 CLEAN_SECONDS = 3600
@@ -149,7 +149,7 @@ class Worker:
             for claim in dropped:
                 settle(claim.org_id, claim.task_id, claim.attempt, returned())
             for claim in stalled:
-                settle(claim.org_id, claim.task_id, claim.attempt, failure(claim, "lost", "its worker ended"))
+                settle(claim.org_id, claim.task_id, claim.attempt, lost(claim))
 
     def _tick(self) -> None:
         with self._app.app_context():

@@ -18,6 +18,9 @@ from app.tasks.repo.runs import Claim, Ending, RunRepo, Standing
 from app.web.access import role_has
 
 MOST_FAILURES = 3
+MOST_LOSSES = 5
+"""How often a task may lose its worker: more often than fail, since what ended the worker is mostly not its doing."""
+WORKER_ENDED = "its worker ended"
 BACKOFF_SECONDS = 3.0
 NOT_PERMITTED = "no longer permitted"
 PROGRESS_SECONDS = 1.0
@@ -167,6 +170,16 @@ def failure(claim: Claim, outcome: str, reason: str) -> Ending:
         return Ending(outcome, "failed", error=reason)
     delay = BACKOFF_SECONDS * 4 ** (failures - 1) * random.uniform(0.5, 1.5)
     return Ending(outcome, "queued", error=reason, retry_in=timedelta(seconds=delay))
+
+
+def lost(claim: Claim) -> Ending:
+    """The worker ended under the task: another attempt soon, or the end after the fifth time. No failure is counted."""
+    if claim.cancelled:
+        return Ending("lost", "cancelled", error=WORKER_ENDED)
+    if claim.losses + 1 >= MOST_LOSSES:
+        return Ending("lost", "failed", error=WORKER_ENDED)
+    delay = BACKOFF_SECONDS * random.uniform(0.5, 1.5)
+    return Ending("lost", "queued", error=WORKER_ENDED, retry_in=timedelta(seconds=delay))
 
 
 def returned() -> Ending:
