@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.knowledge.chunker import Piece, split
+from app.knowledge.chunker import LONGEST_TOKEN, SECTION, Piece, split
 from app.knowledge.embedders.weights import tokenizer
 
 CODE = "```python\n" + "\n".join(f"step_{number} = run({number})" for number in range(6)) + "\n```"
@@ -78,6 +78,28 @@ def test_sizes_that_make_no_sense_are_refused(size, overlap):
 def test_any_text_can_be_split(text, markdown):
     pieces = split(text, size=12, overlap=3, markdown=markdown)
     assert all(text[piece.start : piece.end] == piece.text for piece in pieces)
+
+
+@pytest.mark.parametrize("line", ["word and word ", "a\n", "one line.\n\n", "日本語、"])
+def test_sections_lose_and_double_nothing(line):
+    text = line * (3 * SECTION // len(line))
+    pieces = split(text, size=120, overlap=0, markdown=True)
+    assert "".join("".join(piece.text.split()) for piece in pieces) == "".join(text.split())
+    assert all(before.end <= after.start for before, after in pairwise(pieces))
+    assert max(tokens(piece.text) for piece in pieces) <= 120
+
+
+def test_a_section_ends_outside_a_code_block():
+    text = "Some words before it.\n\n" * 866 + CODE.replace("\n", "\n\n") + "\n\nWords after it.\n\n" * 400
+    assert text.index(CODE[:9]) < SECTION < text.rindex("```")
+    pieces = split(text, size=100, overlap=0, markdown=True)
+    assert [piece.text.count("```") for piece in pieces if "step_" in piece.text] == [2]
+
+
+def test_a_word_without_end_is_cut_by_its_length():
+    pieces = split("x" * 100_000, size=50, overlap=0, markdown=False)
+    assert max(len(piece.text) for piece in pieces) == 50 * LONGEST_TOKEN
+    assert "".join(piece.text for piece in pieces) == "x" * 100_000
 
 
 @pytest.mark.parametrize("text", ["w" * 300_000, "a b\t" * 60_000, "# \n" * 50_000, "漢" * 30_000])

@@ -43,6 +43,18 @@ def test_a_pdf_gives_its_pages_and_title(tmp_path):
     assert found.tables == ()
 
 
+def test_the_lines_of_a_pdf_become_paragraphs(tmp_path):
+    lines = [
+        "The first line of a paragraph goes to the right edge,",
+        "this one does not.",
+        "Here begins another one.",
+    ]
+    drawing = "BT /F1 12 Tf 72 700 Td 14 TL " + " ".join(f"({line}) Tj T*" for line in lines) + " ET"
+    stream = f"<< /Length {len(drawing)} >>\nstream\n{drawing}\nendstream".encode()
+    found = read(files.pdf(tmp_path / "a.pdf", ["x"], stream=stream))
+    assert found.text == f"{lines[0]}\n{lines[1]}\n\n{lines[2]}"
+
+
 def test_a_word_document_keeps_headings_lists_tables_and_code(tmp_path):
     found = read(files.word(tmp_path / "a.docx"))
     assert found.title == "Pump manual"

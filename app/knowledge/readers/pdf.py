@@ -7,6 +7,7 @@ import pypdfium2
 from app.knowledge.readers.document import BROKEN, MOST_CHARACTERS, TOO_LONG, Document, Unreadable
 
 MOST_PAGES = 5_000
+_FULL_LINE = 0.8  # of the longest line of its page
 
 
 def read(path: Path) -> Document:
@@ -41,5 +42,13 @@ def _pages(document: pypdfium2.PdfDocument) -> list[str]:
         total += len(text)
         if total > MOST_CHARACTERS:
             raise Unreadable(TOO_LONG)
-        pages.append(text.strip())
+        pages.append(_paragraphs(text.strip()))
     return pages
+
+
+def _paragraphs(text: str) -> str:
+    """Return the lines of a page with a blank line where a sentence ends well before the right edge."""
+    lines = text.split("\n")
+    edge = _FULL_LINE * max(map(len, lines))
+    ended = (line.rstrip().endswith((".", "!", "?", ":", "”")) and len(line) < edge for line in lines[:-1])
+    return "\n".join([*(line + "\n" * end for line, end in zip(lines, ended, strict=False)), lines[-1]])
