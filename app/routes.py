@@ -22,6 +22,10 @@ from app.auth.views import (
     sessions,
     sign_in,
 )
+from app.knowledge.views import adding as knowledge_adding
+from app.knowledge.views import bases as knowledge
+from app.knowledge.views import sources as knowledge_sources
+from app.knowledge.views import testing as knowledge_testing
 from app.orgs.views import (
     home,
     invitations,
@@ -81,6 +85,10 @@ BLUEPRINTS = (
     agents.bp,
     changes.bp,
     files.bp,
+    knowledge.bp,
+    knowledge_adding.bp,
+    knowledge_sources.bp,
+    knowledge_testing.bp,
     search.bp,
     thread.bp,
     edits.bp,

@@ -11,7 +11,10 @@ from app.web.identity import Membership, Visitor
 
 # group -> (label, endpoint, icon, right)
 _ORG_SECTIONS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
-    "Build": (("Agents", "agents.index", "agent", "agents.read"),),
+    "Build": (
+        ("Agents", "agents.index", "agent", "agents.read"),
+        ("Knowledge", "knowledge.index", "book", "knowledge.view"),
+    ),
     "Run": (
         ("Threads", "threads.index", "threads", "threads.read"),
         ("Tasks", "tasks.index", "check-circle", "tasks.read"),
@@ -86,5 +89,7 @@ def platform_pages(visitor: Visitor | None) -> list[NavItem]:
 
 
 def _item(label: str, endpoint: str, icon: str, **values: Any) -> NavItem:
-    current = request.endpoint == endpoint or request.blueprint == endpoint.partition(".")[0] != "platform"
+    section = endpoint.partition(".")[0]
+    within = request.blueprint == section or (request.blueprint or "").startswith(f"{section}_")
+    current = request.endpoint == endpoint or (within and section != "platform")
     return NavItem(label, url_for(endpoint, **values), icon, current)

@@ -11,6 +11,7 @@ from app.web.filters import grouped
 from app.web.render import toast
 
 MOST_IDS = 200
+MOST_ROWS = 100
 _SHOWN, _NAME, _REASON = 20, 60, 120
 _KEY = "skipped"
 
@@ -57,6 +58,17 @@ def posted_ids() -> list[UUID]:
     if [str(row_id) for row_id in ids] != raw:
         raise NotFound
     return ids
+
+
+def listed_ids(raw: str) -> list[UUID]:
+    """The ids of an address, the first 100; what is none is left out."""
+    found = []
+    for part in raw.split(",")[:MOST_ROWS]:
+        try:
+            found.append(UUID(part))
+        except ValueError:
+            continue
+    return found
 
 
 def report(outcome: Outcome, done: str, path: str, undo_url: str | None = None) -> None:

@@ -33,6 +33,10 @@ FILL = {
     "message_id": lambda tenant: tenant.rows["messages"].id,
     "note_id": lambda tenant: tenant.rows["thread_notes"].id,
     "blob_id": lambda tenant: tenant.rows["blobs"].id,
+    "base_id": lambda tenant: tenant.rows["knowledge_bases"].id,
+    "source_id": lambda tenant: tenant.rows["knowledge_base_files"].id,
+    "chunk_id": lambda tenant: tenant.rows["knowledge_base_chunks"].id,
+    "number": lambda _tenant: 1,
     "import_id": lambda tenant: tenant.rows["thread_imports"].id,
     "session_id": lambda _tenant: UNKNOWN,
     "token": lambda _tenant: "unknown-token",
@@ -51,6 +55,7 @@ TENANT_IDS = {
     "import_id",
     "task_id",
     "schedule_id",
+    *("base_id", "source_id", "chunk_id"),
     *("agent_id", "thread_id", "message_id", "note_id", "blob_id"),
     *("invitation_id", "member_id", "key_id", "event_id", "mail_id", "view_id"),
 }

@@ -24,6 +24,8 @@ FURTHER = {
     "agent_changes.take_back": "missing",
     "thread_changes.take_back": "missing",
     "tasks.file": "missing",
+    **dict.fromkeys(("knowledge_sources.edit", "knowledge_sources.update"), "missing"),
+    "knowledge.change_generation": "missing",
     "home.dismiss": "forbidden",
     "thread_edits.drop_note": "forbidden",
     "sessions.revoke": "missing",

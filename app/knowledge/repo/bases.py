@@ -95,6 +95,11 @@ class KnowledgeBasesRepo:
             lambda row: BaseRow(*row[: len(_LISTED)]),
         )
 
+    def any(self, org_id: UUID) -> bool:
+        """Whether there is a base at all, archived ones included."""
+        found = select(KnowledgeBase.id).where(KnowledgeBase.org_id == org_id)
+        return bool(self._session.scalar(select(found.exists())))
+
     def get(self, org_id: UUID, base_id: UUID) -> KnowledgeBase | None:
         """A base as it is stored now."""
         statement = select(KnowledgeBase).where(KnowledgeBase.org_id == org_id, KnowledgeBase.id == base_id)

@@ -90,10 +90,10 @@ class ChunksRepo:
     def __init__(self, session: Session | None = None) -> None:
         self._session = session or db.session()
 
-    def page(self, org_id: UUID, base_id: UUID, state: ListState) -> Page[ChunkRow]:
-        """The passages of the live generation; two statements.
+    def page(self, org_id: UUID, kind: str, source_id: UUID, state: ListState) -> Page[ChunkRow]:
+        """The passages of a source in the live generation; two statements.
 
-        Sort: position. Facets: `source` and `enabled` (yes, no).
+        Sort: position. Facet: `enabled` (yes, no).
         """
         statement = (
             select(*_LISTED)
@@ -103,11 +103,10 @@ class ChunksRepo:
             )
             .where(
                 Chunk.org_id == org_id,
-                Chunk.knowledge_base_id == base_id,
+                CHUNK_KEYS[kind] == source_id,
                 in_generation(Chunk, KnowledgeBase.live_generation),
                 *(Chunk.text.ilike(terms.contains(term), escape="\\") for term in state.terms),
-                *_chosen(state, "source", SOURCE_ID, UUID),
-                *_chosen(state, "enabled", case((Chunk.enabled, "yes"), else_="no"), str),
+                *_chosen(state, "enabled", case((Chunk.enabled, "yes"), else_="no")),
             )
         )
         order = Order(Chunk.position, Chunk.id, state.descending)  # type: ignore[arg-type]
@@ -122,6 +121,24 @@ class ChunksRepo:
         )
         row = self._session.execute(statement).one_or_none()
         return ChunkRow(*row[: len(_LISTED)]) if row else None
+
+    def around(self, org_id: UUID, chunk: ChunkRow) -> list[ChunkRow]:
+        """The passages of the live generation that stand where this one does, right before and right after."""
+        statement = (
+            select(*_LISTED)
+            .join(
+                KnowledgeBase,
+                and_(KnowledgeBase.org_id == org_id, KnowledgeBase.id == Chunk.knowledge_base_id),
+            )
+            .where(
+                Chunk.org_id == org_id,
+                CHUNK_KEYS[chunk.kind] == chunk.source_id,
+                Chunk.position.between(chunk.position - 1, chunk.position + 1),
+                in_generation(Chunk, KnowledgeBase.live_generation),
+            )
+            .order_by(Chunk.position, Chunk.id)
+        )
+        return [ChunkRow(*row[: len(_LISTED)]) for row in self._session.execute(statement)]
 
     def change(self, org_id: UUID, chunk_id: UUID, values: Mapping[str, Any]) -> None:
         """Set `enabled` or `note`."""
@@ -262,10 +279,10 @@ def _among(column: Any, ids: Sequence[UUID]) -> ColumnElement[bool]:
     return column == any_(literal(list(ids), ARRAY(Uuid)))  # type: ignore[no-any-return]
 
 
-def _chosen(state: ListState, key: str, column: Any, read: Any) -> list[ColumnElement[bool]]:
+def _chosen(state: ListState, key: str, column: Any) -> list[ColumnElement[bool]]:
     found = []
     if state.chosen.get(key):
-        found.append(column.in_([read(value) for value in state.chosen[key]]))
+        found.append(column.in_(state.chosen[key]))
     if state.excluded.get(key):
-        found.append(column.not_in([read(value) for value in state.excluded[key]]))
+        found.append(column.not_in(state.excluded[key]))
     return found

@@ -102,6 +102,12 @@ class SourcesRepo:
         found = self._session.execute(select(rows).where(rows.c.id == source_id)).one_or_none()
         return SourceRow(*found[:LISTED]) if found else None
 
+    def some(self, org_id: UUID, base_id: UUID, ids: Sequence[UUID]) -> list[SourceRow]:
+        """Those of these sources that the base has, as lists show them."""
+        rows = _listed(org_id, base_id)
+        found = self._session.execute(select(rows).where(rows.c.id.in_(ids)))
+        return [SourceRow(*row[:LISTED]) for row in found]
+
     def get(self, org_id: UUID, kind: str, source_id: UUID) -> Source | None:
         """A source as it is stored now. KeyError for an unknown kind."""
         model = SOURCES[kind]

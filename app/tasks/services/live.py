@@ -3,14 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from uuid import UUID
 
 from app.db.tables import LIVE
 from app.tasks.repo.tasks import TaskRow
 
 CHANGING = ("status", "progress", "attempts", "finished")
 """The columns whose cells change while a task goes on."""
-MOST_ROWS = 100
 SOON, LATER = 3, 15
 
 
@@ -36,14 +34,3 @@ class LiveRows:
             ",".join(column for column in CHANGING if column in shown),
             SOON if soon else LATER,
         )
-
-
-def listed_ids(raw: str) -> list[UUID]:
-    """The ids of an address, the first 100; what is none is left out."""
-    found = []
-    for part in raw.split(",")[:MOST_ROWS]:
-        try:
-            found.append(UUID(part))
-        except ValueError:
-            continue
-    return found

@@ -10,7 +10,7 @@ from app.db.blobs import read_blob
 from app.db.session import transaction
 from app.tasks.forms import task_list
 from app.tasks.repo.tasks import TasksRepo
-from app.tasks.services.live import LiveRows, listed_ids
+from app.tasks.services.live import LiveRows
 from app.tasks.services.tasks import (
     DONE,
     can_do,
@@ -26,7 +26,7 @@ from app.web.identity import require_org
 from app.web.listing import pasted_id, read_list, show_list
 from app.web.matching import list_url
 from app.web.render import leave, refresh, render, wants_fragment
-from app.web.selection import posted_ids, report
+from app.web.selection import listed_ids, posted_ids, report
 from app.web.trail import came_from
 
 bp = Blueprint("tasks", __name__, url_prefix="/o/<org>/tasks")

@@ -1,0 +1,274 @@
+"""Forms of knowledge bases and their sources, and what the lists can be asked."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from typing import IO, Any
+
+from flask_wtf import FlaskForm
+from flask_wtf.file import FileField, FileRequired, MultipleFileField
+from wtforms import HiddenField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, ValidationError
+
+from app.knowledge.models.sources import STAGES
+from app.knowledge.readers.detection import HEAD_BYTES, detect
+from app.knowledge.readers.document import CSV, PLAIN, XLSX, Unreadable
+from app.knowledge.services.bases import DEFAULTS, FIELDS
+from app.knowledge.services.retrieval import LEGS, Leg
+from app.knowledge.services.sources import MOST_FILE_BYTES, MOST_TEXT_LENGTH
+from app.web.fields import WholeNumberField, name_field
+from app.web.filters import byte_size
+from app.web.listing import Facet, ListSpec
+
+NAME_LENGTH = 255
+DESCRIPTION_LENGTH = 2_000
+MOST_FILES = 50
+MOST_PASTED_LENGTH = 1_000_000
+MOST_COLUMNS = 100
+LEG_WORDS = {"both": "By likeness and by words", "vector": "By likeness only", "fulltext": "By words only"}
+
+BASE_LIST = ListSpec(
+    sorts={
+        "name": "name",
+        "updated": "updated",
+        "created": "created",
+        "sources": "sources",
+        "chunks": "passages",
+    },
+    default_sort="name",
+    facets={"status": Facet("Status", {"active": "Active", "archived": "Archived"})},
+    columns={
+        "name": "Name",
+        "status": "Status",
+        "sources": "Sources",
+        "chunks": "Passages",
+        "model": "Model",
+        "created": "Created",
+        "updated": "Updated",
+    },
+    shown=("name", "sources", "chunks", "updated"),
+)
+SOURCE_LIST = ListSpec(
+    sorts={"name": "name", "created": "added", "updated": "updated", "chunks": "passages"},
+    default_sort="-created",
+    facets={
+        "kind": Facet("Kind", {"file": "File", "text": "Text", "table": "Table"}),
+        "status": Facet("Status", {stage: stage.capitalize() for stage in STAGES}),
+        "enabled": Facet("Enabled", {"yes": "Enabled", "no": "Disabled"}),
+    },
+    columns={
+        "name": "Name",
+        "kind": "Kind",
+        "status": "Status",
+        "chunks": "Passages",
+        "created": "Added",
+        "updated": "Updated",
+    },
+    shown=("name", "kind", "status", "chunks", "created"),
+)
+CHUNK_LIST = ListSpec(
+    sorts={"position": "position"},
+    default_sort="position",
+    facets={"enabled": Facet("Enabled", {"yes": "Enabled", "no": "Disabled"})},
+    columns={"position": "Passage", "text": "Text", "enabled": "Enabled"},
+    shown=("position", "text", "enabled"),
+)
+
+
+def _unified(text: str | None) -> str | None:
+    """Line ends as the database has them; nothing instead of empty text."""
+    return (text or "").replace("\r\n", "\n") or None
+
+
+def _storable(_form: Any, field: Any) -> None:
+    if "\0" in (field.data or ""):
+        raise ValidationError("Remove the null characters.")
+
+
+def _number(label: str, low: int, high: int, default: int) -> WholeNumberField:
+    words = f"Enter a whole number from {low} to {high}."
+    return WholeNumberField(
+        label, default=default, validators=[InputRequired(words), NumberRange(low, high, words)]
+    )
+
+
+class BaseForm(FlaskForm):
+    """A knowledge base as people edit it; the version it was read at travels along."""
+
+    name = name_field("Name", NAME_LENGTH, missing="Enter a name for the knowledge base.")
+    description = TextAreaField(
+        "Description",
+        filters=[_unified],
+        validators=[Length(max=DESCRIPTION_LENGTH, message="Use at most 2,000 characters."), _storable],
+        render_kw={"rows": 3, "dir": "auto"},
+    )
+    size = _number("Longest passage", 20, 250, DEFAULTS["size"])
+    overlap = _number("Overlap", 0, 100, DEFAULTS["overlap"])
+    top_k = _number("Passages found", 1, 50, DEFAULTS["top_k"])
+    threshold_percent = _number("Least likeness", 0, 100, round(100 * DEFAULTS["threshold"]))
+    lock_version = HiddenField()
+
+    def validate_overlap(self, field: Any) -> None:
+        """Passages must move on."""
+        if field.data is not None and self.size.data is not None and 2 * field.data > self.size.data:
+            raise ValidationError("Use at most half of the longest passage.")
+
+    def values(self) -> dict[str, Any]:
+        """The FIELDS of the base as the form has them."""
+        given = {"threshold": (self.threshold_percent.data or 0) / 100}
+        return {name: given[name] if name in given else self[name].data for name in FIELDS}
+
+    def version(self) -> int:
+        """The version the form was read at; 0, which no base has, for anything else."""
+        raw = str(self.lock_version.data or "")
+        return int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 10 else 0
+
+
+class SearchForm(FlaskForm):
+    """A question to a knowledge base, read from the address."""
+
+    q = StringField(
+        "Question",
+        filters=[lambda text: (text or "").strip()],
+        validators=[Length(max=2000, message="Use at most 2,000 characters.")],
+    )
+    legs = SelectField("Search", choices=[SelectChoice(*leg) for leg in LEG_WORDS.items()], default="both")
+    top_k = _number("Passages found", 1, 50, DEFAULTS["top_k"])
+    threshold_percent = _number("Least likeness", 0, 100, round(100 * DEFAULTS["threshold"]))
+
+    def fill(self, values: Mapping[str, Any]) -> None:
+        """Take from the base what the address leaves out."""
+        if not self.top_k.raw_data:
+            self.top_k.data, self.top_k.raw_data = values["top_k"], [str(values["top_k"])]
+        if not self.threshold_percent.raw_data:
+            percent = round(100 * values["threshold"])
+            self.threshold_percent.data, self.threshold_percent.raw_data = percent, [str(percent)]
+        if not self.legs.raw_data:
+            self.legs.data = "both"
+
+    def chosen_legs(self) -> tuple[Leg, ...]:
+        """The legs to search by."""
+        return LEGS if self.legs.data == "both" else tuple(leg for leg in LEGS if leg == self.legs.data)
+
+
+class TextForm(FlaskForm):
+    """A text that people write, in Markdown."""
+
+    title = name_field("Title", NAME_LENGTH, missing="Enter a title.")
+    body = TextAreaField(
+        "Text",
+        filters=[_unified],
+        validators=[
+            DataRequired("Write something."),
+            Length(max=MOST_TEXT_LENGTH, message=f"Use at most {MOST_TEXT_LENGTH:,} characters."),
+            _storable,
+        ],
+        render_kw={"rows": 16, "spellcheck": "true", "dir": "auto"},
+    )
+
+
+class FilesForm(FlaskForm):
+    """Files to add; each has the type that its content says. `accepted` pairs a file's stream with name and type."""
+
+    files = MultipleFileField("Files", validators=[FileRequired("Choose at least one file.")])
+
+    def validate_files(self, field: Any) -> None:
+        """Refuse files that cannot be read, naming each with its reason."""
+        if len(field.data) > MOST_FILES:
+            raise ValidationError(f"Choose at most {MOST_FILES} files at once.")
+        self.accepted: list[tuple[IO[bytes], str, str]] = []
+        problems = []
+        for file in field.data:
+            name = clean_name(file.filename)
+            try:
+                self.accepted.append((file.stream, name, type_of(file.stream, name)))
+            except Unreadable as error:
+                problems.append(f"{name}: {error}")
+        if problems:
+            raise ValidationError(" ".join(problems))
+
+
+class TableForm(FlaskForm):
+    """A table: a CSV or XLSX file, or rows that were pasted; the first row names the columns."""
+
+    name = name_field("Name", NAME_LENGTH, missing="Enter a name for the table.")
+    file = FileField("File")
+    rows = TextAreaField(
+        "Rows",
+        filters=[_unified],
+        validators=[
+            Length(max=MOST_PASTED_LENGTH, message=f"Use at most {MOST_PASTED_LENGTH:,} characters."),
+            _storable,
+        ],
+        render_kw={"rows": 8, "dir": "auto", "spellcheck": "false"},
+    )
+
+    def validate_file(self, field: Any) -> None:
+        """Ask for a file or rows, not both; refuse a file that is no table."""
+        file = field.data if field.data and field.data.filename else None
+        self.upload: tuple[IO[bytes], str] | None = None
+        if bool(file) == bool(self.rows.data):
+            raise ValidationError("Choose one file, or paste rows.")
+        if file:
+            media_type = _checked(file)
+            self.upload = file.stream, CSV if media_type == PLAIN else media_type
+
+    def validate_rows(self, field: Any) -> None:
+        """Refuse pasted text that is no table."""
+        self.cells: Sequence[Sequence[str]] = read_rows(field.data) if field.data else ()
+
+    def columns(self) -> list[dict[str, str]]:
+        """The columns of pasted rows."""
+        return [
+            {"name": name or f"Column {number}", "type": "text"}
+            for number, name in enumerate(self.cells[0], 1)
+        ]
+
+
+def _checked(file: Any) -> str:
+    try:
+        media_type = type_of(file.stream, clean_name(file.filename))
+    except Unreadable as error:
+        raise ValidationError(str(error)) from error
+    if media_type not in {CSV, XLSX, PLAIN}:
+        raise ValidationError("This is no table: choose a CSV or XLSX file.")
+    return media_type
+
+
+def type_of(stream: IO[bytes], name: str) -> str:
+    """The media type of a file by its content; the stream stands at its beginning again. Raises Unreadable."""
+    size = stream.seek(0, 2)
+    stream.seek(0)
+    if size > MOST_FILE_BYTES:
+        raise Unreadable(f"The file is larger than {byte_size(MOST_FILE_BYTES)}.")
+    head = stream.read(HEAD_BYTES)
+    stream.seek(0)
+    return detect(head, name)
+
+
+def clean_name(name: str | None) -> str:
+    """The last part of a file's name, on one line."""
+    last = (name or "").replace("\\", "/").rpartition("/")[2]
+    return "".join(char for char in last if char.isprintable()).strip()[:NAME_LENGTH] or "file"
+
+
+def read_rows(text: str) -> list[list[str]]:
+    """The rows of pasted CSV, or of cells parted by tabs, as wide as its head. Raises ValidationError."""
+    delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
+    try:
+        rows = [
+            [cell.strip() for cell in row]
+            for row in csv.reader(text.splitlines(), delimiter=delimiter, strict=True)
+        ]
+    except csv.Error as error:
+        raise ValidationError(f"These rows cannot be read: {error}.") from error
+    rows = [row for row in rows if any(row)]
+    if len(rows) < 2:
+        raise ValidationError("Paste a row with the names of the columns and at least one more.")
+    width = len(rows[0])
+    if width > MOST_COLUMNS:
+        raise ValidationError(f"Use at most {MOST_COLUMNS} columns.")
+    for number, row in enumerate(rows, 1):
+        if len(row) > width:
+            raise ValidationError(f"Row {number} has more cells than there are columns.")
+    return [row + [""] * (width - len(row)) for row in rows]

@@ -1,0 +1,1 @@
+"""Pages of knowledge bases, their sources and what a search finds in them."""
