@@ -57,3 +57,17 @@ SEARCHES = {
           FROM shown s ORDER BY score DESC NULLS LAST, s.chunk_id LIMIT p_most $$
     """,
 }
+
+# The same with a third column: what share of the weight of all words those in the passage have, 0 to 1 (revision 0015).
+COVERING = {
+    signature: definition.replace(
+        "TABLE (chunk_id uuid, score double precision)",
+        "TABLE (chunk_id uuid, score double precision, coverage double precision)",
+    ).replace(
+        "AS score\n",
+        """AS score,
+               (SELECT sum(w.weight) FILTER (WHERE s.tsv @@ w.query) / sum(w.weight) FROM weighed w) AS coverage
+""",
+    )
+    for signature, definition in SEARCHES.items()
+}

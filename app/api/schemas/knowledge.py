@@ -42,7 +42,7 @@ class Passage(Model):
     start_offset: Annotated[int, Field(ge=0, description="Where it begins in the text of its source.")]
     end_offset: Annotated[int, Field(ge=0)]
     pieces: list[Piece]
-    score: Annotated[float, Field(description="The sum of 1 / (60 + rank).")]
+    score: Annotated[float, Field(description="What both searches add: each at most 1 / (60 + rank).")]
     vector_rank: int | None
     likeness: Annotated[float | None, Field(description="From -1 to 1: how like the question, by the model.")]
     fulltext_rank: int | None

@@ -22,7 +22,8 @@ _PARSE = text("""
            querytree(websearch_to_tsquery('english', :words)) AS tree
 """)
 _MATCHES = text(
-    "SELECT chunk_id, score FROM knowledge_matches(CAST(:query AS tsquery), :lexemes, :bases, :sources, :most)"
+    "SELECT chunk_id, score, coverage"
+    "  FROM knowledge_matches(CAST(:query AS tsquery), :lexemes, :bases, :sources, :most)"
 ).bindparams(
     bindparam("lexemes", type_=ARRAY(Text)),
     bindparam("bases", type_=ARRAY(Uuid)),
@@ -88,8 +89,11 @@ class HitsRepo:
 
     def matching(
         self, words: Words, base_ids: Sequence[UUID], source_ids: Sequence[UUID] | None, most: int
-    ) -> list[tuple[UUID, float]]:
-        """Passages of the transaction's organisation that searches find now by their words, the best first."""
+    ) -> list[tuple[UUID, float, float]]:
+        """Passages of the transaction's organisation that searches find now by their words, the best first.
+
+        Each with its score, and the share of the weight of all words that it covers: rare words weigh more.
+        """
         if not words.lexemes:
             return []
         values = {
@@ -99,7 +103,10 @@ class HitsRepo:
             "sources": None if source_ids is None else list(source_ids),
             "most": most,
         }
-        return [(row.chunk_id, row.score or 0.0) for row in self._session.execute(_MATCHES, values)]
+        return [
+            (row.chunk_id, row.score or 0.0, row.coverage or 0.0)
+            for row in self._session.execute(_MATCHES, values)
+        ]
 
     def shown(self, org_id: UUID, ids: Sequence[UUID], words: Words) -> dict[UUID, Shown]:
         """What is shown of passages, by their ids."""

@@ -21,7 +21,12 @@ from app.web.errors import NotFound
 Leg = Literal["vector", "fulltext"]
 LEGS: tuple[Leg, ...] = ("vector", "fulltext")
 FUSION = 60
-"""The constant of reciprocal rank fusion: a passage gets 1 / (FUSION + rank) for each leg that found it."""
+"""The constant of reciprocal rank fusion: a passage gets 1 / (FUSION + rank) for each leg that found it.
+
+Beside likeness, words count for what they cover of the question beyond half: what has all words of the question gets
+all of it, what has less than half of their weight nothing, so that passages which happen to share some words of a long
+question do not push away those that answer it in others.
+"""
 DEPTH = 100
 """Passages that each leg finds at least, so that fusion has something to choose from."""
 TOP_K = 8
@@ -98,7 +103,7 @@ def search(org_id: UUID, question: Question) -> Found:
     if "vector" in question.legs:
         near = _nearest(org_id, bases, question, words, (depth, clock))
     parsed = HitsRepo().words(words, exact=bool(_OPERATORS.search(words)))
-    matching: list[tuple[UUID, float]] = []
+    matching: list[tuple[UUID, float, float]] = []
     if "fulltext" in question.legs:
         ids = [base.id for base in bases]
         matching = HitsRepo().matching(parsed, ids, question.source_ids, depth)
@@ -125,16 +130,33 @@ class Fused:
     fulltext: tuple[int, float] | None
 
 
-def fuse(near: Iterable[tuple[UUID, float]], matching: Iterable[tuple[UUID, float]]) -> list[Fused]:
-    """Reciprocal rank fusion of two ranked lists, the best first; equal scores by likeness, then id."""
+def fuse(near: Iterable[tuple[UUID, float]], matching: Iterable[tuple[UUID, float, float]]) -> list[Fused]:
+    """Reciprocal rank fusion of two ranked lists, the best first; equal scores by rank, then id.
+
+    `matching` has the score and the share of the question that a passage covers.
+    """
     by_vector = {chunk_id: (rank, score) for rank, (chunk_id, score) in enumerate(near, 1)}
-    by_words = {chunk_id: (rank, score) for rank, (chunk_id, score) in enumerate(matching, 1)}
+    by_words, shares = dict[UUID, tuple[int, float]](), dict[UUID, float]()
+    for rank, (chunk_id, score, share) in enumerate(matching, 1):
+        by_words[chunk_id], shares[chunk_id] = (rank, score), share
     fused = []
     for chunk_id in by_vector.keys() | by_words.keys():
         places = by_vector.get(chunk_id), by_words.get(chunk_id)
-        score = sum(1 / (FUSION + place[0]) for place in places if place)
+        weights = 1.0, max(0.0, 2 * shares.get(chunk_id, 0.0) - 1) if by_vector else 1.0
+        score = sum(
+            weight / (FUSION + place[0]) for place, weight in zip(places, weights, strict=True) if place
+        )
         fused.append(Fused(chunk_id, score, *places))
-    return sorted(fused, key=lambda one: (-one.score, one.vector or (MOST, 0.0), one.id))
+    return sorted(fused, key=_order)
+
+
+def _order(one: Fused) -> tuple[float, int, int, UUID]:
+    return (
+        -one.score,
+        one.vector[0] if one.vector else MOST,
+        one.fulltext[0] if one.fulltext else MOST,
+        one.id,
+    )
 
 
 def _nearest(
