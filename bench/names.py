@@ -7,7 +7,7 @@ from bench.compare import compare, head
 from bench.place import Place
 
 ORIGINAL = """
-    SELECT id FROM threads
+    SELECT id, threads.* FROM threads
      WHERE user_id = %s AND deleted_at IS NULL AND NOT archived AND name ILIKE %s
      ORDER BY created_at DESC, id DESC LIMIT 20
 """

@@ -25,7 +25,6 @@ from app.commands.scale.catalogue import FILLED, Guards
 _SETTINGS = """
     SET LOCAL maintenance_work_mem = '512MB';
     SET LOCAL work_mem = '64MB';
-    SET LOCAL synchronous_commit = off;
     SET LOCAL max_parallel_workers_per_gather = 2;
     SET LOCAL parallel_setup_cost = 0;
     SET LOCAL parallel_tuple_cost = 0;

@@ -38,18 +38,26 @@ MOST_MATCHES = 5_000
 """Messages whose threads a search in messages lists: the newest that match."""
 
 
-def in_scope(org_id: UUID, state: ListState) -> list[ColumnElement[bool]]:
+def in_scope(org_id: UUID, state: ListState, thread: Any = Thread) -> list[ColumnElement[bool]]:
     """What an index of threads can find by itself: the organisation, the status, one person, one agent."""
     return [
-        Thread.org_id == org_id,
-        _statuses(state),
-        *_ids(state, "user", Thread.user_id),
-        *_ids(state, "agent", Thread.agent_id),
+        thread.org_id == org_id,
+        _statuses(state, thread),
+        *_ids(state, "user", thread.user_id),
+        *_ids(state, "agent", thread.agent_id),
     ]
+
+
+def asks_more(viewer: Viewer, state: ListState) -> bool:
+    """Whether a list asks for anything that `narrowed` says."""
+    asked = {*state.chosen, *state.excluded} - {"status", "user", "agent", "in"}
+    return bool(asked or state.spans or state.bounds) or not viewer.sees_all
 
 
 def narrowed(viewer: Viewer, state: ListState, thread: Any = Thread) -> list[ColumnElement[bool]]:
     """What else a list asks for: what the viewer may see, and the other filters."""
+    if not asks_more(viewer, state):
+        return []
     return [
         visible_to(viewer, thread),
         *chosen(state, "origin", thread.origin),
@@ -104,12 +112,12 @@ def written(viewer: Viewer, state: ListState) -> CTE:
     return select(call.c.thread_id).cte("found").prefix_with("MATERIALIZED")
 
 
-def _statuses(state: ListState) -> ColumnElement[bool]:
+def _statuses(state: ListState, thread: Any) -> ColumnElement[bool]:
     wanted = set(state.chosen.get("status", SHOWN_BY_DEFAULT)) - set(state.excluded.get("status", ()))
     conditions: Mapping[str, ColumnElement[bool]] = {
-        "live": and_(Thread.deleted_at.is_(None), ~Thread.archived),
-        "archived": and_(Thread.deleted_at.is_(None), Thread.archived),
-        "deleted": Thread.deleted_at.is_not(None),
+        "live": and_(thread.deleted_at.is_(None), ~thread.archived),
+        "archived": and_(thread.deleted_at.is_(None), thread.archived),
+        "deleted": thread.deleted_at.is_not(None),
     }
     return or_(false(), *(condition for status, condition in conditions.items() if status in wanted))
 

@@ -5,13 +5,25 @@ the next ones of the list are; only where those do not fill the page, the index 
 """
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CTE, ColumnElement, Row, Select, and_, case, func, literal_column, select, true
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    literal_column,
+    select,
+    true,
+)
+from sqlalchemy.orm import Session
 
 from app.agents.models import Agent
 from app.auth.models import User
@@ -20,6 +32,7 @@ from app.db.cursor import Found, Order, Page, PageRequest, neighbour, paginate, 
 from app.threads.models import Thread
 from app.threads.repo.conditions import (
     MOST_MATCHES,
+    asks_more,
     in_scope,
     indexed_names,
     named,
@@ -30,7 +43,7 @@ from app.threads.repo.conditions import (
 from app.threads.repo.threads import Viewer, person_name, visible_to
 from app.web.listing import ListState
 
-NEAR = 2_000
+NEAR = 1_000
 """Threads that are read through for a name before the index of names is asked."""
 GLANCE = 200
 """Threads of which one at least must match, or the word is rare enough to ask the index at once."""
@@ -93,7 +106,7 @@ class ThreadListRepo:
         wanted = (*in_scope(org_id, state), *narrowed(viewer, state))
         page = paginate(
             self._session,
-            _listed().where(*wanted),
+            _LISTED.where(*wanted),
             _order(state),
             state.request,
             _row,
@@ -137,26 +150,40 @@ class ThreadListRepo:
                 return found
         index = indexed_names(state)
         if index is None:
-            everything = _listed().where(*in_scope(org_id, state), *narrowed(viewer, state), *named(state))
+            everything = _LISTED.where(*in_scope(org_id, state), *narrowed(viewer, state), *named(state))
             ordered = window(everything, _order(state), wanted)
             return Found(self._session.execute(ordered.limit(wanted.per + 1)).all(), None)
-        rows = self._read_hits(_matching(org_id, viewer, state, select(Thread), index), state, wanted)
+        rows = self._read_hits(org_id, self._indexed(org_id, viewer, state, index), state, wanted)
         return Found(_real(rows), rows[0].total)
 
     def _near(self, org_id: UUID, viewer: Viewer, state: ListState, wanted: PageRequest) -> Found:
-        """Those among the next threads of the list; all of them, counted, where there are few threads at all."""
-        scope = in_scope(org_id, state)
-        following = window(select(Thread).where(*scope), _order(state), wanted)
+        """Those among the next threads of the list; all of them, counted, where there are few threads at all.
+
+        Names and places come from an index alone where it holds them; only the page's rows are read whole.
+        """
+        scope, order = in_scope(org_id, state), _order(state)
         probe = select(literal_column("1")).where(*scope).limit(NEAR + 1).subquery("probe")
-        few = select(func.count() <= NEAR).select_from(probe).scalar_subquery()
-        glance = following.limit(GLANCE).subquery("glance")
-        hits = select(func.count() > 0).where(*named(state, aliased(Thread, glance))).scalar_subquery()
-        seen = following.limit(case((few, NEAR), (hits, NEAR), else_=GLANCE)).subquery("seen")
-        near = aliased(Thread, seen)
-        page = _listed(near).where(*narrowed(viewer, state, near), *named(state, near))
-        every = select(func.count()).where(*scope, *narrowed(viewer, state), *named(state)).scalar_subquery()
-        facts = select(case((few, every)).label("total"))
-        rows = self._session.execute(_beside(facts, page, _order(state, near), wanted)).all()
+        size = (
+            select((func.count() <= NEAR).label("few"))
+            .select_from(probe)
+            .cte("size")
+            .prefix_with("MATERIALIZED")
+        )
+        few: Any = select(size.c.few).scalar_subquery()
+        glance = window(select(Thread.name).where(*scope), order, wanted).limit(GLANCE).subquery("glance")
+        promising = exists(select(literal_column("1")).select_from(glance).where(*named(state, glance.c)))
+        following = window(_candidates(viewer, state).where(*scope), order, wanted)
+        near = following.limit(case((few, NEAR), (promising, NEAR), else_=0)).subquery("near")
+        most = case((few, NEAR), else_=wanted.per + 1)
+        place = Order(near.c.sort_value, near.c.id, state.descending)
+        found = window(select(near.c.id), place, replace(wanted, position=None, last=wanted.backward))
+        found = found.where(*narrowed(viewer, state, near.c), *named(state, near.c)).limit(most)
+        hits = found.cte("hits").prefix_with("MATERIALIZED")
+        count = select(func.count()).select_from(hits)
+        if wanted.position is not None:
+            count = select(func.count()).where(*scope, *narrowed(viewer, state), *named(state))
+        facts = select(case((few, count.scalar_subquery())).label("total"))
+        rows = self._read_page(org_id, facts, hits, state, wanted)
         return Found(_real(rows), rows[0].total)
 
     def _written(self, org_id: UUID, viewer: Viewer, state: ListState) -> Looked:
@@ -167,24 +194,48 @@ class ThreadListRepo:
 
         def read(wanted: PageRequest) -> Found:
             nonlocal cut_off
-            rows = self._read_hits(
-                _matching(org_id, viewer, state, select(Thread), messages), state, wanted, matches
-            )
+            found = self._indexed(org_id, viewer, state, messages)
+            rows = self._read_hits(org_id, found, state, wanted, matches)
             cut_off = rows[0].matches >= MOST_MATCHES
             return Found(_real(rows), rows[0].total)
 
         return Looked(turn(state.request, read, _row), cut_off)
 
+    def _indexed(self, org_id: UUID, viewer: Viewer, state: ListState, found: CTE) -> CTE:
+        """The ids and places of the listed threads that an index found.
+
+        Each is looked up by its key: left to the planner, all threads of a person may be read to find them.
+        """
+        ids = select(found.c.thread_id).distinct().subquery("ids")
+        key = (Thread.org_id == org_id, Thread.id == ids.c.thread_id)
+        one = select(Thread).where(*key).offset(literal_column("0")).lateral("one")
+        place: Select[Any] = select(one.c.id, getattr(one.c, _SORTS[state.sort_key]).label("sort_value"))
+        asked = [*in_scope(org_id, state, one.c), *narrowed(viewer, state, one.c)]
+        if not searches_messages(state):
+            asked += named(state, one.c)
+        joined = place.select_from(ids.join(one, true())).where(*asked)
+        return joined.cte("hits").prefix_with("MATERIALIZED")
+
     def _read_hits(
-        self, found: Select[Any], state: ListState, wanted: PageRequest, *facts: ColumnElement[Any]
+        self, org_id: UUID, hits: CTE, state: ListState, wanted: PageRequest, *facts: ColumnElement[Any]
     ) -> Sequence[Row[Any]]:
-        """A page of threads that an index found, each beside the number of all and other facts; one row at least."""
-        hits = found.cte("hits").prefix_with("MATERIALIZED")
-        hit = aliased(Thread, hits)
+        """A page of these threads, each beside the number of all and other facts; one row at least."""
         total = select(func.count()).select_from(hits).scalar_subquery().label("total")
-        return self._session.execute(
-            _beside(select(total, *facts), _listed(hit), _order(state, hit), wanted)
-        ).all()
+        return self._read_page(org_id, select(total, *facts), hits, state, wanted)
+
+    def _read_page(
+        self, org_id: UUID, facts: Select[Any], hits: CTE, state: ListState, wanted: PageRequest
+    ) -> Sequence[Row[Any]]:
+        """A page of these threads as lists show them, each beside the facts; these alone if there is none."""
+        known, order = facts.subquery("facts"), Order(hits.c.sort_value, hits.c.id, state.descending)
+        page = window(select(hits.c.id), order, wanted).limit(wanted.per + 1).subquery("page")
+        whole = and_(Thread.org_id == org_id, Thread.id == page.c.id)
+        ends = (page.c.sort_value, page.c.id)
+        descending = order.descending != wanted.backward
+        shown = _named_too(known.outerjoin(page, true()).outerjoin(Thread, whole))
+        rows = select(known, *_COLUMNS, page.c.sort_value).select_from(shown)
+        ordered = rows.order_by(*(end.desc() if descending else end.asc() for end in ends))
+        return self._session.execute(ordered).all()
 
 
 def ordering(state: ListState, thread: Any = Thread) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
@@ -195,7 +246,7 @@ def ordering(state: ListState, thread: Any = Thread) -> tuple[ColumnElement[Any]
 
 def listed_threads(org_id: UUID, viewer: Viewer, state: ListState) -> Select[Any]:
     """All threads that the list holds, as its rows show them."""
-    return matching(org_id, viewer, state, _listed())
+    return matching(org_id, viewer, state, _LISTED)
 
 
 def matching(org_id: UUID, viewer: Viewer, state: ListState, statement: Select[Any]) -> Select[Any]:
@@ -214,43 +265,39 @@ def _matching(
     return wanted if found is None else wanted.where(Thread.id.in_(select(found.c.thread_id)))
 
 
-def _columns(thread: Any) -> Iterator[ColumnElement[Any]]:
+def _candidates(viewer: Viewer, state: ListState) -> Select[Any]:
+    """What is asked of threads that may be in a list; where nothing but names is, an index holds all of it."""
+    asked: tuple[Any, ...] = (Thread,) if asks_more(viewer, state) else (Thread.id, Thread.name)
+    return select(*asked)
+
+
+def _columns() -> Iterator[ColumnElement[Any]]:
     special = {
         "status": case(
-            (thread.deleted_at.is_not(None), "deleted"), (thread.archived, "archived"), else_="live"
+            (Thread.deleted_at.is_not(None), "deleted"), (Thread.archived, "archived"), else_="live"
         ),
         "agent_name": Agent.name,
         "user_name": person_name(),
     }
     for name in ThreadRow.__dataclass_fields__:
-        yield special[name].label(name) if name in special else getattr(thread, name)
+        yield special[name].label(name) if name in special else getattr(Thread, name)
 
 
-def _listed(thread: Any = Thread) -> Select[Any]:
-    """Threads as lists show them."""
-    return (
-        select(*_columns(thread))
-        .select_from(thread)
-        .outerjoin(Agent, and_(Agent.org_id == thread.org_id, Agent.id == thread.agent_id))
-        .outerjoin(User, User.id == thread.user_id)
-    )
+_COLUMNS = tuple(_columns())
+
+
+def _named_too(threads: Any) -> Any:
+    """Threads beside the agents and people whose names are shown."""
+    agent = and_(Agent.org_id == Thread.org_id, Agent.id == Thread.agent_id)
+    return threads.outerjoin(Agent, agent).outerjoin(User, User.id == Thread.user_id)
+
+
+_LISTED: Select[Any] = _named_too(select(*_COLUMNS).select_from(Thread))
+"""Threads as lists show them."""
 
 
 def _order(state: ListState, thread: Any = Thread) -> Order:
     return Order(getattr(thread, _SORTS[state.sort_key]), thread.id, state.descending)
-
-
-def _beside(facts: Select[Any], listed: Select[Any], order: Order, wanted: PageRequest) -> Select[Any]:
-    """The rows of a page, each beside the facts; where there is none, the facts beside nothing."""
-    known = facts.subquery("facts")
-    page = window(listed, order, wanted).limit(wanted.per + 1).subquery("page")
-    ends = (page.c.sort_value, page.c.id)
-    descending = order.descending != wanted.backward
-    return (
-        select(known, page)
-        .select_from(known.outerjoin(page, true()))
-        .order_by(*(end.desc() if descending else end.asc() for end in ends))
-    )
 
 
 def _real(rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
