@@ -150,8 +150,9 @@ def neighbour(
 def stream(session: Session, statement: Select[Any]) -> Generator[Mapping[str, Any]]:
     """The rows of `statement`, read in small parts from one snapshot; closing the generator ends the reading."""
     with session.execute(statement, execution_options={"yield_per": 500}) as rows:
-        for row in rows.mappings():
-            yield dict(row)
+        names = tuple(rows.keys())
+        for row in rows:
+            yield dict(zip(names, row, strict=True))
 
 
 def _capped_count(statement: Select[Any]) -> Select[Any]:

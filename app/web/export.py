@@ -88,16 +88,29 @@ def _csv(columns: list[str], records: Iterator[Record]) -> Generator[bytes]:
 
 def _json(columns: list[str], records: Iterator[Record]) -> Generator[bytes]:
     start = b"["
-    for record in records:
-        yield start + b"\n" + _line(columns, record)
+    for lines in _parts(columns, records):
+        yield start + b"\n" + b",\n".join(lines)
         start = b","
     yield b"\n]\n" if start == b"," else b"[]\n"
 
 
 def _ndjson(columns: list[str], records: Iterator[Record]) -> Generator[bytes]:
-    for record in records:
-        yield _line(columns, record) + b"\n"
+    for lines in _parts(columns, records):
+        yield b"\n".join([*lines, b""])
     yield b""
+
+
+def _parts(columns: list[str], records: Iterator[Record]) -> Generator[list[bytes]]:
+    """The records as JSON, some at a time: sent one by one, each would cost more than making it."""
+    lines, size = [], 0
+    for record in records:
+        lines.append(_line(columns, record))
+        size += len(lines[-1])
+        if size > _PART:
+            yield lines
+            lines, size = [], 0
+    if lines:
+        yield lines
 
 
 def _line(columns: list[str], record: Record) -> bytes:
