@@ -5,8 +5,10 @@ from flask import Blueprint, Response
 from app.api.schemas.knowledge import QUERY, KnowledgeResult, knowledge_result, read_question
 from app.api.schemas.operations import Operation, operation
 from app.api.schemas.strict import answer
+from app.knowledge.embedders.registry import EmbeddingFailed, ModelMissing
 from app.knowledge.services.retrieval import search
 from app.web.access import api_scope
+from app.web.errors import Refusal
 from app.web.identity import require_caller
 
 bp = Blueprint("api_knowledge", __name__, url_prefix="/api/v1/knowledge")
@@ -14,7 +16,11 @@ bp = Blueprint("api_knowledge", __name__, url_prefix="/api/v1/knowledge")
 
 @bp.get("/search")
 @api_scope("knowledge:read")
-@operation(Operation("Search in knowledge bases", KnowledgeResult, query=QUERY, refusals=(404,)))
+@operation(Operation("Search in knowledge bases", KnowledgeResult, query=QUERY, refusals=(404, 503)))
 def index() -> Response:
     """The passages that answer `q` best, by likeness and by words."""
-    return answer(knowledge_result(search(require_caller().org.org_id, read_question())))
+    question = read_question()
+    try:
+        return answer(knowledge_result(search(require_caller().org.org_id, question)))
+    except (EmbeddingFailed, ModelMissing) as error:
+        raise Refusal(503, str(error)) from error

@@ -11,6 +11,10 @@ MODELS: dict[str, str] = {LOCAL: "app.knowledge.embedders.minilm:MiniLM"}
 """The place of each model: `module:class`, whose `embed(texts)` answers with a row of numbers for each text."""
 
 
+class ModelMissing(Exception):
+    """The files of the local model are absent or are not the ones the product was made with; says which."""
+
+
 class EmbeddingFailed(Exception):
     """A model is unknown, or answered with something else than a vector for each text; says which numbers differ."""
 

