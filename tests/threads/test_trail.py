@@ -36,6 +36,18 @@ def test_keys_walk_along_the_list(client, org, ana, query):
         assert crumb(page) == f"/o/acme/threads?{query}"
 
 
+def test_older_messages_keep_the_way_back(client, org, ana):
+    thread = threads.thread(org, ana, name="Long")
+    for number in range(45):
+        threads.message(thread, f"message {number}")
+    page = opened(client, "/o/acme/threads?sort=created", "Long")
+    older = page.find("a", id="older")
+    assert older["hx-get"] == older["href"].partition("#")[0]
+    answer = client.get(older["hx-get"], headers={"HX-Request": "true", "HX-Target": "messages"})
+    assert "from=" in answer.headers["HX-Push-Url"]
+    assert crumb(client.page(older["href"])) == "/o/acme/threads?sort=created"
+
+
 def test_threads_that_the_visitor_may_not_see_are_passed_over(client, org, ana):
     threads.thread(org, ana, name="First")
     hidden = threads.thread(org, orgs.member(org), name="Hidden")

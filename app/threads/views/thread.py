@@ -37,6 +37,7 @@ def show(org: str, thread_id: UUID) -> Response:
     """The latest messages, or those around the one that the address names."""
     org_id, viewer, thread = require_org().org_id, current_viewer(), seen_thread(thread_id)
     place, url = read_place(org_id, thread), url_for(".show", org=org, thread_id=thread_id)
+    trail = came_from(url_for("threads.index", org=org))
     beside = BesideRepo().of(org_id, thread_id, place.window, viewer.user_id)
     response = render(
         "threads/show.html",
@@ -48,9 +49,9 @@ def show(org: str, thread_id: UUID) -> Response:
         reasons=REASON_WORDS.items(),
         viewer=viewer,
         note_form=NoteForm(),
-        trail=came_from(url_for("threads.index", org=org)),
+        trail=trail,
     )
-    query = urlencode(place.query)
+    query = urlencode({**place.query, **({"from": trail.token} if trail.token else {})})
     return address_bar(response, f"{url}?{query}" if query else url, push=True)
 
 
