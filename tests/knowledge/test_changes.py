@@ -169,13 +169,16 @@ def test_a_typed_table_keeps_its_rows(acting, org, member, base):
 
 
 def test_a_source_is_not_tried_again_while_a_worker_is_at_it(acting, org, member, base):
-    text = knowledge.text(base, status="embedding")
+    text = knowledge.text(base, status="embedding", task_id=tasks.task(org, status="running").id)
     acting(org, member)
     with pytest.raises(Refusal, match="still being worked on"), transaction():
         sources.retry_source(org.id, base.id, "text", text.id)
     failed = knowledge.text(base, status="failed", error="Unreadable")
+    left = knowledge.text(base, status="reading")
     with transaction():
         sources.retry_source(org.id, base.id, "text", failed.id)
+        sources.retry_source(org.id, base.id, "text", left.id)
+    assert stored(left).status == "queued"
     assert stored(failed).status == "queued"
 
 

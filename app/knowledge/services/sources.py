@@ -127,7 +127,7 @@ def retry_source(org_id: UUID, base_id: UUID, kind: Kind, source_id: UUID) -> No
     base, source = _source(org_id, base_id, kind, source_id)
     row = SourcesRepo().row(org_id, base_id, source_id)
     assert row is not None
-    if row.status not in {"ready", "failed"}:
+    if row.status not in {"ready", "failed"} and row.task_id is not None:
         raise Refusal(409, f"“{row.name}” is still being worked on.")
     SourcesRepo().change(org_id, kind, source_id, {"content_hash": None})
     _queue(base, kind, source_id)
