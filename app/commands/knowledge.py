@@ -15,12 +15,14 @@ from flask.cli import AppGroup, with_appcontext
 from app.commands.running import OPERATOR, operating, org_of
 from app.db.scope import use_scope
 from app.db.session import transaction
+from app.knowledge.crawler.site import Bounds
 from app.knowledge.readers.document import Unreadable
 from app.knowledge.repo.bases import KnowledgeBasesRepo
 from app.knowledge.scoring import Unusable, read_collection
 from app.knowledge.services.bases import create_base
 from app.knowledge.services.retrieval import MOST, Found, Question, search
 from app.orgs.repo.orgs import OrgRepo
+from app.web.outbound import OutboundFailed, OutboundRefused
 
 knowledge = AppGroup("knowledge", help="Knowledge bases.")
 
@@ -45,6 +47,38 @@ def ingest(context: click.Context, *, path: Path, name: str, slug: str) -> None:
         org_id = _enter(slug)
         base_id = _base(org_id, name, create=True)
         failed = [entry for entry in _files(path) if not _bring_in(org_id, base_id, *entry)]
+    context.exit(1 if failed else 0)
+
+
+@knowledge.command("crawl")
+@click.argument("url")
+@click.option("--base", "name", required=True, help="The knowledge base; it is created if there is none.")
+@click.option("--org", "slug", required=True, help="The organisation (the word after /o/).")
+@click.option(
+    "--depth", type=click.IntRange(0, 10), default=2, show_default=True, help="How far links are followed."
+)
+@click.option(
+    "--pages", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Pages at most."
+)
+@click.pass_context
+@with_appcontext
+def crawl(context: click.Context, *, url: str, name: str, slug: str, depth: int, pages: int) -> None:
+    """Bring the page at URL, and those of its site that links and sitemaps lead to, into a knowledge base.
+
+    Pages in the folder of URL and below are fetched as robots.txt permits. Unchanged pages cost no embedding, pages
+    that are gone are deleted. Exits with 1 if a page could not be brought in.
+    """
+    module, failed = importlib.import_module("app.knowledge.services.crawling"), 0
+    with operating(AWAY):
+        org_id = _enter(slug)
+        base_id = _base(org_id, name, create=True)
+        try:
+            for page in module.bring_in_site(org_id, base_id, url, Bounds(depth, pages)):
+                left_out = page.outcome not in module.BROUGHT_IN
+                failed += left_out
+                click.echo(f"{page.name}: {page.outcome}", err=left_out)
+        except (OutboundRefused, OutboundFailed) as error:
+            raise click.ClickException(str(error)) from error
     context.exit(1 if failed else 0)
 
 

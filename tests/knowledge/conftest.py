@@ -6,6 +6,7 @@ from app.db.session import transaction
 from app.knowledge.embedders import registry
 from tests.factories import knowledge, orgs
 from tests.support import embedder
+from tests.support.answers import permitting
 from tests.support.claims import claims, run
 
 
@@ -73,3 +74,10 @@ def do(start, work):
         return answer
 
     return act
+
+
+@pytest.fixture
+def allow(app):
+    """A function that permits calls to servers of this machine."""
+    with permitting(app) as permit:
+        yield permit

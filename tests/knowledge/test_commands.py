@@ -7,7 +7,9 @@ import pytest
 from app.knowledge.models.sources import KnowledgeBase, KnowledgeFile
 from app.orgs.models import Org
 from tests.factories.rows import rows
+from tests.support.answers import serving
 
+HTML = {"Content-Type": "text/html"}
 CORPUS = {
     "d1": ("Refunds", "Refunds take five days after you returned the parcel."),
     "d2": ("Shipping", "Orders leave the house within two days, by post."),
@@ -97,3 +99,26 @@ def test_a_collection_is_judged_and_nothing_of_it_stays(run, org, tmp_path):
     assert [one.slug for one in rows(Org)] == ["acme"]
     assert rows(KnowledgeBase) == []
     assert "ndcg@10" in run("evaluate", tmp_path).output
+
+
+def test_a_site_is_crawled_and_searched_and_what_is_gone_is_deleted(run, org, allow, embedded):
+    start = 200, HTML, b'<title>Start</title><main>Welcome. <a href="/fees">Fees</a></main>'
+    fees = 200, HTML, b"<main>There are no fees for students.</main>"
+    with serving(**{"": start, "fees": fees, "robots.txt": (404, {}, b"")}) as server:
+        allow(server, kind="crawl")
+        asked = ("crawl", f"{server.url}/", "--base", "Site", "--org", "acme")
+        site = server.url.removeprefix("http://")
+        assert f"{site}/fees: ready" in run(*asked).output
+        embedded.clear()
+        assert f"{site}/fees: unchanged" in run(*asked).output
+        assert embedded == []
+        assert f"Site / {site}/fees" in run("search", "fees for students", "--org", "acme").output
+        server.answers["/fees"] = 404, {}, b""
+        assert f"{site}/fees: deleted" in run(*asked).output
+    assert [file.name for file in rows(KnowledgeFile)] == [site]
+
+
+def test_ss_1_addresses_of_the_own_network_are_not_crawled(run, org):
+    for url in ("http://127.0.0.1/", "http://169.254.169.254/latest", "file:///etc/passwd", "nonsense"):
+        assert "Error:" in run("crawl", url, "--base", "Site", "--org", "acme", status=1).output
+    assert rows(KnowledgeFile) == []

@@ -1,0 +1,1 @@
+"""Pages of web sites: fetched politely, only when they changed."""

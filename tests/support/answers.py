@@ -1,0 +1,54 @@
+"""A web server on loopback that gives the answers a test names, and what permits calls to it."""
+
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from flask import Flask
+
+
+class _Requests(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.server.seen.append((self.path, dict(self.headers)))
+        status, headers, body = self.server.answers.get(self.path.partition("?")[0], (404, {}, b""))
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET  # noqa: N815 - the name http.server asks for
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def serving(**answers: tuple[int, dict[str, str], bytes]) -> Iterator[http.server.ThreadingHTTPServer]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Requests)
+    server.answers = {f"/{name}": answer for name, answer in answers.items()}
+    server.seen = []
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join(5)
+
+
+@contextmanager
+def permitting(app: Flask) -> Iterator[Callable[..., None]]:
+    """A function that permits ports of this machine for one kind, inside the application."""
+    before = app.extensions["settings"]
+
+    def permit(*servers: http.server.HTTPServer, kind: str = "tool", host: str = "127.0.0.1") -> None:
+        listed = frozenset((kind, host, server.server_port) for server in servers)
+        app.extensions["settings"] = replace(before, outbound_allow=listed)
+
+    with app.app_context():
+        yield permit
+    app.extensions["settings"] = before
