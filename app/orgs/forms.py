@@ -17,6 +17,12 @@ from app.web.fields import WholeNumberField, address_field, name_field, one_line
 from app.web.listing import Facet, ListSpec
 
 INVENTORY = {
+    "knowledge_bases": ("knowledge base with its passages", "knowledge bases with their passages"),
+    "knowledge_base_files": ("file in knowledge bases", "files in knowledge bases"),
+    "knowledge_base_freeform_texts": ("text in knowledge bases", "texts in knowledge bases"),
+    "knowledge_base_tables": ("table in knowledge bases", "tables in knowledge bases"),
+    "knowledge_base_web_urls": ("web address in knowledge bases", "web addresses in knowledge bases"),
+    "retrieval_tests": ("test of a knowledge base", "tests of knowledge bases"),
     "agents": ("agent", "agents"),
     "agent_versions": ("published version", "published versions"),
     "personas": ("persona", "personas"),

@@ -20,7 +20,7 @@ from tests.support.postgres import create_database, drop_database, in_database
 SMALL = {"orgs": 3, "users": 12, "agents": 6, "threads": 60, "messages": 300, "seed-value": 7}
 TABLES = ("orgs", "users", "org_members", "agents", "threads", "messages", "feedback")
 GUARDS = """
-    SELECT 'index', indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+    SELECT 'index', indexname::text, indexdef FROM pg_indexes WHERE schemaname = 'public'
     UNION ALL SELECT 'constraint', conrelid::regclass || '.' || conname, pg_get_constraintdef(oid) || convalidated::text
       FROM pg_constraint WHERE connamespace = 'public'::regnamespace
     UNION ALL SELECT 'trigger', tgrelid::regclass || '.' || tgname, tgenabled::text || pg_get_triggerdef(oid)
@@ -116,6 +116,7 @@ def test_the_same_value_makes_the_same_rows_with_any_number_of_processes(place, 
     first = {table: rows(connection, table) for table in TABLES}
     name = f"agentpress_scale_{secrets.token_hex(4)}"
     again = create_app(settings(create_database(cluster, name, TEMPLATE)))
+    registry.register(again)
     scale(again, flags=("--processes", "2"))
     with psycopg.connect(in_database(cluster, name)) as other:
         assert {table: rows(other, table) for table in TABLES} == first

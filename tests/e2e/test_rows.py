@@ -102,6 +102,8 @@ def test_keys_walk_the_list_that_a_record_was_opened_from(home, open_as):
     expect(page.locator(".pager-count")).to_have_text("21–40 of 46")
     page.get_by_role("link", name="Agent 21").click()
     heading = page.get_by_role("heading", level=1)
+    expect(heading).to_have_text("Agent 21")
+    page.wait_for_load_state("networkidle")
     for key, name in (("]", "Agent 22"), ("[", "Agent 21"), ("[", "Agent 20")):
         page.keyboard.press(key)
         expect(heading).to_have_text(name)

@@ -8,7 +8,7 @@ import pytest
 from app.audit.models import AuditEvent
 from app.knowledge.models.chunks import Chunk
 from app.knowledge.models.sources import FreeformText, KnowledgeBase, KnowledgeFile, KnowledgeTable
-from tests.factories import knowledge, orgs
+from tests.factories import knowledge, orgs, tasks
 from tests.factories.rows import rows
 from tests.support.client import HTMX
 from tests.support.queries import queries
@@ -125,7 +125,7 @@ def test_archived_bases_take_nothing_and_are_restored(person, base, home):
 
 
 def test_deleting_asks_for_the_name(person, base, home, text):
-    assert "1" in person.page(f"{home}/delete").text
+    assert "passages with their vectors" in person.page(f"{home}/delete").text
     assert person.submit(f"{home}/delete", {"name": "handbook"}).status_code == 422
     assert person.submit(f"{home}/delete", {"name": "Handbook"}).status_code == 303
     assert rows(KnowledgeBase) == rows(FreeformText) == []
@@ -239,8 +239,9 @@ def test_rows_in_work_are_kept_true_by_one_small_request(person, base, home, tex
     assert person.get(f"{home}/sources/status?ids=none,{uuid4().hex}", headers=HTMX).status_code == 200
 
 
-def test_several_sources_are_changed_at_once(person, base, home, text):
-    busy = knowledge.text(base, title="Busy", status="reading")
+def test_several_sources_are_changed_at_once(person, org, base, home, text):
+    working = tasks.task(org, kind="knowledge.ingest", status="running")
+    busy = knowledge.text(base, title="Busy", status="reading", task_id=working.id)
     ids = {"ids": [str(text.id), str(busy.id)]}
     person.submit(f"{home}/sources/bulk", {**ids, "act": "disable"})
     assert {row.enabled for row in rows(FreeformText)} == {False}

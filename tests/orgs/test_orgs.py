@@ -17,6 +17,13 @@ UNSAID = {
     "task_attempts",
     "task_events",
     "idempotency_keys",
+    "knowledge_base_generations",
+    "knowledge_base_table_rows",
+    "knowledge_base_web_pages",
+    "knowledge_base_chunks",
+    "knowledge_base_chunk_search",
+    "embeddings",
+    "retrieval_test_runs",
 }
 
 

@@ -20,8 +20,8 @@ SETTLE = """async () => {
     await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
     document.getAnimations().forEach((animation) => animation.finish());
 }"""
-# Chromium reports the transition that a page restored for Back has no use for.
-UNKEPT = ("ViewTransition opt-in disabled",)
+# Chromium reports the transition that a page restored for Back has no use for, or that ended early for it.
+UNKEPT = ("ViewTransition opt-in disabled", "Transition was skipped")
 BACK_FORWARD_CACHE_OFF = "--disable-back-forward-cache"
 
 
