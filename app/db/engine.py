@@ -15,8 +15,10 @@ from psycopg import Connection, errors, generators
 from psycopg.abc import RV, PQGen
 from psycopg.pq import ExecStatus
 from sqlalchemy import Connection as EngineConnection
-from sqlalchemy import Engine, event
-from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy import Engine, QueuePool, event
+from sqlalchemy.exc import InvalidatePoolError, InvalidRequestError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import PoolProxiedConnection
 
 from app.db.base import db
 
@@ -64,6 +66,17 @@ class PatientConnection(Connection[Any]):
             yield
         finally:
             self.patience = before
+
+
+class PatientPool(QueuePool):
+    """A pool that says when it gives up: connections that the server ends one after another are a database away."""
+
+    def connect(self) -> PoolProxiedConnection:
+        """A connection that was alive a moment ago. Raises PoolTimeout when none stays so, or none is free."""
+        try:
+            return super().connect()
+        except InvalidRequestError as error:
+            raise PoolTimeout("the database server ended each connection that was tried") from error
 
 
 class _Guard:
@@ -122,6 +135,7 @@ def _options(*, pool_size: int, max_overflow: int, seconds: int, more: str = "")
         f"-c client_connection_check_interval=500 -c timezone=UTC -c search_path=public -c random_page_cost=1.1 {more}"
     )
     return {
+        "poolclass": PatientPool,
         "pool_size": pool_size,
         "max_overflow": max_overflow,
         "pool_timeout": POOL_WAIT_SECONDS,
