@@ -5,6 +5,7 @@ has a limit on this side as well, a connection is asked for a sign of life befor
 silence no other request waits for the same server.
 """
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,6 +78,10 @@ class PatientPool(QueuePool):
             return super().connect()
         except InvalidRequestError as error:
             raise PoolTimeout("the database server ended each connection that was tried") from error
+
+
+# A pool logs under its class; this one is to be as silent as those of the library.
+logging.getLogger(f"{PatientPool.__module__}.{PatientPool.__name__}").setLevel(logging.WARNING)
 
 
 class _Guard:
