@@ -4,11 +4,11 @@ from typing import Any
 
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, FloatField, HiddenField, TextAreaField
-from wtforms.validators import Length, ValidationError
+from wtforms.validators import Length
 
 from app.agents.repo import Choices
 from app.agents.services import FIELDS, NAME_LENGTH
-from app.web.fields import name_field, optional_field
+from app.web.fields import name_field, optional_field, read_version, storable, unified
 from app.web.listing import Facet, ListSpec
 
 DESCRIPTION_LENGTH = 2_000
@@ -42,16 +42,6 @@ def agent_list(choices: Choices) -> ListSpec:
     )
 
 
-def _unified(text: str | None) -> str | None:
-    """Line ends as the database has them; nothing instead of empty text."""
-    return (text or "").replace("\r\n", "\n") or None
-
-
-def _storable(_form: Any, field: Any) -> None:
-    if "\0" in (field.data or ""):
-        raise ValidationError("Remove the null characters.")
-
-
 class TemperatureField(FloatField):
     """A number with a decimal point or comma, kept to two decimals."""
 
@@ -76,8 +66,8 @@ class AgentForm(FlaskForm):
     name = name_field("Name", NAME_LENGTH, missing="Enter a name for the agent.")
     description = TextAreaField(
         "Description",
-        filters=[_unified],
-        validators=[Length(max=DESCRIPTION_LENGTH, message="Use at most 2,000 characters."), _storable],
+        filters=[unified],
+        validators=[Length(max=DESCRIPTION_LENGTH, message="Use at most 2,000 characters."), storable],
         render_kw={"rows": 3, "dir": "auto"},
     )
     enabled = BooleanField("Enabled", default=True)
@@ -88,8 +78,8 @@ class AgentForm(FlaskForm):
     )
     prompt = TextAreaField(
         "Prompt",
-        filters=[_unified],
-        validators=[Length(max=PROMPT_LENGTH, message="Use at most 100,000 characters."), _storable],
+        filters=[unified],
+        validators=[Length(max=PROMPT_LENGTH, message="Use at most 100,000 characters."), storable],
         render_kw={"rows": 16, "spellcheck": "true", "dir": "auto"},
     )
     lock_version = HiddenField()
@@ -100,5 +90,4 @@ class AgentForm(FlaskForm):
 
     def version(self) -> int:
         """The version the form was read at; 0, which no agent has, for anything else."""
-        raw = str(self.lock_version.data or "")
-        return int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 10 else 0
+        return read_version(self.lock_version.data)

@@ -16,7 +16,7 @@ from app.knowledge.readers.document import CSV, PLAIN, XLSX, Unreadable
 from app.knowledge.services.bases import DEFAULTS, FIELDS
 from app.knowledge.services.retrieval import LEGS, Leg
 from app.knowledge.services.sources import MOST_FILE_BYTES, MOST_TEXT_LENGTH
-from app.web.fields import WholeNumberField, name_field
+from app.web.fields import WholeNumberField, name_field, read_version, storable, unified
 from app.web.filters import byte_size
 from app.web.listing import Facet, ListSpec
 
@@ -75,16 +75,6 @@ CHUNK_LIST = ListSpec(
 )
 
 
-def _unified(text: str | None) -> str | None:
-    """Line ends as the database has them; nothing instead of empty text."""
-    return (text or "").replace("\r\n", "\n") or None
-
-
-def _storable(_form: Any, field: Any) -> None:
-    if "\0" in (field.data or ""):
-        raise ValidationError("Remove the null characters.")
-
-
 def _number(label: str, low: int, high: int, default: int) -> WholeNumberField:
     words = f"Enter a whole number from {low} to {high}."
     return WholeNumberField(
@@ -98,8 +88,8 @@ class BaseForm(FlaskForm):
     name = name_field("Name", NAME_LENGTH, missing="Enter a name for the knowledge base.")
     description = TextAreaField(
         "Description",
-        filters=[_unified],
-        validators=[Length(max=DESCRIPTION_LENGTH, message="Use at most 2,000 characters."), _storable],
+        filters=[unified],
+        validators=[Length(max=DESCRIPTION_LENGTH, message="Use at most 2,000 characters."), storable],
         render_kw={"rows": 3, "dir": "auto"},
     )
     size = _number("Longest passage", 20, 250, DEFAULTS["size"])
@@ -120,8 +110,7 @@ class BaseForm(FlaskForm):
 
     def version(self) -> int:
         """The version the form was read at; 0, which no base has, for anything else."""
-        raw = str(self.lock_version.data or "")
-        return int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 10 else 0
+        return read_version(self.lock_version.data)
 
 
 class SearchForm(FlaskForm):
@@ -157,11 +146,11 @@ class TextForm(FlaskForm):
     title = name_field("Title", NAME_LENGTH, missing="Enter a title.")
     body = TextAreaField(
         "Text",
-        filters=[_unified],
+        filters=[unified],
         validators=[
             DataRequired("Write something."),
             Length(max=MOST_TEXT_LENGTH, message=f"Use at most {MOST_TEXT_LENGTH:,} characters."),
-            _storable,
+            storable,
         ],
         render_kw={"rows": 16, "spellcheck": "true", "dir": "auto"},
     )
@@ -195,10 +184,10 @@ class TableForm(FlaskForm):
     file = FileField("File")
     rows = TextAreaField(
         "Rows",
-        filters=[_unified],
+        filters=[unified],
         validators=[
             Length(max=MOST_PASTED_LENGTH, message=f"Use at most {MOST_PASTED_LENGTH:,} characters."),
-            _storable,
+            storable,
         ],
         render_kw={"rows": 8, "dir": "auto", "spellcheck": "false"},
     )

@@ -13,7 +13,14 @@ from wtforms.validators import AnyOf, Optional
 from app.db.work import Kind, Kinds, kinds
 from app.tasks.models import CATCH_UP, OVERLAP, Schedule
 from app.tasks.slots import CRON_LENGTH, time_zones
-from app.web.fields import MomentField, WholeNumberField, address_field, name_field, optional_field
+from app.web.fields import (
+    MomentField,
+    WholeNumberField,
+    address_field,
+    name_field,
+    optional_field,
+    read_version,
+)
 from app.web.inputs import form_fields, problems, sent_values
 from app.web.listing import Facet, ListSpec
 
@@ -239,8 +246,7 @@ class ScheduleForm(FlaskForm):
 
     def version(self) -> int:
         """The version the form was read at; 0, which no schedule has, for anything else."""
-        raw = str(self.lock_version.data or "")
-        return int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 10 else 0
+        return read_version(self.lock_version.data)
 
 
 @lru_cache(maxsize=8)

@@ -16,7 +16,7 @@ from app.threads.readers.values import line
 from app.threads.services.feedback import REASONS, Rating
 from app.threads.services.uploads import Upload, problem_with
 from app.threads.services.writing import NAME_LENGTH
-from app.web.fields import name_field
+from app.web.fields import name_field, storable, unified
 from app.web.listing import Facet, ListSpec
 
 ORIGINS = {
@@ -89,14 +89,9 @@ def thread_list(choices: Mapping[str, dict[str, str]], asked_tags: Iterable[str]
     )
 
 
-def _unified(text: str | None) -> str | None:
-    """Line ends as the database has them; nothing instead of empty text."""
-    return (text or "").replace("\r\n", "\n").strip() or None
-
-
-def _storable(_form: Any, field: Any) -> None:
-    if "\0" in (field.data or ""):
-        raise ValidationError("Remove the null characters.")
+def _trimmed(text: str | None) -> str | None:
+    """A long text without space around it; nothing instead of empty text."""
+    return (unified(text) or "").strip() or None
 
 
 class RenameForm(FlaskForm):
@@ -110,11 +105,11 @@ class NoteForm(FlaskForm):
 
     body = TextAreaField(
         "Note",
-        filters=[_unified],
+        filters=[_trimmed],
         validators=[
             DataRequired("Write the note first."),
             Length(max=NOTE_LENGTH, message="Use at most 4,000 characters."),
-            _storable,
+            storable,
         ],
         render_kw={"rows": 3, "dir": "auto"},
     )
@@ -133,8 +128,8 @@ class FeedbackForm(FlaskForm):
     )
     comment = TextAreaField(
         "Comment",
-        filters=[_unified],
-        validators=[Length(max=COMMENT_LENGTH, message="Use at most 2,000 characters."), _storable],
+        filters=[_trimmed],
+        validators=[Length(max=COMMENT_LENGTH, message="Use at most 2,000 characters."), storable],
     )
 
     def given(self) -> Rating | None:

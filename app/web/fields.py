@@ -21,6 +21,23 @@ def one_line(_form: Form, field: Any) -> None:
         raise ValidationError("Use letters, digits and signs on one line only.")
 
 
+def unified(text: str | None) -> str | None:
+    """A filter for long texts: line ends as the database has them; nothing instead of empty text."""
+    return (text or "").replace("\r\n", "\n") or None
+
+
+def storable(_form: Form, field: Any) -> None:
+    """Refuse what the database cannot keep."""
+    if "\0" in (field.data or ""):
+        raise ValidationError("Remove the null characters.")
+
+
+def read_version(raw: object) -> int:
+    """The version that a form was read at; 0, which nothing has, for anything else."""
+    text = str(raw or "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
 def name_field(label: str, longest: int, *, missing: str) -> StringField:
     """A required short text on one line; `missing` says what to do when it is empty."""
     return StringField(
