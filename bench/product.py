@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 import psutil
 
 from bench.report import line, median_ms, table
@@ -125,7 +125,7 @@ def measure_starts(live: Live) -> None:
 
 def worker_state(live: Live) -> str:
     """The word of `/readyz` about the worker."""
-    return str(httpx.get(f"{live.url}/readyz", trust_env=False).json()["checks"]["worker"])
+    return str(httpx2.get(f"{live.url}/readyz", trust_env=False).json()["checks"]["worker"])
 
 
 @contextmanager

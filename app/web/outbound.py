@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-import httpx
+import httpx2
 import orjson
 
 from app.web.security import settings
@@ -81,7 +81,9 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class _Target:
+class Target:
+    """An address that may be called: its parts and the one resolved address to connect to."""
+
     scheme: str
     host: str
     port: int
@@ -90,17 +92,19 @@ class _Target:
 
     @property
     def origin(self) -> tuple[str, str, int]:
+        """What secrets may not leave."""
         return self.scheme, self.host, self.port
 
     @property
     def netloc(self) -> str:
+        """What the Host header says."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 def check(kind: str, url: str) -> None:
     """Raise OutboundRefused unless `url` may be called now; used when an address is saved or tested."""
-    _target(kind, url)
+    judge(kind, url)
 
 
 def fetch(call: Call) -> Answer:
@@ -109,14 +113,14 @@ def fetch(call: Call) -> Answer:
     Raises OutboundRefused for an address that may not be called, OutboundFailed for what goes wrong after that.
     """
     deadline = time.monotonic() + call.seconds
-    target = first = _target(call.kind, call.url)
+    target = first = judge(call.kind, call.url)
     for _ in range(call.redirects + 1):
         answer = _once(target, call, _headers(call, keep_secrets=target.origin == first.origin), deadline)
         location = answer.headers.get("location")
         if answer.status not in _REDIRECTS or not location:
             return answer
         call = _redirected(call, urljoin(call.url, location), answer.status)
-        target, before = _target(call.kind, call.url), target
+        target, before = judge(call.kind, call.url), target
         if before.scheme == "https" and target.scheme == "http":
             raise OutboundRefused("A redirect leads from https to http.")
     raise OutboundFailed(f"More than {call.redirects} redirects.")
@@ -136,8 +140,8 @@ def _headers(call: Call, *, keep_secrets: bool) -> dict[str, str]:
     return {**plain, **(call.secret_headers or {})} if keep_secrets else plain
 
 
-def _target(kind: str, url: str) -> _Target:
-    """The parts of an address that may be called, with the one resolved address to connect to."""
+def judge(kind: str, url: str) -> Target:
+    """The parts of an address, resolved once. Raises OutboundRefused unless it may be called now."""
     if any(char <= " " or char in "\\\x7f" for char in url):
         raise OutboundRefused("The address holds white space, control characters or a backslash.")
     try:
@@ -153,7 +157,7 @@ def _target(kind: str, url: str) -> _Target:
     if not allowed and port not in _PORTS.values():
         raise OutboundRefused(f"Port {port} is not permitted; the operator can list it in OUTBOUND_ALLOW.")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return _Target(parts.scheme, host, port, _resolve(host, port, allowed=allowed), path)
+    return Target(parts.scheme, host, port, _resolve(host, port, allowed=allowed), path)
 
 
 def _resolve(host: str, port: int, *, allowed: bool) -> str:
@@ -179,27 +183,27 @@ def is_public(address: Address) -> bool:
     )
 
 
-def _once(target: _Target, call: Call, headers: Mapping[str, str], deadline: float) -> Answer:
+def _once(target: Target, call: Call, headers: Mapping[str, str], deadline: float) -> Answer:
     """One hop."""
     address = f"[{target.address}]" if ":" in target.address else target.address
-    request = httpx.Request(
+    request = httpx2.Request(
         call.method,
         f"{target.scheme}://{address}:{target.port}{target.path}",
         headers={"User-Agent": "AgentPress", **headers, "Host": target.netloc},
         data=call.form,
-        extensions={"sni_hostname": target.host, "timeout": httpx.Timeout(_left(deadline)).as_dict()},
+        extensions={"sni_hostname": target.host, "timeout": httpx2.Timeout(_left(deadline)).as_dict()},
     )
     try:
-        with httpx.HTTPTransport(verify=ssl.create_default_context(), trust_env=False) as transport:
+        with httpx2.HTTPTransport(verify=ssl.create_default_context(), trust_env=False) as transport:
             response = transport.handle_request(request)
             body = b"".join(_bounded(response, deadline, call.max_bytes))
             response.close()
-    except (httpx.HTTPError, OSError) as error:
+    except (httpx2.HTTPError, OSError) as error:
         raise OutboundFailed(f"{target.host} did not answer: {type(error).__name__}.") from error
     return Answer(response.status_code, response.headers, body, call.url)
 
 
-def _bounded(response: httpx.Response, deadline: float, max_bytes: int) -> Iterator[bytes]:
+def _bounded(response: httpx2.Response, deadline: float, max_bytes: int) -> Iterator[bytes]:
     if sum(len(name) + len(value) for name, value in response.headers.raw) > MAX_HEADER_BYTES:
         raise OutboundFailed("The answer's headers are too large.")
     size = 0

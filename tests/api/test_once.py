@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
+import httpx2
 import pytest
 
 from app.agents.models import Agent
@@ -97,7 +97,7 @@ def test_ap_2_what_is_kept_goes_with_the_organisation(ours, home):
 
 def post(url, secret, key, name):
     headers = {"Authorization": f"Bearer {secret}", "Idempotency-Key": key}
-    return httpx.post(f"{url}{AGENTS}", json={"name": name}, headers=headers, timeout=30, trust_env=False)
+    return httpx2.post(f"{url}{AGENTS}", json={"name": name}, headers=headers, timeout=30, trust_env=False)
 
 
 def test_ap_2_twenty_at_once_make_one(live: Live):
@@ -125,7 +125,7 @@ def test_ap_2_a_call_whose_answer_was_lost_in_a_kill_happened_once(live: Live, t
         while not rows(Agent, org_id=home.org.id, name="Only one"):
             assert not lost.done(), "the answer came before the commit was seen"
         doomed.kill()
-        with pytest.raises(httpx.TransportError):
+        with pytest.raises(httpx2.TransportError):
             lost.result()
     again = post(live.url, secret, "k-1", "Only one")
     assert again.status_code == 201

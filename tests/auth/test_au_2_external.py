@@ -3,7 +3,7 @@
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import pytest
 
 from app.auth.models import OAuthFlow, SignInSession, User
@@ -41,7 +41,7 @@ def leave_for(client, word: str, **data: str) -> str:
     """Begin a sign-in; where the provider sends the browser back to."""
     answer = client.submit(f"/sign-in/{word}", data)
     assert answer.status_code == 303
-    back = httpx.get(answer.location, follow_redirects=False).headers["location"]
+    back = httpx2.get(answer.location, follow_redirects=False).headers["location"]
     return back[back.index("/sign-in/") :]
 
 
@@ -169,7 +169,7 @@ def test_linking_and_removing(client, provider, word):
     client.sign_in(user)
     assert client.page("/me/sign-in-methods")
     answer = client.submit(f"/me/sign-in-methods/{word}")
-    back = httpx.get(answer.location).headers["location"]
+    back = httpx2.get(answer.location).headers["location"]
     assert client.get(back[back.index("/sign-in/") :]).location == "/me/sign-in-methods"
     assert getattr(next(u for u in rows(User) if u.id == user.id), f"{word}_id") == "1001"
     assert client.submit(f"/me/sign-in-methods/{word}/remove").status_code == 303
@@ -180,7 +180,7 @@ def test_an_identity_in_use_is_not_linked_twice(client, provider, word):
     auth.user(**identity(word))
     client.sign_in(auth.user())
     answer = client.submit(f"/me/sign-in-methods/{word}")
-    back = httpx.get(answer.location).headers["location"]
+    back = httpx2.get(answer.location).headers["location"]
     assert client.get(back[back.index("/sign-in/") :]).status_code == 409
 
 

@@ -5,7 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-import httpx
+import httpx2
 import pytest
 
 from tests.factories import auth, orgs, world
@@ -52,7 +52,7 @@ def home(live):
 class Writer:
     """Creates agents with unique names, twenty a second, and notes what was acknowledged."""
 
-    client: httpx.Client
+    client: httpx2.Client
     address: str
     acknowledged: set[str] = field(default_factory=set)
     attempted: set[str] = field(default_factory=set)
@@ -66,7 +66,7 @@ class Writer:
             data = {"name": name, "csrf_token": token}
             answer = self.client.post(self.address, data=data, headers={"Sec-Fetch-Site": "same-origin"})
             self.statuses.append(answer.status_code)
-            if answer.status_code == httpx.codes.SEE_OTHER:
+            if answer.status_code == httpx2.codes.SEE_OTHER:
                 self.acknowledged.add(name)
 
 
@@ -163,7 +163,7 @@ def test_dd_3_a_locked_table_holds_up_nobody_else(live, home):
 def test_dd_3_a_client_that_leaves_takes_its_query_with_it(live, home):
     with live.connect() as blocker, blocker.transaction():
         blocker.execute("LOCK TABLE agents IN ACCESS EXCLUSIVE MODE")
-        with live.client(home.owner) as client, pytest.raises(httpx.ReadTimeout):
+        with live.client(home.owner) as client, pytest.raises(httpx2.ReadTimeout):
             client.get(f"/o/{home.org.slug}/agents", timeout=1)
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'agentpress' AND state = 'active'"
     with live.connect() as connection:

@@ -6,7 +6,7 @@ import signal
 import socket
 from pathlib import Path
 
-import httpx
+import httpx2
 import psutil
 import pytest
 
@@ -14,7 +14,7 @@ from tests.launch.instance import ROOT, Instance
 
 
 def get(instance: Instance, path: str) -> tuple[int, bytes]:
-    answer = httpx.get(f"http://127.0.0.1:{instance.port}{path}", timeout=10, follow_redirects=True)
+    answer = httpx2.get(f"http://127.0.0.1:{instance.port}{path}", timeout=10, follow_redirects=True)
     return answer.status_code, answer.content
 
 

@@ -3,7 +3,7 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
+import httpx2
 import pytest
 
 from tests.factories import auth
@@ -33,16 +33,16 @@ def product(server, tmp_path):
 
 def timed(url):
     began = time.monotonic()
-    response = httpx.get(url, timeout=20, trust_env=False)
+    response = httpx2.get(url, timeout=20, trust_env=False)
     return response, time.monotonic() - began
 
 
 def answers(url, status=200):
-    return lambda: httpx.get(url, timeout=20, trust_env=False).status_code == status
+    return lambda: httpx2.get(url, timeout=20, trust_env=False).status_code == status
 
 
 def state(product):
-    return httpx.get(f"{product.url}/readyz", timeout=20, trust_env=False).json()["checks"]
+    return httpx2.get(f"{product.url}/readyz", timeout=20, trust_env=False).json()["checks"]
 
 
 def assert_away(product):
@@ -55,7 +55,7 @@ def assert_away(product):
         )
         if response.status_code == 503:
             assert response.headers["Retry-After"]
-    stale = httpx.get(f"{product.url}/nothing", cookies={"session": "x"}, timeout=20, trust_env=False)
+    stale = httpx2.get(f"{product.url}/nothing", cookies={"session": "x"}, timeout=20, trust_env=False)
     assert stale.status_code == 404
 
 
@@ -73,7 +73,7 @@ def test_dd_2_a_frozen_server(server, product):
             results = list(crowd.map(timed, [f"{product.url}/sign-in"] * 40))
         assert {response.status_code for response, _ in results} == {503}
         assert max(seconds for _, seconds in results) < LIMIT + 1
-        metrics = httpx.get(f"{product.url}/metrics", timeout=10, trust_env=False).text
+        metrics = httpx2.get(f"{product.url}/metrics", timeout=10, trust_env=False).text
         assert 'dependency_up{dependency="database"} 0.0' in metrics
     finally:
         server.resume()

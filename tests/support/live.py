@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
+import httpx2
 import psycopg
 from bs4 import BeautifulSoup
 from flask import Flask
@@ -27,12 +27,12 @@ from tests.support.web import Web, Worker
 SENDER = "agentpress@example.org"
 
 
-class LiveClient(httpx.Client):
+class LiveClient(httpx2.Client):
     """A browser without scripts on the running product."""
 
     def submit(
         self, url: str, data: dict[str, Any] | None = None, form_url: str | None = None
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         """Post a form with the CSRF token of the page that holds it."""
         headers = {"Sec-Fetch-Site": "same-origin"}
         return self.post(url, data={CSRF_FIELD: self.token(form_url or url), **(data or {})}, headers=headers)
@@ -45,7 +45,7 @@ class LiveClient(httpx.Client):
 
     def page(self, url: str) -> BeautifulSoup:
         response = self.get(url)
-        assert response.status_code == httpx.codes.OK, (url, response.status_code)
+        assert response.status_code == httpx2.codes.OK, (url, response.status_code)
         return parse(response.text)
 
 

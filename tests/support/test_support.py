@@ -3,7 +3,7 @@
 import smtplib
 import time
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -99,7 +99,7 @@ def test_the_proxy_delays_and_cuts():
 
 
 def test_the_oauth_provider_checks_the_verifier():
-    with OAuthProvider() as provider, httpx.Client(trust_env=False) as client:
+    with OAuthProvider() as provider, httpx2.Client(trust_env=False) as client:
         discovery = client.get(f"{provider.google}/.well-known/openid-configuration").json()
         ask = {"client_id": "client", "redirect_uri": "http://127.0.0.1/cb", "state": "s", "nonce": "n"}
         challenge = {
@@ -110,7 +110,7 @@ def test_the_oauth_provider_checks_the_verifier():
         verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
         for given, status in ((verifier, 200), ("wrong", 400)):
             answer = client.get(discovery["authorization_endpoint"], params={**ask, **challenge})
-            code = httpx.URL(answer.headers["Location"]).params["code"]
+            code = httpx2.URL(answer.headers["Location"]).params["code"]
             token = client.post(
                 discovery["token_endpoint"], data={**form, "code": code, "code_verifier": given}
             )

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from tests.support.processes import Process, free_port
 
@@ -45,8 +45,10 @@ class Web(Process):
 
     def _alive(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/healthz", timeout=2, trust_env=False).status_code == httpx.codes.OK
-        except httpx.TransportError:
+            return (
+                httpx2.get(f"{self.url}/healthz", timeout=2, trust_env=False).status_code == httpx2.codes.OK
+            )
+        except httpx2.TransportError:
             return False
 
 

@@ -1,0 +1,46 @@
+"""The guard below the client libraries of models and tool servers: the same addresses, no redirects."""
+
+import asyncio
+
+import httpx2
+import pytest
+
+from app.web.guarded import GuardedTransport
+from app.web.outbound import OutboundRefused
+from tests.support.answers import permitting, serving
+
+
+def ask(kind: str, *urls: str) -> list[httpx2.Response]:
+    async def all_of_them() -> list[httpx2.Response]:
+        async with httpx2.AsyncClient(transport=GuardedTransport(kind)) as client:
+            return [await client.post(url, json={"a": 1}) for url in urls]
+
+    return asyncio.run(all_of_them())
+
+
+def test_ss_1_an_allowed_host_answers_and_keeps_its_name(app):
+    with permitting(app) as permit, serving(ok=(200, {}, b"{}")) as server:
+        permit(server, kind="model", host="localhost")
+        url = f"http://localhost:{server.server_port}/ok"
+        answers = ask("model", url, url)
+        assert [answer.json() for answer in answers] == [{}, {}]
+        assert [str(answer.request.url) for answer in answers] == [url, url]
+        assert server.seen[0][1]["Host"] == f"localhost:{server.server_port}"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1/", "http://[::1]/", "http://2130706433/", "http://a@example.com/"]
+)
+def test_ss_1_a_client_library_cannot_reach_this_machine(app, url):
+    with permitting(app), pytest.raises(OutboundRefused):
+        ask("model", url)
+
+
+def test_ss_2_a_redirect_is_an_answer_and_each_request_is_judged(app):
+    with permitting(app) as permit, serving() as inside, serving() as server:
+        server.answers = {"/out": (307, {"Location": f"{inside.url}/x"}, b"")}
+        permit(server, kind="model")
+        assert ask("model", f"{server.url}/out")[0].is_redirect
+        with pytest.raises(OutboundRefused):
+            ask("model", f"{server.url}/out", f"{inside.url}/x")
+        assert inside.seen == []
