@@ -37,6 +37,7 @@ BASE_LIST = ListSpec(
     },
     default_sort="name",
     facets={"status": Facet("Status", {"active": "Active", "archived": "Archived"})},
+    dates={"created": "Created", "updated": "Updated"},
     columns={
         "name": "Name",
         "status": "Status",
@@ -56,6 +57,7 @@ SOURCE_LIST = ListSpec(
         "status": Facet("Status", {stage: stage.capitalize() for stage in STAGES}),
         "enabled": Facet("Enabled", {"yes": "Enabled", "no": "Disabled"}),
     },
+    dates={"created": "Added"},
     columns={
         "name": "Name",
         "kind": "Kind",

@@ -1,6 +1,7 @@
 """Knowledge bases in the browser, without scripts: lists, forms, uploads, passages, the test of the search."""
 
 import io
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
@@ -63,6 +64,15 @@ def test_bases_are_searched_sorted_and_counted(person, org):
         "Orders",
         "Old",
     ]
+
+
+def test_lists_are_narrowed_by_dates(person, org, base, home, text):
+    knowledge.base(org, name="Old", created_at=datetime(2020, 1, 1, tzinfo=UTC))
+    assert names(person.both(f"{HOME}?created=7d")) == ["Handbook"]
+    assert names(person.both(f"{HOME}?created=2020-01-01..2020-01-01")) == ["Old"]
+    assert names(person.both(f"{HOME}?updated=2020-01-01..2020-01-01")) == []
+    assert names(person.both(f"{home}/sources?created=7d")) == ["Refunds"]
+    assert names(person.both(f"{home}/sources?created=2020-01-01..2020-01-01")) == []
 
 
 def test_a_base_is_created_once(person, org):

@@ -30,6 +30,7 @@ from app.db.base import db
 from app.db.cursor import Order, Page, paginate
 from app.knowledge.models.chunks import Chunk
 from app.knowledge.models.sources import Generation, KnowledgeBase
+from app.web.conditions import within
 from app.web.listing import ListState
 
 NAME_KEY = "knowledge_bases_org_id_name_key"
@@ -84,7 +85,8 @@ class KnowledgeBasesRepo:
     def page(self, org_id: UUID, state: ListState) -> Page[BaseRow]:
         """The rows of a list page; two statements.
 
-        Sorts: name, updated, created, sources, chunks. Facet `status`: active (shown by default) and archived.
+        Sorts: name, updated, created, sources, chunks. Facet `status`: active (shown by default) and archived. Dates:
+        created, updated.
         """
         order = Order(_SORTS[state.sort_key], KnowledgeBase.id, state.descending)  # type: ignore[arg-type]
         return paginate(
@@ -204,7 +206,11 @@ def _unique_names(session: Session) -> Iterator[None]:
 def _filtered(org_id: UUID, state: ListState) -> Select[Any]:
     wanted = set(state.chosen.get("status", ("active",))) - set(state.excluded.get("status", ()))
     return select(*_LISTED).where(
-        KnowledgeBase.org_id == org_id, _STATUS.in_(wanted), *(_matches(term) for term in state.terms)
+        KnowledgeBase.org_id == org_id,
+        _STATUS.in_(wanted),
+        *(_matches(term) for term in state.terms),
+        *within(state, "created", KnowledgeBase.created_at),
+        *within(state, "updated", KnowledgeBase.updated_at),
     )
 
 

@@ -1,15 +1,31 @@
 """Generations of knowledge bases."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, delete, func, select, update
+from sqlalchemy import and_, case, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from app.db.base import db
-from app.db.tables import ENDED, Task
+from app.db.tables import LIVE, Task
 from app.knowledge.models.sources import Generation
+
+_ALL_ENDED = text("SELECT org_id, base_id FROM knowledge_builds_ended(:limit)")
+
+
+@dataclass(frozen=True)
+class GenerationRow:
+    """A generation in a list; one that is built by nobody any more is failed. `size` is that of its passages."""
+
+    number: int
+    status: str
+    error: str | None
+    chunk_count: int
+    size: int
+    created_at: datetime
 
 
 class GenerationsRepo:
@@ -26,6 +42,25 @@ class GenerationsRepo:
             .order_by(Generation.number.desc())
         )
         return list(self._session.scalars(statement, execution_options={"populate_existing": True}))
+
+    def listed(self, org_id: UUID, base_id: UUID) -> list[GenerationRow]:
+        """The generations that are kept as people see them, the newest first."""
+        ended = and_(Generation.status == "building", func.coalesce(Task.status, "cancelled").not_in(LIVE))
+        reason = case((Task.error.is_not(None), Task.error), else_="Its task was cancelled.")
+        statement = (
+            select(
+                Generation.number,
+                case((ended, "failed"), else_=Generation.status),
+                case((ended, reason), else_=Generation.error),
+                Generation.chunk_count,
+                Generation.chunking["size"].as_integer(),
+                Generation.created_at,
+            )
+            .outerjoin(Task, and_(Task.org_id == org_id, Task.id == Generation.task_id))
+            .where(Generation.org_id == org_id, Generation.knowledge_base_id == base_id)
+            .order_by(Generation.number.desc())
+        )
+        return [GenerationRow(*row) for row in self._session.execute(statement)]
 
     def get(self, org_id: UUID, base_id: UUID, number: int) -> Generation | None:
         """A generation by its number."""
@@ -50,7 +85,11 @@ class GenerationsRepo:
             .join(Generation, and_(Generation.org_id == org_id, Generation.task_id == Task.id))
             .where(Task.org_id == org_id, Generation.id == generation_id)
         )
-        return self._session.scalar(statement) in (*ENDED, None)
+        return self._session.scalar(statement) not in LIVE
+
+    def all_ended(self, limit: int) -> list[tuple[UUID, UUID]]:
+        """Organisation and base of generations that nobody builds any more, in every organisation."""
+        return [(row.org_id, row.base_id) for row in self._session.execute(_ALL_ENDED, {"limit": limit})]
 
     def add(self, org_id: UUID, base_id: UUID, values: Mapping[str, Any]) -> Generation:
         """Store the next generation of a locked base, to be built."""

@@ -37,6 +37,7 @@ from app.knowledge.models.sources import (
     KnowledgeTable,
     KnowledgeTableRow,
 )
+from app.web.conditions import within
 from app.web.listing import ListState
 
 Source = KnowledgeFile | FreeformText | KnowledgeTable
@@ -82,7 +83,7 @@ class SourcesRepo:
         """The rows of a list page; two statements.
 
         Sorts: name, created, updated, chunks. Facets: `kind` (file, text, table), `status` (STAGES) and `enabled`
-        (yes, no).
+        (yes, no). Date: created.
         """
         rows = _listed(org_id, base_id)
         sorts = {
@@ -303,4 +304,4 @@ def _filtered(rows: Subquery, state: ListState) -> Select[Any]:
             conditions.append(column.in_(state.chosen[key]))
         if state.excluded.get(key):
             conditions.append(column.not_in(state.excluded[key]))
-    return select(rows).where(*conditions)
+    return select(rows).where(*conditions, *within(state, "created", rows.c.created_at))

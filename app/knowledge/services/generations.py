@@ -53,6 +53,19 @@ def rebuild(org_id: UUID, base_id: UUID, model: str, dimensions: int) -> Generat
     return begin_generation(base, model, dimensions, base.chunking)
 
 
+def build_again(org_id: UUID, base_id: UUID, number: int) -> Generation:
+    """Build a base anew as a generation was to be that failed. Raises NotFound without such a generation.
+
+    Raises Refusal 409 as `begin_generation` does.
+    """
+    base = _locked(org_id, base_id)
+    rows = {row.number: row for row in GenerationsRepo().listed(org_id, base_id)}
+    wanted = GenerationsRepo().get(org_id, base_id, number)
+    if wanted is None or rows[number].status != "failed":
+        raise NotFound
+    return begin_generation(base, wanted.model, wanted.dimensions, wanted.chunking)
+
+
 def cancel_build(org_id: UUID, base_id: UUID) -> None:
     """Give up the generation that is being built. Raises NotFound if there is none."""
     base = _locked(org_id, base_id)

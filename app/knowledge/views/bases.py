@@ -11,7 +11,7 @@ from app.knowledge.models.sources import KnowledgeBase
 from app.knowledge.repo.bases import KnowledgeBasesRepo, NameTaken
 from app.knowledge.repo.generations import GenerationsRepo
 from app.knowledge.services.bases import Stale, change_base, create_base, delete_base, set_archived, values_of
-from app.knowledge.services.generations import cancel_build, roll_back
+from app.knowledge.services.generations import build_again, cancel_build, roll_back
 from app.orgs.forms import ConfirmForm
 from app.web.access import org_right
 from app.web.errors import NotFound, Refusal
@@ -23,6 +23,11 @@ from app.web.render import leave, render, toast
 
 bp = Blueprint("knowledge", __name__, url_prefix="/o/<org>/knowledge")
 HISTORY_LENGTH = 30
+_DONE = {
+    "restore": "Generation {number} is searched again.",
+    "again": "A new generation is being built.",
+    "cancel": "The new generation was given up.",
+}
 NAME_IN_USE = "Another knowledge base has this name. Choose a different one."
 CHANGED = "Somebody else changed this knowledge base in the meantime. Look at it again first."
 
@@ -79,7 +84,7 @@ def show(org: str, base_id: UUID) -> Response:
         "knowledge/show.html",
         base=base,
         values=values_of(base),
-        generations=GenerationsRepo().all(org_id, base_id),
+        generations=GenerationsRepo().listed(org_id, base_id),
         history=AuditRepo().for_target(org_id, "knowledge_base", base_id, HISTORY_LENGTH),
     )
 
@@ -146,18 +151,19 @@ def destroy(org: str, base_id: UUID) -> Response:
     return leave(url_for(".index", org=org))
 
 
-@bp.post("/<uuid:base_id>/generations/<int:number>/<any(restore,cancel):act>")
+@bp.post("/<uuid:base_id>/generations/<int:number>/<any(restore,cancel,again):act>")
 @org_right("knowledge.edit")
 def change_generation(org: str, base_id: UUID, number: int, act: str) -> Response:
-    """Go back to an earlier generation, or give up the one that is being built."""
+    """Go back to an earlier generation, give up the one that is being built, or build one again that failed."""
+    org_id = require_org().org_id
     with transaction():
         if act == "restore":
-            roll_back(require_org().org_id, base_id, number)
+            roll_back(org_id, base_id, number)
+        elif act == "again":
+            build_again(org_id, base_id, number)
         else:
-            cancel_build(require_org().org_id, base_id)
-    toast(
-        f"Generation {number} is searched again." if act == "restore" else "The new generation was given up."
-    )
+            cancel_build(org_id, base_id)
+    toast(_DONE[act].format(number=number))
     return leave(url_for(".show", org=org, base_id=base_id))
 
 

@@ -18,6 +18,7 @@ from uuid_utils.compat import uuid7
 
 from app.db.queue import mail_bell
 from app.db.session import transaction
+from app.knowledge.services.upkeep import give_up_ended_builds
 from app.tasks.repo.runs import RunRepo
 from app.tasks.repo.upkeep import WorkerRepo
 from app.tasks.services.cleaning import clean_up
@@ -33,6 +34,7 @@ RECONNECT_SECONDS = 1
 WATCH_SECONDS = 1
 TICK_SECONDS = 1
 TELL_SECONDS = 30
+KNOWLEDGE_SECONDS = 15
 STALLED = timedelta(seconds=30)
 STEADY_SECONDS = 12
 """How long the own heartbeat must have been regular before others are judged: after an outage everyone is late."""
@@ -84,6 +86,7 @@ class Worker:
         self._repeat("reaper", BEAT_SECONDS, self._reap)
         self._repeat("clock", TICK_SECONDS, self._tick)
         self._repeat("notices", TELL_SECONDS, self._tell)
+        self._repeat("knowledge", KNOWLEDGE_SECONDS, self._keep_knowledge)
         threading.Thread(target=self._dispatcher.run, name="dispatcher", daemon=True).start()
         return True
 
@@ -159,6 +162,10 @@ class Worker:
     def _tell(self) -> None:
         with self._app.app_context():
             tell_failures()
+
+    def _keep_knowledge(self) -> None:
+        with self._app.app_context():
+            give_up_ended_builds()
 
     def _clean_if_due(self) -> None:
         if time.monotonic() < self._clean_at:
