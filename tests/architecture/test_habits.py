@@ -10,7 +10,7 @@ from tests.architecture import source
 
 FILE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 CLASS_ENDINGS = ("Service", "Manager", "Helper", "Handler", "Utils")
-OUTBOUND = ("httpx2", "requests", "urllib.request", "urllib3", "aiohttp", "http.client", "socket")
+OUTBOUND = ("httpx2", "httpx", "requests", "urllib.request", "urllib3", "aiohttp", "http.client", "socket")
 MAY_CONNECT = ("app/web/outbound.py", "app/web/guarded.py", "app/db/embedded")
 
 
