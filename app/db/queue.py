@@ -18,6 +18,8 @@ from app.db.tables import EmailOutbox, Task
 from app.db.work import Given, Kind
 
 CHANNEL = "agentpress_mail"
+EVENTS = "agentpress_events"
+"""Where the id of a task is called when it has said something."""
 _VERSIONS = table(
     "agent_versions",
     column("id", Uuid()),

@@ -5,14 +5,14 @@ without work stays small.
 """
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 import orjson
 from flask import Flask, current_app
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 Answer = TypeVar("Answer")
 
@@ -52,10 +52,19 @@ class Work(Protocol):
     def log(self, words: str) -> None:
         """Add a line to the task's log."""
 
+    def tell(self, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> int:
+        """Store events, each a kind and its data, for those who follow the task, and wake them; the last one's number.
+
+        Without events it only checks that the task may go on.
+        """
+
 
 @dataclass(frozen=True)
 class Kind(Generic[Given]):
     """A kind of task. `run` answers with the task's result; `right` is asked for before each step.
+
+    `ended` is called in the transaction in which a task ends other than well, with its organisation, its id, its input
+    and the reason: what the task has begun elsewhere must not be left as if it still went on.
 
     A task that raises is tried again, three times in all; one that runs longer than `seconds` counts as failed. The
     name of a queue has at most seven letters.
@@ -70,6 +79,7 @@ class Kind(Generic[Given]):
     priority: int = 0
     seconds: int = 600
     schedulable: bool = False
+    ended: Callable[[UUID, UUID, Given, str], None] | None = None
 
     def read(self, payload: Mapping[str, Any]) -> Given:
         """The stored input. ValidationError (pydantic) if it does not fit."""
@@ -98,6 +108,16 @@ class Kinds:
     def all(self) -> list[Kind[Any]]:
         """Every kind, by name."""
         return [self.get(name) for name in sorted(self._paths)]
+
+
+def tell_ended(org_id: UUID, task_id: UUID, kind: str, payload: Mapping[str, Any], reason: str) -> None:
+    """Call a kind's `ended`, if it has one, inside the running transaction."""
+    try:
+        found = kinds().get(kind)
+        if found.ended:
+            found.ended(org_id, task_id, found.read(payload), reason)
+    except (UnknownKind, ValidationError):
+        return  # nothing was begun: it never ran
 
 
 def kinds() -> Kinds:

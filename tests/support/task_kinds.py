@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from app import create_app, handlers
 from app.audit.services import record
@@ -55,11 +56,23 @@ def empty(_task: Work, _given: Plain) -> None:
     """Do nothing."""
 
 
+def telling(task: Work, given: Plain) -> None:
+    """Tell those who follow the task something, then do as asked."""
+    task.tell([("part", {"number": 1}), ("part", {"number": 2})])
+    task.step("step-0", lambda: _step(task, given, 0))
+
+
+def ended(_org_id: UUID, task_id: UUID, _given: Plain, reason: str) -> None:
+    """Leave a trace of the end."""
+    record("test.ended", "task", task_id, reason)
+
+
 PLAIN = Kind("test.plain", "Test", Plain, plain, "agents.edit", schedulable=True)
 EMPTY = Kind("test.empty", "Empty test", Plain, empty, "agents.edit", schedulable=True)
 SHORT = Kind("test.short", "Test that may take 2 s", Plain, plain, "agents.edit", seconds=2)
 OTHER = Kind("test.other", "Test in another queue", Plain, plain, "agents.edit", queue="other")
 URGENT = Kind("test.urgent", "Test before others", Plain, plain, "agents.edit", priority=10)
+TELLING = Kind("test.telling", "Test that tells", Plain, telling, "agents.edit", ended=ended)
 KINDS = {
     kind.name: f"{HERE}:{name}"
     for name, kind in (
@@ -68,6 +81,7 @@ KINDS = {
         ("SHORT", SHORT),
         ("OTHER", OTHER),
         ("URGENT", URGENT),
+        ("TELLING", TELLING),
     )
 }
 

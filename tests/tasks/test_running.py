@@ -6,13 +6,15 @@ import pytest
 from sqlalchemy import text
 
 from app import handlers
+from app.audit.models import AuditEvent
 from app.db import work
 from app.db.base import db
 from app.db.queue import enqueue
 from app.db.session import transaction
 from app.db.tables import Task, TaskAttempt, TaskEvent
-from app.tasks.repo.runs import RunRepo
+from app.tasks.repo.runs import Ending, RunRepo
 from app.tasks.repo.tasks import TasksRepo
+from app.tasks.services.tasks import cancel_tasks
 from app.tasks.worker import running
 from app.tasks.worker.running import settle
 from tests.factories import agents, orgs
@@ -20,7 +22,7 @@ from tests.factories.rows import rows
 from tests.support import task_kinds
 from tests.support.claims import claims, run
 from tests.support.database import as_owner
-from tests.support.task_kinds import EMPTY, PLAIN, Plain
+from tests.support.task_kinds import EMPTY, PLAIN, TELLING, Plain
 
 
 @pytest.fixture(autouse=True)
@@ -125,6 +127,48 @@ def test_a_late_write_of_a_lost_attempt_is_refused(acting, org, member):
 
 def key(claim):
     return claim.org_id, claim.task_id, claim.attempt
+
+
+def test_what_a_task_tells_is_kept_in_order_and_only_its_own_attempt_may(acting, org, member):
+    acting(org, member)
+    add(TELLING)
+    (claim,) = claims()
+    assert run(claim)[1]
+    assert [(event.seq, event.kind) for event in rows(TaskEvent)] == [(1, "part"), (2, "part"), (3, "step")]
+    assert ends() == []
+    acting(org, member)
+    add(TELLING)
+    (late,) = claims()
+    assert settle(*key(late), running.returned())
+    assert run(late) == (None, False)
+    assert len(rows(TaskEvent)) == 3
+
+
+def test_a_kind_hears_of_each_end_that_is_no_success_and_only_then(acting, org, member):
+    acting(org, member)
+    failing = add(TELLING, act="raise")
+    (claim,) = claims()
+    for _ in range(2):
+        assert settle(*key(claim), running.returned())
+        (claim,) = claims()
+    assert ends() == []
+    assert settle(*key(claim), Ending("late", "failed", error="ran longer than 2 s"))
+    waiting = add(TELLING)
+    acting(org, member)
+    with transaction():
+        cancel_tasks(org.id, [waiting])
+    assert ends() == [(failing, "ran longer than 2 s"), (waiting, "cancelled")]
+    other = add(TELLING)
+    (claim,) = claims()
+    with transaction():
+        cancel_tasks(org.id, [other])
+    assert len(ends()) == 2, "a running task ends by itself"
+    assert run(claim)[1]
+    assert ends()[2] == (other, "cancelled")
+
+
+def ends():
+    return [(event.target_id, event.target_label) for event in rows(AuditEvent, action="test.ended")]
 
 
 def test_finished_steps_are_not_repeated(acting, org, member, tmp_path):

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.agents.models import Agent
 from app.auth.models import User
 from app.db.base import db
+from app.db.queue import EVENTS
 from app.db.tables import LIVE, Task, TaskEvent
 from app.orgs.models import OrgMember
 from app.tasks.repo.tasks import Event
@@ -137,10 +138,16 @@ class RunRepo:
         row = self._session.execute(statement).one_or_none()
         return None if row is None else Event(*row)
 
+    def asked(self, org_id: UUID, task_id: UUID) -> tuple[str, Mapping[str, Any]]:
+        """What a task is to do: its kind and its input."""
+        statement = select(Task.kind, Task.payload).where(Task.org_id == org_id, Task.id == task_id)
+        kind, payload = self._session.execute(statement).one()
+        return kind, payload
+
     def note(
         self, org_id: UUID, task_id: UUID, attempt: int, entries: Sequence[tuple[str, Mapping[str, Any]]]
-    ) -> None:
-        """Add kinds and data to what the task, which is held, has said."""
+    ) -> int:
+        """Add kinds and data to what the task, which is held, has said; the number of the last entry."""
         last = select(func.coalesce(func.max(TaskEvent.seq), 0)).where(
             TaskEvent.org_id == org_id, TaskEvent.task_id == task_id
         )
@@ -150,6 +157,11 @@ class RunRepo:
             for seq, (kind, data) in enumerate(entries, first + 1)
         ]
         self._session.execute(insert(TaskEvent), rows)
+        return first + len(rows)
+
+    def wake(self, task_id: UUID) -> None:
+        """Wake those who follow the task, once the transaction is committed."""
+        self._session.execute(select(func.pg_notify(EVENTS, str(task_id))))
 
     def live(self, org_id: UUID, schedule_id: UUID) -> bool:
         """Whether a task of the schedule has not ended yet."""

@@ -175,10 +175,10 @@ class TasksRepo:
         statement = select(Task.kind).where(Task.org_id == org_id).distinct().order_by(Task.kind).limit(limit)
         return self._session.scalars(statement).all()
 
-    def lock(self, org_id: UUID, ids: Sequence[UUID]) -> Sequence[Row[UUID, str, str]]:
-        """Begin a change of these tasks: id, kind and status of those that exist, oldest first."""
+    def lock(self, org_id: UUID, ids: Sequence[UUID]) -> Sequence[Row[Any]]:
+        """Begin a change of these tasks: id, kind, status and payload of those that exist, oldest first."""
         return self._session.execute(
-            select(Task.id, Task.kind, Task.status)
+            select(Task.id, Task.kind, Task.status, Task.payload)
             .where(Task.org_id == org_id, Task.id.in_(ids))
             .order_by(Task.id)
             .with_for_update()

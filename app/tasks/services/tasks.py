@@ -10,7 +10,7 @@ import orjson
 
 from app.audit.services import record
 from app.db.tables import LIVE, Task
-from app.db.work import UnknownKind, kinds
+from app.db.work import UnknownKind, kinds, tell_ended
 from app.tasks.repo.tasks import AGAIN, TasksRepo
 from app.tasks.services.cleaning import KEEP_FILES
 from app.web.access import role_has
@@ -93,6 +93,8 @@ def _change(org_id: UUID, ids: Sequence[UUID], verb: str, statuses: Sequence[str
     change = repo.cancel if verb == "cancel" else repo.again
     change(org_id, [row.id for row in meant])
     for row in meant:
+        if verb == "cancel" and row.status != "running":
+            tell_ended(org_id, row.id, row.kind, row.payload, "cancelled")
         record(f"task.{verb}", "task", row.id, title_of(row.kind), before={"status": row.status})
     left = [row for row in rows if row.status not in statuses]
     return Outcome(len(meant), [Skipped(row.id, title_of(row.kind), f"is {row.status}") for row in left])

@@ -4,7 +4,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from app.db.scope import Scope, use_scope
 from app.db.session import transaction
-from app.db.work import Answer, Kind, UnknownKind, kinds
+from app.db.work import Answer, Kind, UnknownKind, kinds, tell_ended
 from app.tasks.repo.runs import Claim, Ending, RunRepo, Standing
 from app.web.access import role_has
 
@@ -49,7 +49,7 @@ class RunningTask:
         self._lines: list[dict[str, Any]] = []
         self._progress: dict[str, Any] | None = None
         self._progress_at = 0.0
-        self._inside = False
+        self._inside = self._followed = False
 
     def step(self, name: str, act: Callable[[], Answer]) -> Answer:
         """See Work."""
@@ -87,6 +87,13 @@ class RunningTask:
             with transaction():
                 self._write(RunRepo(), [])
 
+    def tell(self, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> int:
+        """See Work."""
+        with transaction():
+            repo, self._followed = RunRepo(), True
+            self._check(repo)
+            return self._write(repo, entries) if entries else 0
+
     def flush(self) -> None:
         """Store what the function said last."""
         if self._lines or self._progress:
@@ -105,16 +112,21 @@ class RunningTask:
         if not permitted(found, self._kind):
             raise Stop(Ending("refused", "failed", error=NOT_PERMITTED))
 
-    def _write(self, repo: RunRepo, steps: list[tuple[str, dict[str, Any]]]) -> None:
-        """Add log lines, then steps, to the task. Raises Stop, and nothing is written, if it is another's by now."""
+    def _write(self, repo: RunRepo, more: Sequence[tuple[str, Mapping[str, Any]]]) -> int:
+        """Add log lines, then more events, to the task; the number of the last.
+
+        Raises Stop, and nothing is written, if the task is another's by now.
+        """
         if not repo.hold(self.org_id, self.task_id, self.attempt, self._progress):
             raise Stop(None)
-        entries = [("log", line) for line in self._lines] + steps
-        if entries:
-            repo.note(self.org_id, self.task_id, self.attempt, entries)
+        entries = [*(("log", line) for line in self._lines), *more]
+        last = repo.note(self.org_id, self.task_id, self.attempt, entries) if entries else 0
+        if self._followed:
+            repo.wake(self.task_id)
         self._lines = []
         if self._progress is not None:
             self._progress, self._progress_at = None, time.monotonic()
+        return last
 
 
 def permitted(found: Standing, kind: Kind[Any]) -> bool:
@@ -191,7 +203,12 @@ def settle(org_id: UUID, task_id: UUID, number: int, ending: Ending) -> bool:
     """Write down how an attempt ended; False, with a line in the log, if it is no longer the current one."""
     use_scope(Scope(org_id))
     with transaction():
-        settled = RunRepo().settle(task_id, number, ending)
+        repo = RunRepo()
+        settled = repo.settle(task_id, number, ending)
+        if settled and ending.status in {"failed", "cancelled"}:
+            kind, payload = repo.asked(org_id, task_id)
+            tell_ended(org_id, task_id, kind, payload, ending.error or ending.status)
+            repo.wake(task_id)
     extra = {"task_id": str(task_id), "attempt": number}
     if settled:
         level = logging.INFO if ending.outcome in {"succeeded", "returned", "cancelled"} else logging.WARNING
