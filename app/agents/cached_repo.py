@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from app.agents.repo import AgentRepo, Choices
+from app.agents.repo.agents import AgentRepo, Choices
 from app.db.cached import read_through
 
 

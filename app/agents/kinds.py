@@ -10,9 +10,9 @@ from uuid import UUID
 from pydantic import Field
 from werkzeug.datastructures import MultiDict
 
-from app.agents.forms import COLUMNS, agent_list
-from app.agents.repo import AgentRepo
-from app.agents.services import change_status
+from app.agents.forms.agents import COLUMNS, agent_list
+from app.agents.repo.agents import AgentRepo
+from app.agents.services.agents import change_status
 from app.audit.services import record
 from app.db.blobs import store_blob
 from app.db.cursor import COUNT_CAP

@@ -22,7 +22,10 @@ from app.db.columns import Created, Identified, Stamped, Tenant, tenant_key
 
 
 class Agent(Identified, Tenant, Stamped, Base):
-    """What an agent is told, which model answers, what it may use. Deleted rows stay restorable for 30 days."""
+    """What an agent is told, which model answers, what it may use: the draft. Deleted rows stay restorable for 30 days.
+
+    `settings` holds what was set of `app.agents.snapshot.Settings`, `rag_enabled` ids of knowledge bases.
+    """
 
     __tablename__ = "agents"
     __table_args__ = (
@@ -30,6 +33,12 @@ class Agent(Identified, Tenant, Stamped, Base):
         CheckConstraint("primary_model_temperature BETWEEN 0 AND 2", name="primary_model_temperature"),
         Index(None, "org_id", "updated_at", "id"),
         Index(None, "org_id", "created_at", "id"),
+        ForeignKeyConstraint(
+            ["org_id", "persona_id"],
+            ["personas.org_id", "personas.id"],
+            ondelete="SET NULL (persona_id)",
+        ),
+        Index(None, "org_id", "persona_id", postgresql_where=text("persona_id IS NOT NULL")),
     )
 
     name: Mapped[str] = mapped_column(String(255))
@@ -40,6 +49,8 @@ class Agent(Identified, Tenant, Stamped, Base):
     primary_model_temperature: Mapped[float | None] = mapped_column(REAL)
     tools_enabled: Mapped[list[str]] = mapped_column(server_default=text("'[]'"))
     rag_enabled: Mapped[list[str]] = mapped_column(server_default=text("'[]'"))
+    persona_id: Mapped[uuid.UUID | None]
+    settings: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     enabled: Mapped[bool] = mapped_column(server_default="true")
     archived: Mapped[bool] = mapped_column(server_default="false")
     lock_version: Mapped[int] = mapped_column(server_default="1")
@@ -58,6 +69,7 @@ class AgentVersion(Identified, Tenant, Created, Base):
 
     agent_id: Mapped[uuid.UUID]
     number: Mapped[int]
+    name: Mapped[str | None] = mapped_column(String(255))
     snapshot: Mapped[dict[str, Any]]
     content_hash: Mapped[bytes]
     note: Mapped[str | None]
@@ -76,6 +88,7 @@ class Persona(Identified, Tenant, Stamped, Base):
     description: Mapped[str | None]
     prompt: Mapped[str]
     archived: Mapped[bool] = mapped_column(server_default="false")
+    lock_version: Mapped[int] = mapped_column(server_default="1")
 
 
 Index("personas_org_id_name_key", Persona.org_id, func.lower(Persona.name), unique=True)

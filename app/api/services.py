@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from app.agents.repo import AgentRepo
+from app.agents.repo.agents import AgentRepo
 from app.threads.parts import Part
 from app.threads.repo.feedback import FeedbackRepo, FeedbackRow, Rater
 from app.threads.repo.messages import MessageRow

@@ -8,7 +8,7 @@ from uuid import UUID
 import click
 from flask.cli import AppGroup, with_appcontext
 
-from app.agents.repo import AgentRepo
+from app.agents.repo.agents import AgentRepo
 from app.commands.running import OPERATOR, Address, operating, org_of, user_of
 from app.db.scope import use_scope
 from app.db.session import transaction

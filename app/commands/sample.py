@@ -5,8 +5,8 @@ from uuid import UUID
 import click
 from flask.cli import AppGroup
 
-from app.agents.repo import AgentRepo
-from app.agents.services import change_status, create_agent
+from app.agents.repo.agents import AgentRepo
+from app.agents.services.agents import change_status, create_agent
 from app.commands.running import changes, org_of
 from app.commands.sample_threads import sample_threads
 from app.db.scope import in_org

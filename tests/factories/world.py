@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from app.agents.models import Agent
+from app.agents.models import Agent, Persona
 from app.audit.models import AuditEvent
 from app.auth.models import User
 from app.db.tables import EmailOutbox, IdempotencyKey
@@ -50,12 +50,11 @@ def tenant(canary: str) -> Tenant:
         role: orgs.member(org, role, auth.user(email=f"{role}@{canary.lower()}.example", last_name=canary))
         for role in ("owner", "admin", "member", "viewer")
     }
-    agent = agents.agent(
-        org, name=f"{canary} agent", description=f"{canary} helps", prompt=f"{canary} prompt"
-    )
+    agent, persona = _agent(org, canary)
     rows = {
         "org_members": stored_rows(OrgMember, org_id=org.id, user_id=people["viewer"].id)[0],
         "agents": agent,
+        "personas": persona,
         "invitations": orgs.invitation(org, email=f"invited@{canary.lower()}.example")[0],
         "api_keys": orgs.api_key(org, people["owner"], name=f"{canary} key")[0],
         "audit_events": save(
@@ -95,6 +94,20 @@ def tenant(canary: str) -> Tenant:
     return Tenant(org, people, rows, canary)
 
 
+def _agent(org: Org, canary: str) -> tuple[Agent, Persona]:
+    """An agent that speaks as a persona does."""
+    persona = agents.persona(org, name=f"{canary} persona", prompt=f"{canary} manner")
+    agent = agents.agent(
+        org,
+        name=f"{canary} agent",
+        description=f"{canary} helps",
+        prompt=f"{canary} prompt",
+        persona_id=persona.id,
+        settings={"max_tool_calls": 3},
+    )
+    return agent, persona
+
+
 def _thread(org: Org, people: dict[str, User], agent: Agent, canary: str) -> dict[str, Any]:
     """A thread of the API that everyone sees, with a rated answer, a note and a file, and a saved view."""
     version = agents.version(agent, note=f"{canary} version")
@@ -108,7 +121,6 @@ def _thread(org: Org, people: dict[str, User], agent: Agent, canary: str) -> dic
     blob = threads.blob(org, f"{canary} file".encode(), "text/plain")
     return {
         "saved_views": orgs.saved_view(org, people["owner"], name=f"{canary} view", shared=True),
-        "personas": agents.persona(org, name=f"{canary} persona", prompt=f"{canary} manner"),
         "agent_versions": version,
         "threads": threads.fresh(thread),
         "messages": answer,

@@ -4,9 +4,9 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request, url_for
 
-from app.agents.forms import AgentForm
-from app.agents.repo import AgentRepo, NameTaken
-from app.agents.services import Stale, change_agent, create_agent, editable_agent, prompt_facts
+from app.agents.forms.agents import AgentForm
+from app.agents.repo.agents import AgentRepo, NameTaken
+from app.agents.services.agents import Stale, change_agent, create_agent, editable_agent, prompt_facts
 from app.agents.views.spec import current_choices, current_spec
 from app.audit.repo import AuditRepo
 from app.db.session import transaction

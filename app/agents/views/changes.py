@@ -5,8 +5,8 @@ from uuid import UUID
 from flask import Blueprint, Response, g, request, url_for
 
 from app.agents.kinds import BATCH, CHANGE, AgentChange
-from app.agents.repo import AgentRepo, NameTaken
-from app.agents.services import ACTS, change_status, duplicate_agent, undo
+from app.agents.repo.agents import AgentRepo, NameTaken
+from app.agents.services.agents import ACTS, change_status, duplicate_agent, undo
 from app.agents.views.spec import current_spec
 from app.audit.statuses import DONE
 from app.db.cursor import COUNT_CAP

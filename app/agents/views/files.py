@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, request, url_for
 
 from app.agents.kinds import exported_columns
-from app.agents.repo import AgentRepo
+from app.agents.repo.agents import AgentRepo
 from app.agents.views.spec import current_spec
 from app.audit.services import record
 from app.db.session import transaction

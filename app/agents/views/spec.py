@@ -1,8 +1,8 @@
 """What the agent list of this request can be searched, filtered and sorted by."""
 
 from app.agents.cached_repo import CachedAgentRepo
-from app.agents.forms import agent_list
-from app.agents.repo import Choices
+from app.agents.forms.agents import agent_list
+from app.agents.repo.agents import Choices
 from app.web.identity import require_org
 from app.web.listing import ListSpec
 

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, make_response, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from app.agents.models import Agent
-from app.agents.repo import NOTE_LENGTH, AgentRepo
+from app.agents.repo.agents import NOTE_LENGTH, AgentRepo
 from app.analytics.forms import THREAD_NAMES, message_search
 from app.db.terms import clean, terms
 from app.threads.access import current_viewer

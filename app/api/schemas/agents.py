@@ -7,8 +7,8 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from app.agents import models
-from app.agents.forms import DESCRIPTION_LENGTH, PROMPT_LENGTH
-from app.agents.repo import AgentRow
+from app.agents.forms.agents import DESCRIPTION_LENGTH, PROMPT_LENGTH
+from app.agents.repo.agents import AgentRow
 from app.api.schemas.lists import Listing
 from app.api.schemas.strict import Line, Model, Name, Version
 

@@ -5,9 +5,9 @@ from uuid import UUID
 from flask import Blueprint, Response, url_for
 
 from app.agents.cached_repo import CachedAgentRepo
-from app.agents.forms import agent_list
-from app.agents.repo import AgentRepo, Choices, NameTaken
-from app.agents.services import Stale, change_agent, change_status, create_agent
+from app.agents.forms.agents import agent_list
+from app.agents.repo.agents import AgentRepo, Choices, NameTaken
+from app.agents.services.agents import Stale, change_agent, change_status, create_agent
 from app.api.schemas.agents import Agent, AgentChange, AgentDraft, AgentListing, shown, summary
 from app.api.schemas.lists import listing, parameters, read_state
 from app.api.schemas.operations import Operation, operation

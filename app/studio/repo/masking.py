@@ -15,7 +15,8 @@ HARMLESS_TEXT = frozenset({
     "provider", "question", "queue", "rag_enabled", "reason", "recipient", "request_id", "retrieval", "role",
     "scopes", "slug", "snapshot", "status", "subject", "tags", "target_label", "target_type", "template",
     "text_content", "time_zone", "title", "tools_enabled", "trigger", "user_agent", "username", "version_num",
-    "knowledge_base_chunks.text", "knowledge_base_freeform_texts.body", "orgs.settings", "thread_notes.body",
+    "agents.settings", "knowledge_base_chunks.text", "knowledge_base_freeform_texts.body", "orgs.settings",
+    "thread_notes.body",
 })  # fmt: skip
 """Names of text columns, with their table where the name alone does not tell."""
 _SECRET_WORDS = re.compile(

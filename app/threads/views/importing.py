@@ -4,7 +4,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, url_for
 
-from app.agents.repo import AgentRepo
+from app.agents.repo.agents import AgentRepo
 from app.db.session import transaction
 from app.threads.forms import ImportForm
 from app.threads.repo.imports import ImportRepo

@@ -6,8 +6,8 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, FloatField, HiddenField, TextAreaField
 from wtforms.validators import Length
 
-from app.agents.repo import Choices
-from app.agents.services import FIELDS, NAME_LENGTH
+from app.agents.repo.agents import Choices
+from app.agents.services.agents import FIELDS, NAME_LENGTH
 from app.web.fields import name_field, optional_field, read_version, storable, unified
 from app.web.listing import Facet, ListSpec
 

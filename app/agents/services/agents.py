@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Row
 
 from app.agents.models import Agent
-from app.agents.repo import AgentRepo, NameTaken
+from app.agents.repo.agents import AgentRepo, NameTaken
 from app.audit.services import record
 from app.audit.statuses import Move, events_of, sort_out, take, ways_back
 from app.web.errors import NotFound, Refusal

@@ -1,0 +1,1 @@
+"""Forms of agents and personas, and what their lists can be asked."""

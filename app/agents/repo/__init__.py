@@ -1,0 +1,1 @@
+"""Agents, their versions and personas in the database."""

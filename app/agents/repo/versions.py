@@ -1,0 +1,234 @@
+"""Published versions of agents, and the draft as it would be published now."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Select, Text, cast, func, select, true
+from sqlalchemy.orm import Session
+
+from app.agents.models import Agent, AgentVersion, Persona
+from app.agents.snapshot import Snapshot, SnapshotBase, SnapshotPersona, read_settings, read_snapshot
+from app.auth.models import User
+from app.db.base import db
+from app.db.cursor import Order, Page, paginate
+from app.knowledge.models.sources import Generation, KnowledgeBase
+from app.orgs.repo.members import FULL_NAME
+from app.web.conditions import searched
+from app.web.listing import ListState
+
+_OF_AGENT = (AgentVersion.org_id == Agent.org_id) & (AgentVersion.agent_id == Agent.id)
+
+
+@dataclass(frozen=True)
+class VersionRow:
+    """A published version with what it holds; `author` is a name, None for a person who is gone."""
+
+    id: UUID
+    agent_id: UUID
+    number: int
+    name: str | None
+    note: str | None
+    content_hash: bytes
+    created_at: datetime
+    author: str | None
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An agent as it is edited, and as it would be published now; `latest` is the version published last."""
+
+    agent: Agent
+    snapshot: Snapshot
+    latest: VersionRow | None
+
+    @property
+    def changed(self) -> bool:
+        """Whether publishing would make a version."""
+        return self.latest is None or self.latest.snapshot != self.snapshot
+
+
+@dataclass(frozen=True)
+class ListedVersion:
+    """A version in a list. `characters` counts those of its prompt, `bases` its knowledge bases."""
+
+    id: UUID
+    number: int
+    name: str | None
+    note: str | None
+    author: str | None
+    created_at: datetime
+    provider: str | None
+    model: str | None
+    persona: str | None
+    characters: int
+    bases: int
+
+
+_READ = (
+    AgentVersion.id,
+    AgentVersion.agent_id,
+    AgentVersion.number,
+    AgentVersion.name,
+    AgentVersion.note,
+    AgentVersion.content_hash,
+    AgentVersion.created_at,
+    FULL_NAME.label("author"),
+    AgentVersion.snapshot,
+)
+_KEPT = AgentVersion.snapshot
+_BASES = func.jsonb_path_query_array(_KEPT, "$.knowledge_bases[*]")
+_LISTED: Mapping[str, Any] = {
+    "id": AgentVersion.id,
+    "number": AgentVersion.number,
+    "name": AgentVersion.name,
+    "note": AgentVersion.note,
+    "author": FULL_NAME,
+    "created_at": AgentVersion.created_at,
+    "provider": func.coalesce(_KEPT["provider"].astext, _KEPT["primary_model_provider"].astext),
+    "model": func.coalesce(_KEPT["model"].astext, _KEPT["primary_model"].astext),
+    "persona": _KEPT[("persona", "name")].astext,
+    "characters": func.coalesce(func.length(_KEPT["prompt"].astext), 0),
+    "bases": func.jsonb_array_length(_BASES),
+}
+
+
+class VersionRepo:
+    """Versions of the agents of one organisation."""
+
+    def __init__(self, session: Session | None = None) -> None:
+        self._session = session or db.session()
+
+    def page(self, org_id: UUID, agent_id: UUID, state: ListState) -> Page[ListedVersion]:
+        """The rows of a list page; two statements."""
+        statement = (
+            select(*(column.label(name) for name, column in _LISTED.items()))
+            .outerjoin(User, User.id == AgentVersion.created_by)
+            .where(
+                AgentVersion.org_id == org_id,
+                AgentVersion.agent_id == agent_id,
+                *searched(state, AgentVersion.name, AgentVersion.note),
+            )
+        )
+        order = Order(AgentVersion.number.expression, AgentVersion.id.expression, state.descending)
+        return paginate(
+            self._session, statement, order, state.request, lambda row: ListedVersion(*row[: len(_LISTED)])
+        )
+
+    def get(self, org_id: UUID, version_id: UUID) -> VersionRow | None:
+        """A version by its id."""
+        return self._one(_versions(org_id).where(AgentVersion.id == version_id))
+
+    def numbered(self, org_id: UUID, agent_id: UUID, numbers: Sequence[int]) -> dict[int, VersionRow]:
+        """Those of the agent's versions with these numbers that exist."""
+        known = [number for number in numbers if 0 < number < 2**31]
+        statement = _versions(org_id).where(AgentVersion.agent_id == agent_id, AgentVersion.number.in_(known))
+        return {row.number: version_row(row) for row in self._session.execute(statement)}
+
+    def latest(self, org_id: UUID, agent_id: UUID) -> VersionRow | None:
+        """The version that was published last."""
+        return self._one(_newest_first(_versions(org_id).where(AgentVersion.agent_id == agent_id)))
+
+    def same(self, org_id: UUID, agent_id: UUID, content_hash: bytes) -> VersionRow | None:
+        """The newest version with this content."""
+        of_agent = _versions(org_id).where(AgentVersion.agent_id == agent_id)
+        return self._one(_newest_first(of_agent.where(AgentVersion.content_hash == content_hash)))
+
+    def draft(self, org_id: UUID, agent_id: UUID, *, hold: bool = False) -> Draft | None:
+        """An agent, deleted or not, with what publishing it would keep and its latest version; one statement.
+
+        With `hold` nobody else changes or publishes the agent until the transaction ends, which takes a second one.
+        """
+        if hold:
+            held = select(Agent.id).where(Agent.org_id == org_id, Agent.id == agent_id)
+            self._session.execute(held.with_for_update(key_share=True))
+        row = self._session.execute(
+            _draft(org_id, agent_id), execution_options={"populate_existing": True}
+        ).one_or_none()
+        if row is None:
+            return None
+        latest = None if row.number is None else version_row(row)
+        return Draft(row.Agent, _snapshot(row), latest)
+
+    def add(self, org_id: UUID, values: Mapping[str, Any]) -> AgentVersion:
+        """Store a version under the number after the agent's last one. The caller holds the agent."""
+        last = select(func.coalesce(func.max(AgentVersion.number), 0) + 1).where(
+            AgentVersion.org_id == org_id, AgentVersion.agent_id == values["agent_id"]
+        )
+        number = self._session.scalar(last)
+        version = AgentVersion(org_id=org_id, number=number, **values)
+        self._session.add(version)
+        self._session.flush()
+        return version
+
+    def _one(self, statement: Select[Any]) -> VersionRow | None:
+        row = self._session.execute(statement).one_or_none()
+        return None if row is None else version_row(row)
+
+
+def version_row(row: Row[Any]) -> VersionRow:
+    """What a statement read of a version."""
+    kept = {name: getattr(row, name) for name in VersionRow.__dataclass_fields__}
+    return VersionRow(**{**kept, "snapshot": read_snapshot(row.snapshot)})
+
+
+def _versions(org_id: UUID) -> Select[Any]:
+    people = User.id == AgentVersion.created_by
+    return select(*_READ).outerjoin(User, people).where(AgentVersion.org_id == org_id)
+
+
+def _newest_first(statement: Select[Any]) -> Select[Any]:
+    return statement.order_by(AgentVersion.number.desc()).limit(1)
+
+
+def _draft(org_id: UUID, agent_id: UUID) -> Select[Any]:
+    of_org = (Generation.org_id == KnowledgeBase.org_id) & (Generation.knowledge_base_id == KnowledgeBase.id)
+    bases = (
+        select(func.jsonb_agg(func.jsonb_build_array(KnowledgeBase.id, KnowledgeBase.name, Generation.id)))
+        .select_from(KnowledgeBase)
+        .join(Generation, of_org & (Generation.number == KnowledgeBase.live_generation))
+        .where(
+            KnowledgeBase.org_id == Agent.org_id,
+            ~KnowledgeBase.archived,
+            Agent.rag_enabled.op("?")(cast(KnowledgeBase.id, Text)),
+        )
+        .correlate(Agent)
+        .scalar_subquery()
+    )
+    latest = _newest_first(
+        select(*_READ).outerjoin(User, User.id == AgentVersion.created_by).where(_OF_AGENT).correlate(Agent)
+    ).lateral()
+    persona = (Persona.org_id == Agent.org_id) & (Persona.id == Agent.persona_id)
+    return (
+        select(Agent, Persona.id.label("persona_id"), Persona.name.label("persona_name"))
+        .add_columns(Persona.prompt.label("persona_prompt"), bases.label("bases"), *latest.c)
+        .outerjoin(Persona, persona)
+        .outerjoin(latest, true())
+        .where(Agent.org_id == org_id, Agent.id == agent_id)
+    )
+
+
+def _snapshot(row: Row[Any]) -> Snapshot:
+    agent: Agent = row.Agent
+    warmth = agent.primary_model_temperature
+    persona = row.persona_id and SnapshotPersona(
+        id=row.persona_id, name=row.persona_name, prompt=row.persona_prompt
+    )
+    bases = [
+        SnapshotBase(id=UUID(base_id), name=name, generation_id=UUID(generation_id))
+        for base_id, name, generation_id in row.bases or ()
+    ]
+    return Snapshot(
+        name=agent.name,
+        description=agent.description or "",
+        prompt=agent.prompt or "",
+        provider=agent.primary_model_provider,
+        model=agent.primary_model,
+        temperature=None if warmth is None else round(warmth, 2),
+        settings=read_settings(agent.settings),
+        persona=persona,
+        knowledge_bases=tuple(sorted(bases, key=lambda base: (base.name.lower(), base.id))),
+    )

@@ -1,0 +1,1 @@
+"""Changes of agents, publishing them, and personas."""
