@@ -14,11 +14,13 @@ class CachedAgentRepo:
         self._repo = repo or AgentRepo()
 
     def choices(self, org_id: UUID, generation: int) -> Choices:
-        """The providers and models in use; `generation` is the organisation's `agents_generation`."""
+        """The providers, models and personas in use; `generation` is the organisation's `agents_generation`."""
 
         def build() -> dict[str, Any]:
             found = self._repo.choices(org_id)
-            return {"providers": found.providers, "models": found.models}
+            return {"providers": found.providers, "models": found.models, "personas": found.personas}
 
-        kept = read_through(org_id, "agents:v1:choices", generation, build)
-        return Choices(providers=tuple(kept["providers"]), models=tuple(kept["models"]))
+        kept = read_through(org_id, "agents:v2:choices", generation, build)
+        return Choices(
+            providers=tuple(kept["providers"]), models=tuple(kept["models"]), personas=kept["personas"]
+        )

@@ -13,6 +13,7 @@ from app.web.identity import Membership, Visitor
 _ORG_SECTIONS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
     "Build": (
         ("Agents", "agents.index", "agent", "agents.read"),
+        ("Personas", "personas.index", "user", "agents.read"),
         ("Knowledge", "knowledge.index", "book", "knowledge.view"),
     ),
     "Run": (

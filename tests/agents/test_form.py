@@ -4,7 +4,7 @@ import pytest
 
 from app.agents.models import Agent
 from app.audit.models import AuditEvent
-from tests.factories import agents, orgs
+from tests.factories import agents, knowledge, orgs
 from tests.factories.rows import rows, stored
 from tests.support.pages import check_fragment, check_page
 
@@ -22,9 +22,12 @@ VALUES = {
 def values_of(page):
     """Return what a browser would send of the page's form."""
     form = page.find("form", id="form")
-    sent = {field["name"]: field.get("value", "") for field in form.find_all("input") if field.get("name")}
-    if not form.find("input", id="enabled", checked=True):
-        sent.pop("enabled", None)
+    inputs = [field for field in form.find_all("input") if field.get("name")]
+    sent = {field["name"]: field.get("value", "") for field in inputs if field.get("type") != "checkbox"}
+    for box in form.select("input[type=checkbox][checked]"):
+        sent.setdefault(box["name"], []).append(box["value"])
+    for select in form.find_all("select"):
+        sent[select["name"]] = (select.find("option", selected=True) or select.find("option"))["value"]
     return sent | {area["name"]: area.text.removeprefix("\r\n") for area in form.find_all("textarea")}
 
 
@@ -107,13 +110,14 @@ def test_names_are_free_in_other_organisations_and_after_deletion(member, org):
 
 
 def test_edit_saves_what_changed_and_says_so(member, org):
-    agent = agents.agent(org, name="Old", prompt="Same", tools_enabled=["search"], rag_enabled=["base"])
+    base = knowledge.base(org)
+    agent = agents.agent(org, name="Old", prompt="Same", tools_enabled=["search"], rag_enabled=[str(base.id)])
     url = f"/o/acme/agents/{agent.id}/edit"
     sent = values_of(member.page(url)) | {"name": "New", "primary_model_temperature": ""}
     assert member.submit(url, sent).location == f"/o/acme/agents/{agent.id}"
     saved = stored(agent)
     assert (saved.name, saved.prompt, saved.lock_version) == ("New", "Same", 2)
-    assert (saved.tools_enabled, saved.rag_enabled) == (["search"], ["base"])
+    assert (saved.tools_enabled, saved.rag_enabled) == (["search"], [str(base.id)])
     event = rows(AuditEvent, target_id=agent.id)[0]
     assert (event.action, event.before, event.after) == ("agent.change", {"name": "Old"}, {"name": "New"})
 

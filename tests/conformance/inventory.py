@@ -21,6 +21,7 @@ FILL = {
     "task_id": lambda tenant: tenant.rows["tasks"].id,
     "schedule_id": lambda tenant: tenant.rows["schedules"].id,
     "agent_id": lambda tenant: tenant.rows["agents"].id,
+    "persona_id": lambda tenant: tenant.rows["personas"].id,
     "thread_id": lambda tenant: tenant.rows["threads"].id,
     "invitation_id": lambda tenant: tenant.rows["invitations"].id,
     "member_id": lambda tenant: tenant.rows["org_members"].id,
@@ -56,7 +57,7 @@ TENANT_IDS = {
     "task_id",
     "schedule_id",
     *("base_id", "source_id", "chunk_id"),
-    *("agent_id", "thread_id", "message_id", "note_id", "blob_id"),
+    *("agent_id", "persona_id", "thread_id", "message_id", "note_id", "blob_id"),
     *("invitation_id", "member_id", "key_id", "event_id", "mail_id", "view_id"),
 }
 

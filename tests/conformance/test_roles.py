@@ -22,6 +22,7 @@ FURTHER = {
     **dict.fromkeys(("saved_views.create", "saved_views.destroy"), "missing"),
     "keys.rotate": "forbidden",
     "agent_changes.take_back": "missing",
+    "persona_changes.take_back": "missing",
     "thread_changes.take_back": "missing",
     "tasks.file": "missing",
     **dict.fromkeys(("knowledge_sources.edit", "knowledge_sources.update"), "missing"),

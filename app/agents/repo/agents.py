@@ -1,8 +1,8 @@
 """Agents in the database. Every change first counts itself on the organisation's row, which also orders the changes."""
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,33 +11,38 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     Select,
+    Text,
     Uuid,
     and_,
     any_,
     case,
+    cast,
     delete,
     false,
     func,
     literal,
     or_,
     select,
+    union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, load_only
 
-from app.agents.models import Agent
+from app.agents.models import Agent, Persona
+from app.agents.repo.counting import count_change
 from app.db import terms
 from app.db.base import db
 from app.db.cursor import Order, Page, neighbour, paginate, stream
-from app.orgs.models import Org
 from app.web.listing import ListState
 
 SHOWN_BY_DEFAULT = frozenset({"enabled", "disabled"})
 CHOICES_CAP = 200
 NOTE_LENGTH = 300
 NAME_KEY = "agents_org_id_name_key"
+PERSONA_KEY = "agents_org_id_persona_id_fkey"
+_KINDS = ("provider", "model", "persona")
 
 _STATUS = case(
     (Agent.deleted_at.is_not(None), "deleted"),
@@ -75,6 +80,10 @@ class NameTaken(Exception):
     """Another agent of the organisation has this name, in whatever case."""
 
 
+class PersonaGone(Exception):
+    """The organisation has no persona with this id."""
+
+
 @dataclass(frozen=True)
 class AgentRow:
     """An agent in a list; `description` is its beginning."""
@@ -92,10 +101,11 @@ class AgentRow:
 
 @dataclass(frozen=True)
 class Choices:
-    """The values the organisation's agents hold, for filters and suggestions."""
+    """The values the organisation's agents hold, for filters and suggestions; `personas` are names by id."""
 
     providers: tuple[str, ...]
     models: tuple[str, ...]
+    personas: Mapping[str, str] = field(default_factory=dict)
 
 
 class AgentRepo:
@@ -116,20 +126,22 @@ class AgentRepo:
         return neighbour(self._session, statement, order, place, backward=backward)
 
     def choices(self, org_id: UUID) -> Choices:
-        """The providers and models in use, at most 200 of each."""
+        """The providers, models and personas in use, at most 200 of each."""
         columns = {"provider": Agent.primary_model_provider, "model": Agent.primary_model}
         parts = [
-            select(literal(kind).label("kind"), column.label("value"))
-            .where(Agent.org_id == org_id, column.is_not(None))
-            .distinct()
-            .order_by(column)
-            .limit(CHOICES_CAP)
-            .subquery()
+            distinct_values(kind, column, column).where(Agent.org_id == org_id, column.is_not(None))
             for kind, column in columns.items()
         ]
-        rows = self._session.execute(select(parts[0]).union_all(select(parts[1]))).all()
-        found = {kind: tuple(sorted(value for of, value in rows if of == kind)) for kind in columns}
-        return Choices(providers=found["provider"], models=found["model"])
+        persona = and_(Persona.org_id == Agent.org_id, Persona.id == Agent.persona_id)
+        named = distinct_values("persona", Persona.name, cast(Persona.id, Text)).join(Agent, persona)
+        parts.append(named.where(Agent.org_id == org_id))
+        rows = self._session.execute(union_all(*(select(part.subquery()) for part in parts))).all()
+        found = {kind: sorted((row.words, row.value) for row in rows if row.kind == kind) for kind in _KINDS}
+        return Choices(
+            providers=tuple(value for _, value in found["provider"]),
+            models=tuple(value for _, value in found["model"]),
+            personas={value: words for words, value in found["persona"]},
+        )
 
     def stream(self, org_id: UUID, state: ListState) -> Generator[Mapping[str, Any]]:
         """Every matching agent with its prompt in list order, read from one snapshot in small parts."""
@@ -182,10 +194,10 @@ class AgentRepo:
         return self._session.scalars(statement).all()
 
     def add(self, org_id: UUID, values: Mapping[str, Any]) -> Agent:
-        """Store a new agent. Raises NameTaken."""
-        self._count_change(org_id)
+        """Store a new agent. Raises NameTaken, PersonaGone."""
+        count_change(self._session, org_id)
         agent = Agent(org_id=org_id, **values)
-        with _unique_names(self._session):
+        with _checked(self._session):
             self._session.add(agent)
             self._session.flush()
         return agent
@@ -193,8 +205,11 @@ class AgentRepo:
     def change(
         self, org_id: UUID, agent_id: UUID, lock_version: int, values: Mapping[str, Any]
     ) -> Agent | None:
-        """Set `values` if nobody changed the agent since `lock_version`; None otherwise. Raises NameTaken."""
-        self._count_change(org_id)
+        """Set `values` if nobody changed the agent since `lock_version`; None otherwise.
+
+        Raises NameTaken, PersonaGone.
+        """
+        count_change(self._session, org_id)
         statement = (
             update(Agent)
             .where(
@@ -206,12 +221,12 @@ class AgentRepo:
             .values(**values, lock_version=Agent.lock_version + 1)
             .returning(Agent)
         )
-        with _unique_names(self._session):
+        with _checked(self._session):
             return self._session.scalar(statement, execution_options={"populate_existing": True})
 
     def lock(self, org_id: UUID, ids: Sequence[UUID]) -> Sequence[Row[Any]]:
         """Begin a change of these agents: id, name and status of those that exist, in order of name."""
-        self._count_change(org_id)
+        count_change(self._session, org_id)
         return self._session.execute(
             select(Agent.id, Agent.name, _STATUS.label("status"))
             .where(Agent.org_id == org_id, Agent.id == any_(literal(list(ids), ARRAY(Uuid))))
@@ -221,7 +236,7 @@ class AgentRepo:
 
     def erase(self, org_id: UUID, before: datetime, limit: int) -> Sequence[Row[UUID, str]]:
         """Delete for good some that were deleted before a moment; their ids and names."""
-        self._count_change(org_id)
+        count_change(self._session, org_id)
         due = select(Agent.id).where(Agent.org_id == org_id, Agent.deleted_at < before).limit(limit)
         statement = delete(Agent).where(Agent.org_id == org_id, Agent.id.in_(due))
         return self._session.execute(statement.returning(Agent.id, Agent.name)).all()
@@ -242,28 +257,28 @@ class AgentRepo:
             .returning(Agent.id, Agent.name, _STATUS.label("status"))
             .execution_options(synchronize_session=False)
         )
-        with _unique_names(self._session):
+        with _checked(self._session):
             return list(self._session.execute(statement))
-
-    def _count_change(self, org_id: UUID) -> None:
-        self._session.execute(
-            update(Org)
-            .where(Org.id == org_id)
-            .values(agents_generation=Org.agents_generation + 1, updated_at=Org.updated_at)
-            .execution_options(synchronize_session=False)
-        )
 
 
 @contextmanager
-def _unique_names(session: Session) -> Iterator[None]:
-    """A savepoint; a violation of the unique name leaves it as NameTaken."""
+def _checked(session: Session) -> Iterator[None]:
+    """A savepoint; a name in use leaves it as NameTaken, a persona that does not exist as PersonaGone."""
     try:
         with session.begin_nested():
             yield
     except IntegrityError as error:
         if NAME_KEY in str(error.orig):
             raise NameTaken from error
+        if PERSONA_KEY in str(error.orig):
+            raise PersonaGone from error
         raise
+
+
+def distinct_values(kind: str, words: Any, value: Any) -> Select[Any]:
+    """The distinct values of a column, at most CHOICES_CAP; the words come first in order."""
+    columns = (literal(kind).label("kind"), words.label("words"), value.label("value"))
+    return select(*columns).distinct().order_by(words).limit(CHOICES_CAP)
 
 
 def _row(row: Row[Any]) -> AgentRow:
@@ -282,6 +297,7 @@ def _filtered(org_id: UUID, state: ListState, columns: Sequence[Any]) -> Select[
         *(_matches(term) for term in state.terms),
         *_values(state, "provider", Agent.primary_model_provider),
         *_values(state, "model", Agent.primary_model),
+        *_values(state, "persona", Agent.persona_id, UUID),
         *_within(state, "created", Agent.created_at),
         *_within(state, "updated", Agent.updated_at),
     )
@@ -299,11 +315,13 @@ def _matches(term: str) -> ColumnElement[bool]:
     return or_(Agent.name.ilike(pattern, escape="\\"), Agent.description.ilike(pattern, escape="\\"))
 
 
-def _values(state: ListState, key: str, column: Any) -> Iterator[ColumnElement[bool]]:
+def _values(
+    state: ListState, key: str, column: Any, read: Callable[[str], Any] = str
+) -> Iterator[ColumnElement[bool]]:
     if key in state.chosen:
-        yield column.in_(state.chosen[key])
+        yield column.in_([read(value) for value in state.chosen[key]])
     if key in state.excluded:
-        yield or_(column.is_(None), column.not_in(state.excluded[key]))
+        yield or_(column.is_(None), column.not_in([read(value) for value in state.excluded[key]]))
 
 
 def _within(state: ListState, key: str, column: Any) -> Iterator[ColumnElement[bool]]:

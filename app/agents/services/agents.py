@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Row
 
 from app.agents.models import Agent
-from app.agents.repo.agents import AgentRepo, NameTaken
+from app.agents.repo.agents import AgentRepo, NameTaken, PersonaGone
 from app.audit.services import record
 from app.audit.statuses import Move, events_of, sort_out, take, ways_back
 from app.web.errors import NotFound, Refusal
@@ -24,8 +25,11 @@ FIELDS = (
     "primary_model",
     "primary_model_temperature",
     "enabled",
+    "persona_id",
+    "rag_enabled",
+    "settings",
 )
-COPIED = (*FIELDS[1:], "tools_enabled", "rag_enabled")
+COPIED = (*FIELDS[1:], "tools_enabled")
 NAME_LENGTH = 255
 COPIES = 100
 
@@ -64,22 +68,24 @@ def prompt_facts(prompt: str) -> PromptFacts:
 
 
 def create_agent(org_id: UUID, values: Mapping[str, Any]) -> Agent:
-    """Store a new agent from FIELDS. Raises NameTaken."""
-    agent = AgentRepo().add(org_id, values)
-    record("agent.create", "agent", agent.id, agent.name, after=_values(agent))
+    """Store a new agent from FIELDS; what is left out is empty. Raises NameTaken, and Refusal without its persona."""
+    with _persona_there():
+        agent = AgentRepo().add(org_id, values)
+    record("agent.create", "agent", agent.id, agent.name, after=_told(_values(agent)))
     return agent
 
 
 def change_agent(org_id: UUID, agent_id: UUID, lock_version: int, values: Mapping[str, Any]) -> Agent:
-    """Save an edited agent. Raises NameTaken, Stale, NotFound, and Refusal for a deleted agent."""
+    """Save an edited agent. Raises NameTaken, Stale, NotFound, and Refusal for a deleted agent or persona."""
     agent = editable_agent(org_id, agent_id)
     if agent.lock_version != lock_version:
         raise Stale(agent)
     before = _values(agent)
-    changed = {name: value for name, value in values.items() if before[name] != value}
+    changed = {name: value for name, value in values.items() if not _same(before[name], value)}
     if not changed:
         return agent
-    saved = AgentRepo().change(org_id, agent_id, lock_version, changed)
+    with _persona_there():
+        saved = AgentRepo().change(org_id, agent_id, lock_version, changed)
     if saved is None:
         raise Stale(editable_agent(org_id, agent_id))
     record(
@@ -87,8 +93,8 @@ def change_agent(org_id: UUID, agent_id: UUID, lock_version: int, values: Mappin
         "agent",
         agent_id,
         saved.name,
-        before={name: before[name] for name in changed},
-        after=changed,
+        before=_told({name: before[name] for name in changed}),
+        after=_told(changed),
     )
     return saved
 
@@ -173,3 +179,23 @@ def _copy_name(name: str, number: int) -> str:
 
 def _values(agent: Agent) -> dict[str, Any]:
     return {name: getattr(agent, name) for name in FIELDS}
+
+
+def _same(before: Any, value: Any) -> bool:
+    """Whether a column keeps its value: an id may be given as text, and the order of ids says nothing."""
+    if isinstance(before, UUID):
+        return str(before) == str(value)
+    return sorted(before) == sorted(value) if isinstance(before, list) else before == value
+
+
+def _told(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values as the audit log keeps them."""
+    return {name: str(value) if isinstance(value, UUID) else value for name, value in values.items()}
+
+
+@contextmanager
+def _persona_there() -> Iterator[None]:
+    try:
+        yield
+    except PersonaGone as error:
+        raise Refusal(409, "The persona was deleted in the meantime. Choose another one.") from error

@@ -4,10 +4,12 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request, url_for
 
-from app.agents.forms.agents import AgentForm
+from app.agents.forms.agents import AgentForm, stored_values
+from app.agents.models import Agent
 from app.agents.repo.agents import AgentRepo, NameTaken
+from app.agents.repo.options import OptionRepo
 from app.agents.services.agents import Stale, change_agent, create_agent, editable_agent, prompt_facts
-from app.agents.views.spec import current_choices, current_spec
+from app.agents.views.spec import current_spec
 from app.audit.repo import AuditRepo
 from app.db.session import transaction
 from app.web.access import org_right
@@ -42,14 +44,14 @@ def index(org: str) -> Response:
 @org_right("agents.edit")
 def new(org: str) -> Response:
     """An empty form."""
-    return _form(AgentForm(), "agents/new.html")
+    return _form(_offered(AgentForm()), "agents/new.html")
 
 
 @bp.post("/new")
 @org_right("agents.edit")
 def create(org: str) -> Response:
     """Store a new agent."""
-    form = AgentForm()
+    form = _offered(AgentForm())
     if not form.validate():
         return _form(form, "agents/new.html", 422)
 
@@ -95,15 +97,17 @@ def beside(org: str, agent_id: UUID, way: str) -> Response:
 def edit(org: str, agent_id: UUID) -> Response:
     """The form with the agent as it is stored."""
     agent = editable_agent(require_org().org_id, agent_id)
-    return _form(AgentForm(obj=agent), "agents/edit.html", agent_id=agent_id, title=agent.name)
+    form = _offered(AgentForm(**stored_values(agent)), agent)
+    return _form(form, "agents/edit.html", agent_id=agent_id, title=agent.name)
 
 
 @bp.post("/<uuid:agent_id>/edit")
 @org_right("agents.edit")
 def update(org: str, agent_id: UUID) -> Response:
     """Save the form; who saves over another's change sees both texts first."""
-    form, org_id = AgentForm(), require_org().org_id
-    title = editable_agent(org_id, agent_id).name
+    org_id = require_org().org_id
+    agent = editable_agent(org_id, agent_id)
+    form, title = _offered(AgentForm(), agent), agent.name
     if not form.validate():
         return _form(form, "agents/edit.html", 422, agent_id=agent_id, title=title)
     try:
@@ -113,7 +117,7 @@ def update(org: str, agent_id: UUID) -> Response:
         form.name.errors = [NAME_IN_USE]
         return _form(form, "agents/edit.html", 422, agent_id=agent_id, title=title)
     except Stale as stale:
-        return render("agents/conflict.html", "conflict", 409, form=form, theirs=stale.agent)
+        return _conflict(form, stale.agent)
     toast("Agent saved.")
     return leave(url_for(".show", org=org, agent_id=agent_id))
 
@@ -127,7 +131,18 @@ def describe_prompt(org: str) -> Response:
     )
 
 
+def _offered(form: AgentForm, agent: Agent | None = None) -> AgentForm:
+    """The form with what there is to choose from; archived things only where the agent uses them."""
+    used = [*agent.rag_enabled, str(agent.persona_id or "")] if agent else ()
+    form.offer(OptionRepo().options(require_org().org_id, used))
+    return form
+
+
+def _conflict(form: AgentForm, theirs: Agent) -> Response:
+    differences = form.differences(stored_values(theirs))
+    return render("agents/conflict.html", "conflict", 409, form=form, theirs=theirs, differences=differences)
+
+
 def _form(form: AgentForm, template: str, status: int = 200, **context: object) -> Response:
-    choices = current_choices()
     facts = prompt_facts(form.prompt.data or "")
-    return render(template, "form", status, form=form, choices=choices, prompt=facts, **context)
+    return render(template, "form", status, form=form, prompt=facts, **context)
