@@ -1,16 +1,9 @@
 """The WSGI application."""
 
-import sys
+from app import start_app
+from app.config import on_command_line
 
-from app import create_app
-from app.config import ConfigError, on_command_line
-
-try:
-    app = create_app()
-except ConfigError as error:
-    for mistake in error.mistakes:
-        sys.stderr.write(f"Configuration: {mistake}\n")
-    sys.exit(2)
+app = start_app()
 
 if on_command_line():
     # A server needs neither the commands nor the packages they bring.

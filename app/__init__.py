@@ -1,18 +1,20 @@
 """AgentPress: a self-hosted console for the people who run an organisation's AI agents."""
 
+import sys
 from pathlib import Path
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import handlers, models, routes
+from app import handlers, models
 from app.auth import access as sessions
-from app.config import Settings, load_settings
+from app.config import ConfigError, Settings, load_settings
 from app.db import attach, cached, engine, sealed, work
 from app.db.base import db
 from app.db.embedded.places import database_url
 from app.db.session import ANALYTICS
 from app.extensions import compress
+from app.late import load
 from app.orgs import access as gate
 from app.orgs.services.saved_views import offered
 from app.web import (
@@ -38,8 +40,18 @@ ROOT = Path(__file__).parent.parent
 MAX_BODY_BYTES = 4 * 1024 * 1024
 
 
-def create_app(settings: Settings | None = None) -> Flask:
-    """Build the application without touching the database.
+def start_app(*, pages: bool = True) -> Flask:
+    """Build the application of a process: `create_app`, or an exit that tells the operator what is wrong."""
+    try:
+        return create_app(pages=pages)
+    except ConfigError as error:
+        for mistake in error.mistakes:
+            sys.stderr.write(f"Configuration: {mistake}\n")
+        sys.exit(2)
+
+
+def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask:
+    """Build the application without touching the database; without `pages` it answers no request, and is smaller.
 
     Raises ConfigError if `settings` are left out and those in the environment are wrong.
     """
@@ -70,7 +82,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     sealed.register(app, [settings.secret_key, *settings.secret_key_fallbacks])
     work.register(app, handlers.KINDS)
     saved.register(app, offered)
-    routes.register(app)
+    if pages:
+        load("app.routes:register")(app)
     gate.register(app)
     return app
 

@@ -1,9 +1,9 @@
-"""The worker's process, `python -m app.commands.worker`: what `flask worker` becomes, without the command line."""
+"""The worker's process, `python -m app.commands.worker`: `flask worker` without the command line and the pages."""
 
 import click
 
+from app import start_app
 from app.tasks.worker.process import Worker
-from wsgi import app
 
 
 @click.command()
@@ -11,6 +11,7 @@ from wsgi import app
 @click.option("--concurrency", type=int, default=10)
 def work(queues: str, concurrency: int) -> None:
     """Work until SIGTERM or Ctrl-C, with options that `flask worker` has checked."""
+    app = start_app(pages=False)
     with app.app_context():
         Worker(app, [name for name in queues.replace(",", " ").split() if name], concurrency).run()
 

@@ -4,7 +4,6 @@ A domain declares its kinds; `app/handlers.py` names each by its dotted path, lo
 without work stays small.
 """
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -13,6 +12,8 @@ from uuid import UUID
 import orjson
 from flask import Flask, current_app
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+from app.late import load
 
 Answer = TypeVar("Answer")
 
@@ -100,8 +101,7 @@ class Kinds:
         """The kind. Raises UnknownKind."""
         if name not in self._paths:
             raise UnknownKind(name)
-        module, _, attribute = self._paths[name].partition(":")
-        kind = getattr(importlib.import_module(module), attribute)
+        kind = load(self._paths[name])
         assert isinstance(kind, Kind)
         return kind
 

@@ -13,12 +13,19 @@ from tests.support.web import ROOT, clean_environment
 
 SETTINGS = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "SECRET_KEY": "0f9c" * 5 + "a81b2d7e" * 3}
 MOMENTARY = ("alembic", "flask_migrate", "mako", "numpy", "tokenizers", "openai", "anthropic", "mcp")
-LOADED = f"import sys, wsgi; print([name for name in {MOMENTARY} if name in sys.modules])"
+PAGES = ("app.routes", "app.auth.views", "app.api", "app.studio")
+WEB = "import wsgi"
+WORKER = "from app.commands import worker; worker.start_app(pages=False)"
 
 
-def test_a_server_loads_neither_the_command_line_nor_what_a_task_needs():
+@pytest.mark.parametrize(("start", "absent"), [(WEB, MOMENTARY), (WORKER, (*MOMENTARY, *PAGES))])
+def test_a_server_loads_only_what_it_needs_at_rest(start, absent):
     done = subprocess.run(
-        [sys.executable, "-c", LOADED],
+        [
+            sys.executable,
+            "-c",
+            f"{start}\nimport sys; print([name for name in {absent} if name in sys.modules])",
+        ],
         env=clean_environment(SETTINGS),
         cwd=ROOT,
         capture_output=True,

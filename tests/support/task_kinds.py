@@ -88,7 +88,7 @@ KINDS = {
 
 def main(queues: list[str], concurrency: int) -> None:
     """Work as `flask worker` does."""
-    app = create_app()
+    app = create_app(pages=False)
     work.register(app, {**handlers.KINDS, **KINDS})
     Worker(app, queues, concurrency).run()
 

@@ -1,10 +1,11 @@
 """The embedding models by name, each loaded when it is first asked; what they answer is checked here."""
 
-import importlib
 import math
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
+
+from app.late import load
 
 LOCAL = "all-MiniLM-L6-v2"
 MODELS: dict[str, str] = {LOCAL: "app.knowledge.embedders.minilm:MiniLM"}
@@ -39,5 +40,4 @@ def _written(model: str, dimensions: int, numbers: list[float]) -> str:
 def _model(name: str) -> Any:
     if name not in MODELS:
         raise EmbeddingFailed(f"There is no embedding model {name}.")
-    module, _, attribute = MODELS[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)()
+    return load(MODELS[name])()

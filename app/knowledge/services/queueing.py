@@ -1,12 +1,12 @@
 """The task that brings a knowledge base up to what its sources say."""
 
-import importlib
 from collections.abc import Mapping
 from typing import Any, Literal
 from uuid import UUID
 
 from app.db.queue import enqueue
 from app.db.work import Kind, TaskInput, Work
+from app.late import load
 
 
 class IngestInput(TaskInput):
@@ -20,8 +20,7 @@ class IngestInput(TaskInput):
 
 def _run(work: Work, given: IngestInput) -> Mapping[str, Any]:
     """Do it; what reads and embeds is loaded by the first task that needs it, so that an idle worker stays small."""
-    module = importlib.import_module("app.knowledge.services.ingesting")
-    done: Mapping[str, Any] = module.ingest(work, given)
+    done: Mapping[str, Any] = load("app.knowledge.services.ingesting:ingest")(work, given)
     return done
 
 
