@@ -6,21 +6,19 @@ address while Host and server name keep the name. The operator permits addresses
 
 import ipaddress
 import socket
-import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-import httpx2
 import orjson
 
+from app.late import load
 from app.web.security import settings
 
 MAX_REDIRECTS = 5
-MAX_HEADER_BYTES = 64 * 1024
 _PORTS = {"http": 80, "https": 443}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
@@ -115,7 +113,8 @@ def fetch(call: Call) -> Answer:
     deadline = time.monotonic() + call.seconds
     target = first = judge(call.kind, call.url)
     for _ in range(call.redirects + 1):
-        answer = _once(target, call, _headers(call, keep_secrets=target.origin == first.origin), deadline)
+        headers = _headers(call, keep_secrets=target.origin == first.origin)
+        answer: Answer = load("app.web.transport:ask")(target, call, headers, deadline)
         location = answer.headers.get("location")
         if answer.status not in _REDIRECTS or not location:
             return answer
@@ -181,42 +180,3 @@ def is_public(address: Address) -> bool:
         and not address.is_reserved
         and not any(address in network for network in _NEVER if network.version == address.version)
     )
-
-
-def _once(target: Target, call: Call, headers: Mapping[str, str], deadline: float) -> Answer:
-    """One hop."""
-    address = f"[{target.address}]" if ":" in target.address else target.address
-    request = httpx2.Request(
-        call.method,
-        f"{target.scheme}://{address}:{target.port}{target.path}",
-        headers={"User-Agent": "AgentPress", **headers, "Host": target.netloc},
-        data=call.form,
-        extensions={"sni_hostname": target.host, "timeout": httpx2.Timeout(_left(deadline)).as_dict()},
-    )
-    try:
-        with httpx2.HTTPTransport(verify=ssl.create_default_context(), trust_env=False) as transport:
-            response = transport.handle_request(request)
-            body = b"".join(_bounded(response, deadline, call.max_bytes))
-            response.close()
-    except (httpx2.HTTPError, OSError) as error:
-        raise OutboundFailed(f"{target.host} did not answer: {type(error).__name__}.") from error
-    return Answer(response.status_code, response.headers, body, call.url)
-
-
-def _bounded(response: httpx2.Response, deadline: float, max_bytes: int) -> Iterator[bytes]:
-    if sum(len(name) + len(value) for name, value in response.headers.raw) > MAX_HEADER_BYTES:
-        raise OutboundFailed("The answer's headers are too large.")
-    size = 0
-    for chunk in response.iter_bytes():
-        size += len(chunk)
-        if size > max_bytes:
-            raise OutboundFailed(f"The answer is larger than {max_bytes} bytes.")
-        _left(deadline)
-        yield chunk
-
-
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise OutboundFailed("The answer took too long.")
-    return left

@@ -13,11 +13,12 @@ from sqlalchemy.exc import IntegrityError
 
 from app.audit.services import record
 from app.auth.models import OAuthFlow, User
-from app.auth.providers import LABELS, Profile, Secrets, authorization_url, identify
+from app.auth.providers import LABELS, Profile, Secrets
 from app.auth.repo.flows import SUBJECTS, FlowRepo, IdentityRepo
 from app.auth.repo.users import UserRepo
 from app.auth.services.changes import notify
 from app.db.session import transaction
+from app.late import load
 from app.web.errors import NotFound, Refusal
 from app.web.security import hash_token, new_token
 
@@ -42,7 +43,7 @@ def begin(provider: str, redirect_uri: str, browser: str, next_path: str, link_t
     """Begin a round trip of this browser: the provider's address to send it to. Raises ProviderRefused."""
     state, state_hash = new_token()
     secrets = Secrets(state, verifier=random.token_urlsafe(48), nonce=random.token_urlsafe(24))
-    url = authorization_url(provider, redirect_uri, secrets)
+    url: str = load("app.auth.oauth:authorization_url")(provider, redirect_uri, secrets)
     with transaction():
         FlowRepo().add(
             OAuthFlow(
@@ -67,7 +68,8 @@ def finish(provider: str, redirect_uri: str, browser: str, state: str, code: str
         raise UnknownRoundTrip
     assert flow.verifier is not None
     assert flow.nonce is not None
-    profile = identify(provider, code, redirect_uri, Secrets(state, flow.verifier, flow.nonce))
+    secrets = Secrets(state, flow.verifier, flow.nonce)
+    profile: Profile = load("app.auth.oauth:identify")(provider, code, redirect_uri, secrets)
     return Identified(profile, flow.user_id, flow.next_path or "/")
 
 
