@@ -1,64 +1,30 @@
-"""Encrypted columns: AES-256-GCM (NIST SP 800-38D) with a key derived from SECRET_KEY by HKDF-SHA-256 (RFC 5869)."""
+"""Encrypted columns, with the keys of the running application."""
 
-import hashlib
-import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from flask import Flask, current_app
 from sqlalchemy import Dialect
 from sqlalchemy.dialects.postgresql import BYTEA
 from sqlalchemy.types import TypeDecorator
 
-_KEY_ID_BYTES = 4
-_NONCE_BYTES = 12
+from app.late import load
 
-
-class SealBroken(Exception):
-    """A sealed value was made with a key this instance does not have, or was changed."""
-
-
-class Keyring:
-    """Seals with the first secret, opens with any of them: `key id (4) + nonce (12) + ciphertext`."""
-
-    def __init__(self, secrets: Sequence[str]) -> None:
-        keys = [
-            HKDF(SHA256(), 32, None, b"agentpress sealed column").derive(secret.encode())
-            for secret in secrets
-        ]
-        self._keys = {hashlib.sha256(key).digest()[:_KEY_ID_BYTES]: key for key in keys}
-        self._first = next(iter(self._keys))
-
-    def seal(self, value: bytes) -> bytes:
-        """Encrypt; equal values give different results."""
-        nonce = os.urandom(_NONCE_BYTES)
-        return self._first + nonce + AESGCM(self._keys[self._first]).encrypt(nonce, value, None)
-
-    def open(self, sealed: bytes) -> bytes:
-        """Decrypt. Raises SealBroken if no key fits or the value was tampered with."""
-        key = self._keys.get(sealed[:_KEY_ID_BYTES])
-        if key is None:
-            raise SealBroken("sealed with another SECRET_KEY")
-        start = _KEY_ID_BYTES + _NONCE_BYTES
-        try:
-            return AESGCM(key).decrypt(sealed[_KEY_ID_BYTES:start], sealed[start:], None)
-        except (InvalidTag, ValueError) as error:  # ValueError: too short to hold a nonce
-            raise SealBroken("sealed value was changed") from error
+if TYPE_CHECKING:
+    from app.db.keyring import Keyring
 
 
 def register(app: Flask, secrets: Sequence[str]) -> None:
-    """Give the application its keys, the current one first."""
-    app.extensions["keyring"] = Keyring(secrets)
+    """Give the application the secrets its keys are derived from, the current one first."""
+    app.extensions["sealing_secrets"] = tuple(secrets)
 
 
-def keyring() -> Keyring:
+def keyring() -> "Keyring":
     """The running application's keys."""
-    ring = current_app.extensions["keyring"]
-    assert isinstance(ring, Keyring)
+    extensions = current_app.extensions
+    if "keyring" not in extensions:
+        extensions["keyring"] = load("app.db.keyring:Keyring")(extensions["sealing_secrets"])
+    ring: Keyring = extensions["keyring"]
     return ring
 
 

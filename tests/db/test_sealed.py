@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.db.sealed import Keyring, SealBroken
+from app.db.keyring import Keyring, SealBroken
 
 RING = Keyring(["first secret"])
 
