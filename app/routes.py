@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app.agents.views import agents, changes, files, persona_changes, personas
+from app.agents.views import agents, changes, files, persona_changes, personas, versions
 from app.analytics.views import figures, search
 from app.api.views import agents as api_agents
 from app.api.views import knowledge as api_knowledge
@@ -85,6 +85,7 @@ BLUEPRINTS = (
     agents.bp,
     changes.bp,
     files.bp,
+    versions.bp,
     personas.bp,
     persona_changes.bp,
     knowledge.bp,

@@ -91,6 +91,7 @@ def platform_pages(visitor: Visitor | None) -> list[NavItem]:
 
 def _item(label: str, endpoint: str, icon: str, **values: Any) -> NavItem:
     section = endpoint.partition(".")[0]
-    within = request.blueprint == section or (request.blueprint or "").startswith(f"{section}_")
+    parts = (f"{section}_", f"{section.removesuffix('s')}_")
+    within = request.blueprint == section or (request.blueprint or "").startswith(parts)
     current = request.endpoint == endpoint or (within and section != "platform")
     return NavItem(label, url_for(endpoint, **values), icon, current)

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, Text, cast, func, select, true
+from sqlalchemy import Row, Select, Text, cast, func, null, select, true, union_all
+from sqlalchemy.dialects.postgresql import JSONPATH
 from sqlalchemy.orm import Session
 
 from app.agents.models import Agent, AgentVersion, Persona
@@ -68,6 +69,14 @@ class ListedVersion:
     bases: int
 
 
+@dataclass(frozen=True)
+class Present:
+    """What of a snapshot is still there: the text of its persona, None without it, and ids of its knowledge bases."""
+
+    persona: str | None
+    bases: frozenset[UUID]
+
+
 _READ = (
     AgentVersion.id,
     AgentVersion.agent_id,
@@ -80,7 +89,7 @@ _READ = (
     AgentVersion.snapshot,
 )
 _KEPT = AgentVersion.snapshot
-_BASES = func.jsonb_path_query_array(_KEPT, "$.knowledge_bases[*]")
+_BASES = func.jsonb_path_query_array(_KEPT, cast("$.knowledge_bases[*]", JSONPATH))
 _LISTED: Mapping[str, Any] = {
     "id": AgentVersion.id,
     "number": AgentVersion.number,
@@ -136,6 +145,31 @@ class VersionRepo:
         """The newest version with this content."""
         of_agent = _versions(org_id).where(AgentVersion.agent_id == agent_id)
         return self._one(_newest_first(of_agent.where(AgentVersion.content_hash == content_hash)))
+
+    def numbers(self, org_id: UUID, agent_id: UUID, limit: int) -> Sequence[tuple[int, str | None]]:
+        """The numbers and names of an agent's versions, newest first."""
+        statement = (
+            select(AgentVersion.number, AgentVersion.name)
+            .where(AgentVersion.org_id == org_id, AgentVersion.agent_id == agent_id)
+            .order_by(AgentVersion.number.desc())
+            .limit(limit)
+        )
+        return [(row.number, row.name) for row in self._session.execute(statement)]
+
+    def present(self, org_id: UUID, snapshot: Snapshot) -> Present:
+        """What a snapshot refers to and what is still there; one statement."""
+        base_ids = [base.id for base in snapshot.knowledge_bases]
+        persona_id = snapshot.persona and snapshot.persona.id
+        personas = select(Persona.id, Persona.prompt).where(
+            Persona.org_id == org_id, Persona.id == persona_id
+        )
+        bases = select(KnowledgeBase.id, null()).where(
+            KnowledgeBase.org_id == org_id, KnowledgeBase.id.in_(base_ids)
+        )
+        rows: Any = self._session.execute(union_all(personas, bases)).all()
+        texts = [row.prompt for row in rows if row.prompt is not None]
+        found = frozenset(row.id for row in rows if row.prompt is None)
+        return Present(texts[0] if texts else None, found)
 
     def draft(self, org_id: UUID, agent_id: UUID, *, hold: bool = False) -> Draft | None:
         """An agent, deleted or not, with what publishing it would keep and its latest version; one statement.

@@ -37,6 +37,14 @@ def found_draft(org_id: UUID, agent_id: UUID) -> Draft:
     return draft
 
 
+def editable_draft(org_id: UUID, agent_id: UUID) -> Draft:
+    """The draft of an agent that may be edited. Raises NotFound, and Refusal for a deleted one."""
+    draft = found_draft(org_id, agent_id)
+    if draft.agent.deleted_at is not None:
+        raise Refusal(409, "This agent is deleted. Restore it first.")
+    return draft
+
+
 def held_draft(org_id: UUID, agent_id: UUID, lock_version: int) -> Draft:
     """The draft that was read at `lock_version`; nobody else changes or publishes it until the transaction ends.
 

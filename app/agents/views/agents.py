@@ -8,12 +8,13 @@ from app.agents.forms.agents import AgentForm, stored_values
 from app.agents.models import Agent
 from app.agents.repo.agents import AgentRepo, NameTaken
 from app.agents.repo.options import OptionRepo
-from app.agents.services.agents import Stale, change_agent, create_agent, editable_agent, prompt_facts
+from app.agents.services.agents import Stale, change_agent, create_agent, prompt_facts
+from app.agents.services.comparing import setting_words
+from app.agents.services.versions import editable_draft, found_draft
 from app.agents.views.spec import current_spec
 from app.audit.repo import AuditRepo
 from app.db.session import transaction
 from app.web.access import org_right
-from app.web.errors import NotFound
 from app.web.filters import viewer_zone
 from app.web.idempotency import once
 from app.web.identity import require_org
@@ -74,12 +75,11 @@ def create(org: str) -> Response:
 def show(org: str, agent_id: UUID) -> Response:
     """What an agent is, and what happened to it."""
     org_id = require_org().org_id
-    agent = AgentRepo().get(org_id, agent_id)
-    if agent is None:
-        raise NotFound
+    draft = found_draft(org_id, agent_id)
     history = AuditRepo().for_target(org_id, "agent", agent_id, HISTORY_LENGTH)
-    facts, trail = prompt_facts(agent.prompt or ""), came_from(url_for(".index", org=org))
-    return render("agents/show.html", agent=agent, history=history, prompt=facts, trail=trail)
+    facts, trail = prompt_facts(draft.snapshot.prompt), came_from(url_for(".index", org=org))
+    limits = setting_words(draft.snapshot.settings)
+    return render("agents/show.html", draft=draft, limits=limits, history=history, prompt=facts, trail=trail)
 
 
 @bp.get("/<uuid:agent_id>/<any(previous,next):way>")
@@ -96,9 +96,9 @@ def beside(org: str, agent_id: UUID, way: str) -> Response:
 @org_right("agents.edit")
 def edit(org: str, agent_id: UUID) -> Response:
     """The form with the agent as it is stored."""
-    agent = editable_agent(require_org().org_id, agent_id)
-    form = _offered(AgentForm(**stored_values(agent)), agent)
-    return _form(form, "agents/edit.html", agent_id=agent_id, title=agent.name)
+    draft = editable_draft(require_org().org_id, agent_id)
+    form = _offered(AgentForm(**stored_values(draft.agent)), draft.agent)
+    return _form(form, "agents/edit.html", draft=draft)
 
 
 @bp.post("/<uuid:agent_id>/edit")
@@ -106,16 +106,16 @@ def edit(org: str, agent_id: UUID) -> Response:
 def update(org: str, agent_id: UUID) -> Response:
     """Save the form; who saves over another's change sees both texts first."""
     org_id = require_org().org_id
-    agent = editable_agent(org_id, agent_id)
-    form, title = _offered(AgentForm(), agent), agent.name
+    draft = editable_draft(org_id, agent_id)
+    form = _offered(AgentForm(), draft.agent)
     if not form.validate():
-        return _form(form, "agents/edit.html", 422, agent_id=agent_id, title=title)
+        return _form(form, "agents/edit.html", 422, draft=draft)
     try:
         with transaction():
             change_agent(org_id, agent_id, form.version(), form.values())
     except NameTaken:
         form.name.errors = [NAME_IN_USE]
-        return _form(form, "agents/edit.html", 422, agent_id=agent_id, title=title)
+        return _form(form, "agents/edit.html", 422, draft=draft)
     except Stale as stale:
         return _conflict(form, stale.agent)
     toast("Agent saved.")
