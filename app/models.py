@@ -3,10 +3,22 @@
 from app.agents import models as agents
 from app.audit import models as audit
 from app.auth import models as auth
+from app.connections import models as connections
 from app.db import tables
 from app.knowledge.models import chunks, sources
 from app.orgs import models as orgs
 from app.tasks import models as tasks
 from app.threads import models as threads
 
-__all__ = ["agents", "audit", "auth", "chunks", "orgs", "sources", "tables", "tasks", "threads"]
+__all__ = [
+    "agents",
+    "audit",
+    "auth",
+    "chunks",
+    "connections",
+    "orgs",
+    "sources",
+    "tables",
+    "tasks",
+    "threads",
+]

@@ -22,6 +22,7 @@ from app.auth.views import (
     sessions,
     sign_in,
 )
+from app.connections.views import credentials as connections_credentials
 from app.knowledge.views import adding as knowledge_adding
 from app.knowledge.views import bases as knowledge
 from app.knowledge.views import sources as knowledge_sources
@@ -88,6 +89,7 @@ BLUEPRINTS = (
     versions.bp,
     personas.bp,
     persona_changes.bp,
+    connections_credentials.bp,
     knowledge.bp,
     knowledge_adding.bp,
     knowledge_sources.bp,

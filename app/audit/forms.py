@@ -6,7 +6,7 @@ from app.web.listing import Facet, ListSpec
 COLUMNS = {"action": "Action", "target": "What", "actor": "Who", "address": "Address", "at": "When"}
 
 
-_KINDS = {"org": "Organisation", "api_key": "API key"}
+_KINDS = {"org": "Organisation", "api_key": "API key", "mcp_server": "MCP server"}
 _IRREGULAR = {"leave": "left", "send": "sent", "set": "set", "undo": "undone", "withdraw": "withdrawn"}
 
 

@@ -12,12 +12,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from app.db.sealed import SealBroken
+
 _KEY_ID_BYTES = 4
 _NONCE_BYTES = 12
-
-
-class SealBroken(Exception):
-    """A sealed value was made with a key this instance does not have, or was changed."""
 
 
 class Keyring:

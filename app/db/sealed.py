@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from app.db.keyring import Keyring
 
 
+class SealBroken(Exception):
+    """A sealed value was made with a key this instance does not have, or was changed."""
+
+
 def register(app: Flask, secrets: Sequence[str]) -> None:
     """Give the application the secrets its keys are derived from, the current one first."""
     app.extensions["sealing_secrets"] = tuple(secrets)

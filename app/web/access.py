@@ -22,6 +22,8 @@ RIGHTS: dict[str, str] = {
     "threads.read_all": "admin",
     "knowledge.view": "viewer",
     "knowledge.edit": "member",
+    "connections.view": "admin",
+    "connections.edit": "admin",
     "feedback.give": "member",
     "analytics.read": "viewer",
     "views.share": "member",

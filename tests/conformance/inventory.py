@@ -37,6 +37,10 @@ FILL = {
     "base_id": lambda tenant: tenant.rows["knowledge_bases"].id,
     "source_id": lambda tenant: tenant.rows["knowledge_base_files"].id,
     "chunk_id": lambda tenant: tenant.rows["knowledge_base_chunks"].id,
+    "credential_id": lambda tenant: tenant.rows["credentials"].id,
+    "connection_id": lambda tenant: tenant.rows["model_connections"].id,
+    "model_id": lambda tenant: tenant.rows["connection_models"].id,
+    "server_id": lambda tenant: tenant.rows["mcp_servers"].id,
     "number": lambda _tenant: 1,
     "import_id": lambda tenant: tenant.rows["thread_imports"].id,
     "session_id": lambda _tenant: UNKNOWN,
@@ -58,6 +62,7 @@ TENANT_IDS = {
     "schedule_id",
     *("base_id", "source_id", "chunk_id"),
     *("agent_id", "persona_id", "thread_id", "message_id", "note_id", "blob_id"),
+    *("credential_id", "connection_id", "model_id", "server_id"),
     *("invitation_id", "member_id", "key_id", "event_id", "mail_id", "view_id"),
 }
 

@@ -11,6 +11,7 @@ from tests.factories.rows import rows, stored
 from tests.support.database import as_owner
 
 UNSAID = {
+    "connection_models",
     "blob_parts",
     "thread_names",
     "message_search",

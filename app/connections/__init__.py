@@ -1,0 +1,1 @@
+"""Accounts outside: the credential vault, model connections, MCP servers."""

@@ -1,0 +1,1 @@
+"""Credentials, model connections and MCP servers in the database."""

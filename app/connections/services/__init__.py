@@ -1,0 +1,1 @@
+"""Changes of connections, and what others ask of them."""

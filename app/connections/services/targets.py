@@ -1,0 +1,59 @@
+"""Where a model answers: what an agent names, resolved to the connection, its secret and what is known of the model."""
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from app.connections.repo.model_connections import ModelConnectionsRepo
+from app.connections.services.vault import SecretLost, secret_of
+
+
+class NoConnection(Exception):
+    """The model cannot be asked; the message is a sentence for people."""
+
+
+@dataclass(frozen=True)
+class ModelTarget:
+    """A model with all that asking it takes; `context_size` counts tokens.
+
+    Prices are millionths of the currency for a million tokens. The address is checked when it is called.
+    """
+
+    connection_id: UUID
+    kind: str
+    base_url: str
+    secret: str | None = field(repr=False)
+    model: str
+    context_size: int | None
+    input_price_micros: int | None
+    output_price_micros: int | None
+
+
+def model_target(org_id: UUID, provider: str | None, model: str | None) -> ModelTarget:
+    """The model of the enabled connection whose slug is `provider`, in whatever case.
+
+    A model that the connection does not list is allowed, with nothing known of it. Raises NoConnection.
+    """
+    slug, name = (provider or "").strip(), (model or "").strip()
+    if not slug:
+        raise NoConnection("No connection is chosen. Name one as the provider.")
+    if not name:
+        raise NoConnection("No model is chosen.")
+    found = ModelConnectionsRepo().resolve(org_id, slug.lower(), name)
+    if found is None:
+        raise NoConnection(f"No connection is called {slug}. Create one, or name another as the provider.")
+    if not found.enabled:
+        raise NoConnection(f"The connection {found.name} is disabled.")
+    try:
+        secret = secret_of(org_id, found.credential_id) if found.credential_id else None
+    except SecretLost as lost:
+        raise NoConnection(f"The connection {found.name} has no usable secret. {lost}") from lost
+    return ModelTarget(
+        connection_id=found.id,
+        kind=found.kind,
+        base_url=found.base_url,
+        secret=secret,
+        model=name,
+        context_size=found.context_size,
+        input_price_micros=found.input_price_micros,
+        output_price_micros=found.output_price_micros,
+    )
