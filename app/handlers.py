@@ -5,6 +5,7 @@ KINDS: dict[str, str] = {
     "agent.erase": "app.agents.kinds:ERASURE",
     "agent.export": "app.agents.kinds:EXPORT",
     "knowledge.ingest": "app.knowledge.services.queueing:INGEST",
+    "knowledge.test": "app.knowledge.services.queueing:TEST",
     "thread.erase": "app.threads.kinds:ERASURE",
     "thread.import": "app.threads.services.uploads:IMPORT",
 }

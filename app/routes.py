@@ -25,6 +25,8 @@ from app.auth.views import (
 from app.connections.views import credentials as connections_credentials
 from app.knowledge.views import adding as knowledge_adding
 from app.knowledge.views import bases as knowledge
+from app.knowledge.views import passages as knowledge_passages
+from app.knowledge.views import questions as knowledge_questions
 from app.knowledge.views import sources as knowledge_sources
 from app.knowledge.views import testing as knowledge_testing
 from app.orgs.views import (
@@ -94,6 +96,8 @@ BLUEPRINTS = (
     knowledge_adding.bp,
     knowledge_sources.bp,
     knowledge_testing.bp,
+    knowledge_questions.bp,
+    knowledge_passages.bp,
     search.bp,
     thread.bp,
     edits.bp,

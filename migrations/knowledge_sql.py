@@ -71,3 +71,18 @@ COVERING = {
     )
     for signature, definition in SEARCHES.items()
 }
+
+# Beside COVERING (revision 0019): only sources of some kinds, and another generation than the live one.
+KIND = """CASE WHEN c.file_id IS NOT NULL THEN 'file' WHEN c.freeform_text_id IS NOT NULL THEN 'text'
+                    WHEN c.table_id IS NOT NULL THEN 'table' ELSE 'page' END"""
+(_covering,) = COVERING.values()
+SCOPED = {
+    "knowledge_matches(tsquery, text[], uuid[], uuid[], text[], integer, integer)": _covering.replace(
+        "p_sources uuid[], p_most integer",
+        "p_sources uuid[], p_kinds text[], p_generation integer, p_most integer",
+    )
+    .replace("b.live_generation", "coalesce(p_generation, b.live_generation)")
+    .replace(
+        "AND (p_sources IS NULL", f"AND (p_kinds IS NULL OR {KIND} = ANY (p_kinds)) AND (p_sources IS NULL"
+    )
+}

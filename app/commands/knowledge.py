@@ -20,7 +20,7 @@ from app.knowledge.readers.document import Unreadable
 from app.knowledge.repo.bases import KnowledgeBasesRepo
 from app.knowledge.scoring import Unusable, read_collection
 from app.knowledge.services.bases import create_base
-from app.knowledge.services.retrieval import MOST, Found, Question, search
+from app.knowledge.services.retrieval import KINDS, MOST, Found, Question, search
 from app.orgs.repo.orgs import OrgRepo
 from app.web.outbound import OutboundFailed, OutboundRefused
 
@@ -88,16 +88,26 @@ def crawl(context: click.Context, *, url: str, name: str, slug: str, depth: int,
 @click.option(
     "--base", "names", multiple=True, help="Only in this knowledge base; may be given several times."
 )
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    type=click.Choice(KINDS),
+    help="Only in sources of this kind; may be given several times.",
+)
+@click.option(
+    "--source", "sources", multiple=True, type=click.UUID, help="Only in the source with this id; likewise."
+)
 @click.option("--top", type=click.IntRange(1, MOST), default=8, show_default=True, help="Passages at most.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @with_appcontext
-def search_bases(*, words: str, slug: str, names: tuple[str, ...], top: int, as_json: bool) -> None:
+def search_bases(*, words: str, slug: str, names: tuple[str, ...], as_json: bool, **narrowed: Any) -> None:
     """Print the passages that answer WORDS best."""
     with operating():
         org_id = _enter(slug)
         with transaction():
             bases = [_base(org_id, name, create=False) for name in names] or None
-            found = search(org_id, Question(words, base_ids=bases, top_k=top))
+            found = search(org_id, _question(words, bases, **narrowed))
     click.echo(json.dumps(_facts(found), ensure_ascii=False) if as_json else _lines(found))
 
 
@@ -134,6 +144,12 @@ def _own_organisation() -> Iterator[tuple[UUID, UUID]]:
     finally:
         with transaction():
             OrgRepo().remove(org_id)
+
+
+def _question(
+    words: str, bases: list[UUID] | None, *, kinds: tuple[str, ...], sources: tuple[UUID, ...], top: int
+) -> Question:
+    return Question(words, base_ids=bases, source_ids=sources or None, kinds=kinds or None, top_k=top)
 
 
 def _enter(slug: str) -> UUID:

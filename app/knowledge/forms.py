@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
+from uuid import UUID
 
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired, MultipleFileField
@@ -13,8 +14,9 @@ from wtforms.validators import DataRequired, InputRequired, Length, NumberRange,
 from app.knowledge.models.sources import STAGES
 from app.knowledge.readers.detection import HEAD_BYTES, detect
 from app.knowledge.readers.document import CSV, PLAIN, XLSX, Unreadable
+from app.knowledge.repo.sources import SourceRow
 from app.knowledge.services.bases import DEFAULTS, FIELDS
-from app.knowledge.services.retrieval import LEGS, Leg
+from app.knowledge.services.retrieval import LEGS, LONGEST, Leg
 from app.knowledge.services.sources import MOST_FILE_BYTES, MOST_TEXT_LENGTH
 from app.web.fields import WholeNumberField, name_field, read_version, storable, unified
 from app.web.filters import byte_size
@@ -22,9 +24,22 @@ from app.web.listing import Facet, ListSpec
 
 NAME_LENGTH = 255
 DESCRIPTION_LENGTH = 2_000
+SIZES, OVERLAPS = (20, 250), (0, 100)
 MOST_FILES = 50
 MOST_PASTED_LENGTH = 1_000_000
 MOST_COLUMNS = 100
+GATE_WORDS = {
+    "none": "Goes live as soon as it is built",
+    "no_worse": "Must find no fewer expected passages than the live one",
+    "least": "Must find a share of the expected passages",
+}
+SOURCE_KIND_WORDS = {
+    "": "All sources",
+    "file": "Files",
+    "text": "Texts",
+    "table": "Tables",
+    "page": "Web pages",
+}
 LEG_WORDS = {"both": "By likeness and by words", "vector": "By likeness only", "fulltext": "By words only"}
 
 BASE_LIST = ListSpec(
@@ -68,6 +83,18 @@ SOURCE_LIST = ListSpec(
     },
     shown=("name", "kind", "status", "chunks", "created"),
 )
+TEST_LIST = ListSpec(
+    sorts={"question": "question", "recall": "result", "created": "saved"},
+    default_sort="-created",
+    facets={
+        "result": Facet(
+            "Result",
+            {"all": "All found", "some": "Some found", "none": "None found", "never": "Never asked"},
+        )
+    },
+    columns={"question": "Question", "expected": "Expected", "recall": "Found", "created": "Saved"},
+    shown=("question", "expected", "recall", "created"),
+)
 CHUNK_LIST = ListSpec(
     sorts={"position": "position"},
     default_sort="position",
@@ -84,6 +111,11 @@ def _number(label: str, low: int, high: int, default: int) -> WholeNumberField:
     )
 
 
+def _moves_on(size: int | None, overlap: int | None) -> None:
+    if size is not None and overlap is not None and 2 * overlap > size:
+        raise ValidationError("Use at most half of the longest passage.")
+
+
 class BaseForm(FlaskForm):
     """A knowledge base as people edit it; the version it was read at travels along."""
 
@@ -94,20 +126,26 @@ class BaseForm(FlaskForm):
         validators=[Length(max=DESCRIPTION_LENGTH, message="Use at most 2,000 characters."), storable],
         render_kw={"rows": 3, "dir": "auto"},
     )
-    size = _number("Longest passage", 20, 250, DEFAULTS["size"])
-    overlap = _number("Overlap", 0, 100, DEFAULTS["overlap"])
+    size = _number("Longest passage", *SIZES, DEFAULTS["size"])
+    overlap = _number("Overlap", *OVERLAPS, DEFAULTS["overlap"])
     top_k = _number("Passages found", 1, 50, DEFAULTS["top_k"])
     threshold_percent = _number("Least likeness", 0, 100, round(100 * DEFAULTS["threshold"]))
+    gate = SelectField(
+        "A new generation", choices=[SelectChoice(*gate) for gate in GATE_WORDS.items()], default="none"
+    )
+    least_percent = _number("Least share", 0, 100, round(100 * DEFAULTS["least_recall"]))
     lock_version = HiddenField()
 
     def validate_overlap(self, field: Any) -> None:
         """Passages must move on."""
-        if field.data is not None and self.size.data is not None and 2 * field.data > self.size.data:
-            raise ValidationError("Use at most half of the longest passage.")
+        _moves_on(self.size.data, field.data)
 
     def values(self) -> dict[str, Any]:
         """The FIELDS of the base as the form has them."""
-        given = {"threshold": (self.threshold_percent.data or 0) / 100}
+        given = {
+            "threshold": (self.threshold_percent.data or 0) / 100,
+            "least_recall": (self.least_percent.data or 0) / 100,
+        }
         return {name: given[name] if name in given else self[name].data for name in FIELDS}
 
     def version(self) -> int:
@@ -126,9 +164,17 @@ class SearchForm(FlaskForm):
     legs = SelectField("Search", choices=[SelectChoice(*leg) for leg in LEG_WORDS.items()], default="both")
     top_k = _number("Passages found", 1, 50, DEFAULTS["top_k"])
     threshold_percent = _number("Least likeness", 0, 100, round(100 * DEFAULTS["threshold"]))
+    kind = SelectField(
+        "Kind", choices=[SelectChoice(*kind) for kind in SOURCE_KIND_WORDS.items()], default=""
+    )
+    source = SelectField("Source", default="")
 
-    def fill(self, values: Mapping[str, Any]) -> None:
-        """Take from the base what the address leaves out."""
+    def fill(self, values: Mapping[str, Any], sources: Sequence[SourceRow]) -> None:
+        """Take from the base what the address leaves out, and offer its sources."""
+        self.source.choices = [
+            SelectChoice("", "Any"),
+            *(SelectChoice(str(row.id), row.name) for row in sources),
+        ]
         if not self.top_k.raw_data:
             self.top_k.data, self.top_k.raw_data = values["top_k"], [str(values["top_k"])]
         if not self.threshold_percent.raw_data:
@@ -136,10 +182,44 @@ class SearchForm(FlaskForm):
             self.threshold_percent.data, self.threshold_percent.raw_data = percent, [str(percent)]
         if not self.legs.raw_data:
             self.legs.data = "both"
+        for field in (self.kind, self.source):
+            field.data = field.data if field.raw_data else ""
+
+    def chosen_sources(self) -> list[UUID] | None:
+        """The source to search in."""
+        return [UUID(self.source.data)] if self.source.data else None
 
     def chosen_legs(self) -> tuple[Leg, ...]:
         """The legs to search by."""
         return LEGS if self.legs.data == "both" else tuple(leg for leg in LEGS if leg == self.legs.data)
+
+
+class ChunkingForm(FlaskForm):
+    """Sizes of passages to look at before they are saved, read from the address."""
+
+    size = _number("Longest passage", *SIZES, DEFAULTS["size"])
+    overlap = _number("Overlap", *OVERLAPS, DEFAULTS["overlap"])
+
+    def validate_overlap(self, field: Any) -> None:
+        """Passages must move on."""
+        _moves_on(self.size.data, field.data)
+
+
+class NoteForm(FlaskForm):
+    """A note on a passage; empty for none."""
+
+    note = TextAreaField(
+        "Note",
+        filters=[unified],
+        validators=[Length(max=DESCRIPTION_LENGTH, message="Use at most 2,000 characters."), storable],
+        render_kw={"rows": 3, "dir": "auto"},
+    )
+
+
+class SavedTestForm(FlaskForm):
+    """A saved question with the passages that answer it."""
+
+    question = name_field("Question", LONGEST, missing="Enter the question.")
 
 
 class TextForm(FlaskForm):
@@ -214,6 +294,17 @@ class TableForm(FlaskForm):
             {"name": name or f"Column {number}", "type": "text"}
             for number, name in enumerate(self.cells[0], 1)
         ]
+
+
+def read_chunking(given: Mapping[str, str]) -> dict[str, int]:
+    """The sizes that an address offers, as far as they are numbers that a base can have."""
+    bounds = {"size": SIZES, "overlap": OVERLAPS}
+    found = {
+        name: int(given[name])
+        for name in bounds
+        if given.get(name, "").isascii() and given.get(name, "").isdigit() and len(given[name]) < 4
+    }
+    return {name: value for name, value in found.items() if bounds[name][0] <= value <= bounds[name][1]}
 
 
 def _checked(file: Any) -> str:

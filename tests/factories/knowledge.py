@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from uuid_utils.compat import uuid7
+
 from app.knowledge.models.chunks import Chunk, Embedding
 from app.knowledge.models.sources import (
     FreeformText,
@@ -136,6 +138,30 @@ def embedding(chunk: Chunk, numbers: Mapping[int, float], **values: Any) -> Embe
     return save(Embedding(**{**given, **values}))
 
 
+def expected(passage: Chunk, name: str = "Source") -> dict[str, Any]:
+    """Return a passage as a saved question expects it."""
+    kind = next(
+        kind
+        for kind, key in (("file", "file_id"), ("text", "freeform_text_id"), ("table", "table_id"))
+        if getattr(passage, key)
+    )
+    source_id = passage.file_id or passage.freeform_text_id or passage.table_id
+    place = {"start": passage.start_offset, "end": passage.end_offset}
+    return {"kind": kind, "source_id": str(source_id), "name": name, **place, "text": passage.text}
+
+
+def question(base: KnowledgeBase, words: str, *passages: Chunk) -> RetrievalTest:
+    """Store a saved question with the passages that answer it."""
+    return save(
+        RetrievalTest(
+            org_id=base.org_id,
+            knowledge_base_id=base.id,
+            question=words,
+            expected=[expected(passage) for passage in passages],
+        )
+    )
+
+
 def one_of_each(org: Org, canary: str) -> dict[str, Any]:
     """Return a row of each table around knowledge, by its table's name."""
     made = base(
@@ -162,7 +188,7 @@ def one_of_each(org: Org, canary: str) -> dict[str, Any]:
             "embeddings": embedding(passage, {0: 1.0}),
         }
         | _fetched(made, canary)
-        | _tested(made, live, canary)
+        | _tested(made, live, passage, canary)
     )
 
 
@@ -182,24 +208,18 @@ def _fetched(base: KnowledgeBase, canary: str) -> dict[str, Any]:
     return {"knowledge_base_web_urls": url, "knowledge_base_web_pages": page}
 
 
-def _tested(base: KnowledgeBase, live: Generation, canary: str) -> dict[str, Any]:
-    question = save(
-        RetrievalTest(
-            org_id=base.org_id,
-            knowledge_base_id=base.id,
-            question=f"{canary} question",
-            expected=[f"{canary} passage"],
-        )
-    )
+def _tested(base: KnowledgeBase, live: Generation, passage: Chunk, canary: str) -> dict[str, Any]:
+    asked = question(base, f"{canary} question", passage)
     run = save(
         RetrievalTestRun(
             org_id=base.org_id,
-            retrieval_test_id=question.id,
+            retrieval_test_id=asked.id,
             generation_id=live.id,
             k=5,
             recall=1.0,
             mrr=1.0,
             ranks=[1],
+            run_id=uuid7(),
         )
     )
-    return {"retrieval_tests": question, "retrieval_test_runs": run}
+    return {"retrieval_tests": asked, "retrieval_test_runs": run}

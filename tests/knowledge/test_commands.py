@@ -57,6 +57,12 @@ def test_a_folder_is_brought_in_and_searched(run, org, folder, embedded):
         run("search", "fees for students", "--org", "acme", "--base", "handbook", "--json").output
     )
     assert found["data"][0]["source"] == "more/fees.txt"
+    only = ("search", "fees for students", "--org", "acme", "--kind")
+    assert "more/fees.txt" in run(*only, "file").output
+    assert "Nothing was found." in run(*only, "text").output
+    one = next(str(file.id) for file in rows(KnowledgeFile) if file.name == "rules.md")
+    assert "rules.md" in run("search", "fees", "--org", "acme", "--source", one).output
+    assert "not a valid UUID" in run("search", "fees", "--org", "acme", "--source", "x", status=2).output
     assert (found["data"][0]["vector_rank"], found["data"][0]["fulltext_rank"]) == (1, 1)
 
 

@@ -15,7 +15,15 @@ from tests.support.client import HTMX
 from tests.support.queries import queries
 
 HOME = "/o/acme/knowledge"
-FORM = {"name": "Handbook", "size": "200", "overlap": "30", "top_k": "8", "threshold_percent": "0"}
+FORM = {
+    "name": "Handbook",
+    "size": "200",
+    "overlap": "30",
+    "top_k": "8",
+    "threshold_percent": "0",
+    "gate": "none",
+    "least_percent": "90",
+}
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def test_both_legs_find_and_say_their_ranks(org, base, filled):
     best = found.hits[0]
     assert best.passage.source_name == "Refunds"
     assert (best.vector_rank, best.fulltext_rank) == (1, 1)
-    assert 1 / 61 < best.score <= 2 / 61
+    assert 0.4 < best.score <= 1
     assert 0 < best.likeness <= 1
     assert (best.passage.base_id, best.passage.base_name, best.passage.kind) == (base.id, "Handbook", "text")
     assert ("Refunds", True) in best.passage.pieces
@@ -131,13 +131,21 @@ def test_a_mix_of_generations_is_never_found(do, start, org, base, filled):
     assert [hit.passage.id for hit in search(org.id, asked).hits] == before
 
 
-def test_fusion_adds_reciprocal_ranks():
+def test_fusion_adds_likeness_and_covered_words():
     a, b, c = sorted(uuid4() for _ in range(3))
-    fused = fuse([(a, 0.9), (b, 0.8)], [(b, 7.0, 1.0), (c, 5.0, 0.75)])
+    fused = fuse([(a, 0.9), (b, 0.7), (c, 0.5)], [(b, 7.0, 1.0), (c, 5.0, 0.5)])
     assert [one.id for one in fused] == [b, a, c]
-    assert [one.score for one in fused] == pytest.approx([1 / 62 + 1 / 61, 1 / 61, 0.5 / 62])
-    alone = fuse([], [(b, 7.0, 0.2), (c, 5.0, 0.1)])
-    assert [(one.id, one.score) for one in alone] == [(b, 1 / 61), (c, 1 / 62)]
-    unlike = fuse([(a, 0.9)], [(b, 7.0, 0.4), (c, 5.0, 0.3)])
-    assert [one.id for one in unlike] == [a, b, c]
-    assert [one.score for one in unlike[1:]] == [0, 0]
+    assert [one.score for one in fused] == pytest.approx([0.4 * 0.5 + 0.6, 0.4, 0.6 * 0.5**6])
+    assert [one.vector[0] for one in fused] == [2, 1, 3]
+    compressed = fuse([(a, 0.99), (b, 0.97), (c, 0.95)], [(b, 7.0, 1.0), (c, 5.0, 0.5)])
+    assert [one.score for one in compressed] == pytest.approx([one.score for one in fused])
+
+
+def test_where_one_search_finds_nothing_the_other_decides():
+    a, b = sorted(uuid4() for _ in range(2))
+    words = fuse([], [(b, 7.0, 0.2), (a, 5.0, 0.9)])
+    assert [(one.id, one.score) for one in words] == [(b, 7.0), (a, 5.0)]
+    alike = fuse([(a, 0.9), (b, 0.8)], [])
+    assert [(one.id, one.score) for one in alike] == [(a, 0.9), (b, 0.8)]
+    assert fuse([(a, 0.9)], [(b, 7.0, 0.1)])[0].id == a
+    assert fuse([], []) == []

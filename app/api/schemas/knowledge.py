@@ -11,7 +11,7 @@ from pydantic import Field
 from app.api.schemas.lists import number, parameter
 from app.api.schemas.search import Piece
 from app.api.schemas.strict import CANONICAL_ID, Model
-from app.knowledge.services.retrieval import LEGS, LONGEST, Found, Hit, Leg, Question
+from app.knowledge.services.retrieval import KINDS, LEGS, LONGEST, Found, Hit, Leg, Question
 from app.web.errors import FieldError, Refusal
 
 MOST_PASSAGES = 100
@@ -42,7 +42,7 @@ class Passage(Model):
     start_offset: Annotated[int, Field(ge=0, description="Where it begins in the text of its source.")]
     end_offset: Annotated[int, Field(ge=0)]
     pieces: list[Piece]
-    score: Annotated[float, Field(description="What both searches add: each at most 1 / (60 + rank).")]
+    score: Annotated[float, Field(description="What both searches add; compare it within one answer only.")]
     vector_rank: int | None
     likeness: Annotated[float | None, Field(description="From -1 to 1: how like the question, by the model.")]
     fulltext_rank: int | None
@@ -69,6 +69,11 @@ QUERY = [
     parameter("base", _IDS, "Only in these knowledge bases; all that are not archived when left out."),
     parameter("source", _IDS, "Only in these sources."),
     parameter(
+        "kind",
+        {"type": "array", "items": {"type": "string", "enum": list(KINDS)}},
+        "Only in sources of these kinds.",
+    ),
+    parameter(
         "top_k",
         {"type": "integer", "minimum": 1, "maximum": MOST_PASSAGES},
         "How many passages at most; as the knowledge base says when left out.",
@@ -93,6 +98,7 @@ def read_question() -> Question:
         given["q"],
         base_ids=_ids("base"),
         source_ids=_ids("source"),
+        kinds=given.getlist("kind") or None,
         top_k=int(given["top_k"]) if "top_k" in given else None,
         threshold=float(given["threshold"]) if "threshold" in given else None,
         legs=legs,
@@ -111,6 +117,9 @@ def _wrong() -> Iterator[FieldError]:
         elif key in {"base", "source"}:
             if len(values) > MOST_NAMED or not all(map(_ID.match, values)):
                 yield FieldError(key, f"Give ids, at most {MOST_NAMED}.")
+        elif key == "kind":
+            if not set(values) <= set(KINDS):
+                yield FieldError(key, f"Give one or more of {', '.join(KINDS)}.")
         elif len(values) > 1:
             yield FieldError(key, "Give it once.")
     yield from _wrong_values(given)

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 from app.db.base import Base
 from app.db.columns import Created, Identified, Stamped, Tenant, one_of, tenant_key
 
-GENERATION_STATUSES = ("building", "live", "retired", "failed")
+GENERATION_STATUSES = ("building", "held", "live", "retired", "failed")
 STAGES = ("queued", "fetching", "reading", "splitting", "embedding", "ready", "failed")
 """What becomes of a source, in this order; `ready` and `failed` are ends."""
 
@@ -59,7 +59,10 @@ Index("knowledge_bases_org_id_name_key", KnowledgeBase.org_id, func.lower(Knowle
 
 
 class Generation(Identified, Tenant, Stamped, Base):
-    """A build of a base with its model and its chunking; one is live, at most one is being built."""
+    """A build of a base with its model and its chunking; one is live, at most one is being built.
+
+    A built one that answers saved questions worse than it must is `held` until somebody swaps it in or drops it.
+    """
 
     __tablename__ = "knowledge_base_generations"
     __table_args__ = (
@@ -238,7 +241,11 @@ class WebPage(Identified, Tenant, Stamped, Base):
 
 
 class RetrievalTest(Identified, Tenant, Stamped, Base):
-    """A saved question with the words that a right passage holds."""
+    """A saved question with the passages that answer it.
+
+    `expected` holds an object for each: `kind`, `source_id` and `name` of its source, its `start`, `end` and `text`. A
+    passage of another generation counts as the same if their texts share most of the shorter one.
+    """
 
     __tablename__ = "retrieval_tests"
     __table_args__ = (
@@ -253,12 +260,15 @@ class RetrievalTest(Identified, Tenant, Stamped, Base):
 
     knowledge_base_id: Mapped[uuid.UUID]
     question: Mapped[str]
-    expected: Mapped[list[str]]
+    expected: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     message_id: Mapped[uuid.UUID | None]
 
 
 class RetrievalTestRun(Identified, Tenant, Created, Base):
-    """How well a generation answered a saved question: `ranks` of the expected passages among the first `k`."""
+    """How well a generation answered a saved question: `ranks` of the expected passages among the first `k`.
+
+    `run_id` is the same for all questions that were asked together.
+    """
 
     __tablename__ = "retrieval_test_runs"
     __table_args__ = (
@@ -276,6 +286,14 @@ class RetrievalTestRun(Identified, Tenant, Created, Base):
         CheckConstraint("k > 0", name="k"),
         Index(None, "org_id", "retrieval_test_id"),
         Index(None, "org_id", "generation_id"),
+        Index(
+            "retrieval_test_runs_org_id_run_id_key",
+            "org_id",
+            "run_id",
+            "retrieval_test_id",
+            unique=True,
+            postgresql_where=text("run_id IS NOT NULL"),
+        ),
     )
 
     retrieval_test_id: Mapped[uuid.UUID]
@@ -284,6 +302,7 @@ class RetrievalTestRun(Identified, Tenant, Created, Base):
     recall: Mapped[float]
     mrr: Mapped[float]
     ranks: Mapped[list[Any]] = mapped_column(JSONB)
+    run_id: Mapped[uuid.UUID | None]
 
 
 SOURCES: dict[str, type[KnowledgeFile | FreeformText | KnowledgeTable | WebUrl]] = {

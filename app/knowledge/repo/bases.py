@@ -12,6 +12,7 @@ from sqlalchemy import (
     Row,
     Select,
     Uuid,
+    and_,
     any_,
     case,
     delete,
@@ -121,16 +122,27 @@ class KnowledgeBasesRepo:
         )
         return self._session.scalar(statement)
 
-    def searchable(self, org_id: UUID, base_ids: Sequence[UUID] | None) -> Sequence[Row[Any]]:
-        """Id, name, model, dimensions, chunk_count, retrieval of the bases that are not archived, or those of them."""
-        statement = select(
-            KnowledgeBase.id,
-            KnowledgeBase.name,
-            KnowledgeBase.model,
-            KnowledgeBase.dimensions,
-            KnowledgeBase.chunk_count,
-            KnowledgeBase.retrieval,
-        ).where(KnowledgeBase.org_id == org_id, ~KnowledgeBase.archived)
+    def searchable(
+        self, org_id: UUID, base_ids: Sequence[UUID] | None, generation: int | None = None
+    ) -> Sequence[Row[Any]]:
+        """Id, name, model, dimensions, chunk_count, retrieval of the bases that are not archived, or those of them.
+
+        The model is that of the live generation, or of another one, without which a base is left out.
+        """
+        mine = and_(Generation.org_id == org_id, Generation.knowledge_base_id == KnowledgeBase.id)
+        number = KnowledgeBase.live_generation if generation is None else generation
+        statement = (
+            select(
+                KnowledgeBase.id,
+                KnowledgeBase.name,
+                Generation.model,
+                Generation.dimensions,
+                KnowledgeBase.chunk_count,
+                KnowledgeBase.retrieval,
+            )
+            .join(Generation, and_(mine, Generation.number == number))
+            .where(KnowledgeBase.org_id == org_id, ~KnowledgeBase.archived)
+        )
         if base_ids is not None:
             statement = statement.where(KnowledgeBase.id == any_(literal(list(base_ids), ARRAY(Uuid))))
         return self._session.execute(statement.order_by(KnowledgeBase.id)).all()

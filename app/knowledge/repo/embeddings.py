@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 from app.db.base import db
 from app.knowledge.models.chunks import WIDTHS, Chunk, Embedding
 from app.knowledge.repo.chunks import in_generation
+from app.knowledge.repo.scope import Scope
 
 _ADD = text("""
     INSERT INTO embeddings (id, org_id, knowledge_base_id, chunk_id, first_generation, resource_id, embedding,
@@ -47,7 +48,7 @@ _COPY = text("""
 
 @dataclass(frozen=True)
 class Near:
-    """What `nearest` looks for: at most `most` passages of these bases, and of these sources if there are any named.
+    """What `nearest` looks for: at most `most` passages.
 
     `path` is how: `exact` compares all vectors, `bits` first chooses by the signs of their numbers, `hnsw` walks the
     index of all organisations.
@@ -56,8 +57,7 @@ class Near:
     vector: str
     model: str
     dimensions: int
-    base_ids: Sequence[UUID]
-    source_ids: Sequence[UUID] | None
+    scope: Scope
     most: int
     path: str
 
@@ -67,16 +67,20 @@ BITS_LEAST = 200
 _SCAN = text(
     "SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', :width, true)"
 )
-# The vectors that count now: of the base's model, in its live generation, of a passage that is found.
+_NUMBER = "coalesce(CAST(:generation AS integer), b.live_generation)"
+# The vectors that count: of the model, in the live generation or the one asked for, of a passage that is found.
 _FOUND = """
       FROM embeddings e
       JOIN knowledge_bases b ON b.org_id = :org AND b.id = e.knowledge_base_id
       JOIN knowledge_base_chunks c ON c.org_id = :org AND c.id = e.chunk_id
      WHERE e.org_id = :org AND e.knowledge_base_id = ANY (:bases) AND e.dimensions = {width} AND e.model = :model
-       AND NOT b.archived AND e.first_generation <= b.live_generation
-       AND (e.last_generation IS NULL OR e.last_generation >= b.live_generation)
-       AND c.enabled AND c.source_enabled AND c.first_generation <= b.live_generation
-       AND (c.last_generation IS NULL OR c.last_generation >= b.live_generation)
+       AND NOT b.archived AND e.first_generation <= {number}
+       AND (e.last_generation IS NULL OR e.last_generation >= {number})
+       AND c.enabled AND c.source_enabled AND c.first_generation <= {number}
+       AND (c.last_generation IS NULL OR c.last_generation >= {number})
+       AND (:kinds IS NULL OR CASE WHEN c.file_id IS NOT NULL THEN 'file'
+                                   WHEN c.freeform_text_id IS NOT NULL THEN 'text'
+                                   WHEN c.table_id IS NOT NULL THEN 'table' ELSE 'page' END = ANY (:kinds))
        AND (:sources IS NULL OR coalesce(c.file_id, c.freeform_text_id, c.table_id, c.web_page_id) = ANY (:sources))
 """
 _DISTANCE = "e.embedding::halfvec({width}) <=> CAST(:vector AS halfvec({width}))"
@@ -102,7 +106,7 @@ _PATHS = {
 
 
 def _filled(statement: str, width: int) -> str:
-    distance, found = _DISTANCE.format(width=width), _FOUND.format(width=width)
+    distance, found = _DISTANCE.format(width=width), _FOUND.format(width=width, number=_NUMBER)
     return statement.format(width=width, distance=distance, found=found)
 
 
@@ -111,6 +115,7 @@ _NEAREST = {
         bindparam("org", type_=Uuid),
         bindparam("bases", type_=ARRAY(Uuid)),
         bindparam("sources", type_=ARRAY(Uuid)),
+        bindparam("kinds", type_=ARRAY(Text)),
         bindparam("vector", type_=Text),
     )
     for path, statement in _PATHS.items()
@@ -187,8 +192,7 @@ class EmbeddingsRepo:
         """Passages that searches find now by their likeness to a vector (cosine, 1 is the same), the nearest first."""
         values = {
             "org": org_id,
-            "bases": list(near.base_ids),
-            "sources": None if near.source_ids is None else list(near.source_ids),
+            **near.scope.values(),
             "model": near.model,
             "vector": near.vector,
             "most": near.most,

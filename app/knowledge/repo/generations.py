@@ -70,11 +70,11 @@ class GenerationsRepo:
         return self._session.scalar(statement, execution_options={"populate_existing": True})
 
     def building(self, org_id: UUID, base_id: UUID) -> Generation | None:
-        """The generation that is being built."""
+        """The generation that is being built, or was built and is held back."""
         statement = select(Generation).where(
             Generation.org_id == org_id,
             Generation.knowledge_base_id == base_id,
-            Generation.status == "building",
+            Generation.status.in_(("building", "held")),
         )
         return self._session.scalar(statement, execution_options={"populate_existing": True})
 

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from app.db.base import db
+from app.knowledge.repo.scope import Scope
 
 SHOWN = 10
 _START, _STOP = "\x01", "\x02"
@@ -23,11 +24,13 @@ _PARSE = text("""
 """)
 _MATCHES = text(
     "SELECT chunk_id, score, coverage"
-    "  FROM knowledge_matches(CAST(:query AS tsquery), :lexemes, :bases, :sources, :most)"
+    "  FROM knowledge_matches(CAST(:query AS tsquery), :lexemes, :bases, :sources, :kinds,"
+    "                         CAST(:generation AS integer), :most)"
 ).bindparams(
     bindparam("lexemes", type_=ARRAY(Text)),
     bindparam("bases", type_=ARRAY(Uuid)),
     bindparam("sources", type_=ARRAY(Uuid)),
+    bindparam("kinds", type_=ARRAY(Text)),
 )
 _SHOWN = text("""
     SELECT c.id, c.knowledge_base_id, b.name AS base_name,
@@ -87,9 +90,7 @@ class HitsRepo:
         query = row.query if exact else " | ".join(_quoted(lexeme) for lexeme in lexemes)
         return Words(query if lexemes else "", lexemes)
 
-    def matching(
-        self, words: Words, base_ids: Sequence[UUID], source_ids: Sequence[UUID] | None, most: int
-    ) -> list[tuple[UUID, float, float]]:
+    def matching(self, words: Words, scope: Scope, most: int) -> list[tuple[UUID, float, float]]:
         """Passages of the transaction's organisation that searches find now by their words, the best first.
 
         Each with its score, and the share of the weight of all words that it covers: rare words weigh more.
@@ -99,8 +100,7 @@ class HitsRepo:
         values = {
             "query": words.query,
             "lexemes": list(words.lexemes),
-            "bases": list(base_ids),
-            "sources": None if source_ids is None else list(source_ids),
+            **scope.values(),
             "most": most,
         }
         return [

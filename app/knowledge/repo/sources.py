@@ -49,6 +49,7 @@ CHUNK_KEYS: Mapping[str, ColumnElement[Any]] = {
 """The column of a chunk that names its source, by the kind of the source."""
 ROWS_AT_ONCE = 1_000
 LISTED = 11
+OFFERED = 200
 _NAMES: Mapping[str, Any] = {
     "file": KnowledgeFile.name,
     "text": FreeformText.title,
@@ -108,6 +109,13 @@ class SourcesRepo:
         rows = _listed(org_id, base_id)
         found = self._session.execute(select(rows).where(rows.c.id.in_(ids)))
         return [SourceRow(*row[:LISTED]) for row in found]
+
+    def offered(self, org_id: UUID, base_id: UUID) -> list[SourceRow]:
+        """The files and texts of a base to choose one of, by name, at most OFFERED."""
+        rows = _listed(org_id, base_id)
+        statement = select(rows).where(rows.c.kind.in_(("file", "text")))
+        ordered = statement.order_by(func.lower(rows.c.name), rows.c.id).limit(OFFERED)
+        return [SourceRow(*row[:LISTED]) for row in self._session.execute(ordered)]
 
     def get(self, org_id: UUID, kind: str, source_id: UUID) -> Source | None:
         """A source as it is stored now. KeyError for an unknown kind."""

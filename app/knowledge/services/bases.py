@@ -1,7 +1,9 @@
 """Knowledge bases: created, edited, archived and deleted, each with its audit row.
 
 A base is made of FIELDS: `name`, `description`, `size` and `overlap` of its passages in tokens, and what a search does
-unless it is told otherwise: `top_k` passages, of at least the likeness `threshold` (0 to 1).
+unless it is told otherwise: `top_k` passages, of at least the likeness `threshold` (0 to 1). `gate` is what a new
+generation must do before it goes live: nothing (`none`), find no fewer of the expected passages of the saved questions
+than the live one (`no_worse`), or find the share `least_recall` of them (`least`).
 """
 
 from collections.abc import Mapping
@@ -19,18 +21,20 @@ from app.knowledge.repo.sources import SourcesRepo
 from app.knowledge.services.generations import begin_generation
 from app.web.errors import NotFound, Refusal
 
-FIELDS = ("name", "description", "size", "overlap", "top_k", "threshold")
+FIELDS = ("name", "description", "size", "overlap", "top_k", "threshold", "gate", "least_recall")
 DEFAULTS: Mapping[str, Any] = {
     "description": None,
     "size": 200,
     "overlap": 30,
     "top_k": 8,
     "threshold": 0.0,
+    "gate": "none",
+    "least_recall": 0.9,
 }
 LOCAL_MODEL = ("all-MiniLM-L6-v2", 384)
 """The model that needs no account, and the numbers in each of its vectors."""
 CHUNKING = ("size", "overlap")
-RETRIEVAL = ("top_k", "threshold")
+RETRIEVAL = ("top_k", "threshold", "gate", "least_recall")
 
 
 class Stale(Exception):

@@ -27,3 +27,22 @@ def change_chunk(org_id: UUID, base_id: UUID, chunk_id: UUID, *, enabled: bool) 
         before={"enabled": chunk.enabled},
         after={"enabled": enabled},
     )
+
+
+def annotate_chunk(org_id: UUID, base_id: UUID, chunk_id: UUID, note: str | None) -> None:
+    """Write a note on a passage, or take it off. Raises NotFound, and Refusal 409 in an archived base."""
+    base = editable_base(org_id, base_id)
+    chunk = ChunksRepo().get(org_id, base_id, chunk_id)
+    if chunk is None:
+        raise NotFound
+    if chunk.note == note:
+        return
+    ChunksRepo().change(org_id, chunk_id, {"note": note})
+    record(
+        "knowledge_chunk.annotate",
+        "knowledge_chunk",
+        chunk_id,
+        f"{base.name}, passage {chunk.position + 1}",
+        before={"note": chunk.note},
+        after={"note": note},
+    )

@@ -28,8 +28,8 @@ def begin_generation(
     """
     repo = GenerationsRepo()
     former = repo.building(base.org_id, base.id)
-    if former is not None and repo.ended(base.org_id, former.id):
-        give_up(base, former, "its task ended before")
+    if former is not None and (former.status == "held" or repo.ended(base.org_id, former.id)):
+        give_up(base, former, "replaced" if former.status == "held" else "its task ended before")
     elif former is not None:
         raise Refusal(409, "The knowledge base is being built anew. Wait until that is done, or cancel it.")
     values = {"model": model, "dimensions": dimensions, "chunking": dict(chunking)}
@@ -67,7 +67,7 @@ def build_again(org_id: UUID, base_id: UUID, number: int) -> Generation:
 
 
 def cancel_build(org_id: UUID, base_id: UUID) -> None:
-    """Give up the generation that is being built. Raises NotFound if there is none."""
+    """Give up the generation that is being built or held back. Raises NotFound if there is none."""
     base = _locked(org_id, base_id)
     generation = GenerationsRepo().building(org_id, base_id)
     if generation is None:
@@ -114,7 +114,7 @@ def roll_back(org_id: UUID, base_id: UUID, number: int) -> KnowledgeBase:
     if generation is None or generation.status != "retired":
         raise NotFound
     if GenerationsRepo().building(org_id, base_id) is not None:
-        raise Refusal(409, "The knowledge base is being built anew. Wait until that is done, or cancel it.")
+        raise Refusal(409, "Another generation is being built or held back. Decide about it first.")
     _make_live(base, generation)
     SourcesRepo().change_all(org_id, base_id, {"content_hash": None})
     queue_check(base_id)

@@ -6,6 +6,7 @@ there already stay, and a text that the base has a vector of is not embedded aga
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from app.knowledge.repo.embeddings import EmbeddingsRepo
 from app.knowledge.repo.generations import GenerationsRepo
 from app.knowledge.repo.sources import CHUNK_KEYS, SourcesRepo
 from app.knowledge.services import passages
+from app.knowledge.services.gating import hold_back, objection
 from app.knowledge.services.generations import swap
 from app.knowledge.services.passages import Content, Wanted
 from app.knowledge.services.queueing import IngestInput
@@ -47,7 +49,7 @@ class Restless(Exception):
 def ingest(work: Work, given: IngestInput) -> Mapping[str, Any]:
     """Bring one source, all sources or a new generation up to date; says what became of how many sources."""
     if given.generation is not None:
-        return _build(work, given.base_id, given.generation)
+        return _build(work, given.base_id, given.generation, tested=given.tested)
     if given.kind is not None and given.source_id is not None:
         sources: Sequence[tuple[Any, UUID]] = [(given.kind, given.source_id)]
     else:
@@ -78,8 +80,11 @@ def ingest_source(work: Work, base_id: UUID, kind: Kind, source_id: UUID) -> Out
     raise Restless
 
 
-def _build(work: Work, base_id: UUID, number: int) -> Mapping[str, Any]:
-    """Bring every source into a generation, and make it live once all are; sources may change all the while."""
+def _build(work: Work, base_id: UUID, number: int, *, tested: bool) -> Mapping[str, Any]:
+    """Bring every source into a generation, and make it live once all are; sources may change all the while.
+
+    If it is tested and does not pass, it is held back instead.
+    """
     unreadable: set[UUID] = set()
     counts: dict[str, int] = {}
     for _turn in range(TURNS):
@@ -94,8 +99,9 @@ def _build(work: Work, base_id: UUID, number: int) -> Mapping[str, Any]:
             if outcome == "failed":
                 unreadable.add(source_id)
             work.progress(done, len(waiting), "sources")
-        if _step(work, "swap", lambda target=target: _swap(work.org_id, target, unreadable)):  # type: ignore[misc]
-            return counts
+        reason = objection(work, base_id, number) if tested else None
+        if _step(work, "swap", partial(_swap, work.org_id, target, unreadable, reason)):
+            return {**counts, "held": 1} if reason else counts
     raise Restless
 
 
@@ -119,15 +125,18 @@ def _waiting(org_id: UUID, target: Target, unreadable: set[UUID]) -> list[tuple[
     return found
 
 
-def _swap(org_id: UUID, target: Target, unreadable: set[UUID]) -> bool:
-    """Make the generation live, unless a source has changed."""
+def _swap(org_id: UUID, target: Target, unreadable: set[UUID], reason: str | None) -> bool:
+    """Make the generation live, or hold it back for a reason; neither if a source has changed."""
     try:
         base = hold_target(org_id, target)
     except Moved:
         return False
     if _waiting(org_id, target, unreadable):
         return False
-    swap(base, target.number)
+    if reason is None:
+        swap(base, target.number)
+    else:
+        hold_back(base, target.number, reason)
     return True
 
 

@@ -10,17 +10,34 @@ from app.late import load
 
 
 class IngestInput(TaskInput):
-    """What to bring up to date: one source, a generation that is to become live, or with neither all sources."""
+    """What to bring up to date: one source, a generation that is to become live, or with neither all sources.
+
+    Unless it is `tested`, a generation becomes live however well it answers the saved questions.
+    """
 
     base_id: UUID
     kind: Literal["file", "text", "table"] | None = None
     source_id: UUID | None = None
     generation: int | None = None
+    tested: bool = True
+
+
+class TestInput(TaskInput):
+    """The base whose saved questions are asked."""
+
+    __test__ = False
+    base_id: UUID
 
 
 def _run(work: Work, given: IngestInput) -> Mapping[str, Any]:
     """Do it; what reads and embeds is loaded by the first task that needs it, so that an idle worker stays small."""
     done: Mapping[str, Any] = load("app.knowledge.services.ingesting:ingest")(work, given)
+    return done
+
+
+def _ask(work: Work, given: TestInput) -> Mapping[str, Any]:
+    """Ask the saved questions; the model is loaded by the first task that needs it."""
+    done: Mapping[str, Any] = load("app.knowledge.services.judging:ask")(work, given)
     return done
 
 
@@ -32,6 +49,14 @@ INGEST = Kind(
     right="knowledge.edit",
     seconds=4 * 3600,
 )
+TEST = Kind(
+    name="knowledge.test",
+    title="Test of a knowledge base",
+    given=TestInput,
+    run=_ask,
+    right="knowledge.edit",
+    seconds=3600,
+)
 
 
 def queue_source(base_id: UUID, kind: Literal["file", "text", "table"], source_id: UUID) -> UUID:
@@ -39,9 +64,14 @@ def queue_source(base_id: UUID, kind: Literal["file", "text", "table"], source_i
     return enqueue(INGEST, IngestInput(base_id=base_id, kind=kind, source_id=source_id))
 
 
-def queue_generation(base_id: UUID, number: int) -> UUID:
-    """Have a worker build a generation and swap it in; the id of the task."""
-    return enqueue(INGEST, IngestInput(base_id=base_id, generation=number))
+def queue_generation(base_id: UUID, number: int, *, tested: bool = True) -> UUID:
+    """Have a worker build a generation and swap it in, if it passes the tests of the base; the id of the task."""
+    return enqueue(INGEST, IngestInput(base_id=base_id, generation=number, tested=tested))
+
+
+def queue_test(base_id: UUID) -> UUID:
+    """Have a worker ask the saved questions of a base; the id of the task."""
+    return enqueue(TEST, TestInput(base_id=base_id))
 
 
 def queue_check(base_id: UUID) -> UUID:

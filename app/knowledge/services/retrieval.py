@@ -1,4 +1,4 @@
-"""The search in knowledge bases: by likeness and by words, fused by the ranks in both.
+"""The search in knowledge bases: by likeness and by words, fused by what both say of a passage.
 
 Embedding the question loads the model where it is asked, about 150 MB once per process, and takes some milliseconds.
 """
@@ -6,7 +6,7 @@ Embedding the question loads the model where it is asked, about 150 MB once per 
 import re
 import time
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Literal
@@ -16,16 +16,17 @@ from app.knowledge.embedders.registry import vectors
 from app.knowledge.repo.bases import KnowledgeBasesRepo
 from app.knowledge.repo.embeddings import EmbeddingsRepo, Near
 from app.knowledge.repo.hits import HitsRepo, Shown, Words
+from app.knowledge.repo.scope import Scope
 from app.web.errors import NotFound
 
 Leg = Literal["vector", "fulltext"]
 LEGS: tuple[Leg, ...] = ("vector", "fulltext")
-FUSION = 60
-"""The constant of reciprocal rank fusion: a passage gets 1 / (FUSION + rank) for each leg that found it.
-
-Beside likeness, words count for what they cover of the question beyond half: what has all words of the question gets
-all of it, what has less than half of their weight nothing, so that passages which happen to share some words of a long
-question do not push away those that answer it in others.
+KINDS = ("file", "text", "table", "page")
+"""The kinds of sources that a search can be narrowed to."""
+LIKENESS, WORDS, STEEP = 0.4, 0.6, 6
+"""Fusion adds LIKENESS times how like a passage is, 0 being the last one found and 1 the first, and WORDS times the
+share of the question's words that it covers, rare ones weighing more, to the power of STEEP: words count once nearly
+all are there. Decision 11 says how these numbers were chosen.
 """
 DEPTH = 100
 """Passages that each leg finds at least, so that fusion has something to choose from."""
@@ -41,15 +42,18 @@ _OPERATORS = re.compile(r'"|(^|\s)-\w|\sor\s', re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Question:
-    """What to search for: `words` in these bases (None for all that are not archived) and sources (None for all).
+    """What to search for: `words` in these bases (None for all that are not archived).
 
-    At most `top_k` passages, of the bases' own number if None; by likeness only those that are at least `threshold`
-    (-1 to 1) like the question, as the base says if None.
+    Of some sources or kinds of sources only (file, text, table, page), unless None; in the live generation, or in
+    another one of the only base. At most `top_k` passages, of the bases' own number if None; by likeness only those
+    that are at least `threshold` (-1 to 1) like the question, as the base says if None.
     """
 
     words: str
     base_ids: Sequence[UUID] | None = None
     source_ids: Sequence[UUID] | None = None
+    kinds: Sequence[str] | None = None
+    generation: int | None = None
     top_k: int | None = None
     threshold: float | None = None
     legs: Sequence[Leg] = LEGS
@@ -90,9 +94,12 @@ class _Clock:
 
 
 def search(org_id: UUID, question: Question) -> Found:
-    """Find passages. Raises NotFound for a base that is unknown or archived, EmbeddingFailed and ModelMissing."""
+    """Find passages.
+
+    Raises NotFound for a base that is unknown or archived or lacks the generation, EmbeddingFailed and ModelMissing.
+    """
     clock, words = _Clock(), clean(question.words)
-    bases = KnowledgeBasesRepo().searchable(org_id, question.base_ids)
+    bases = KnowledgeBasesRepo().searchable(org_id, question.base_ids, question.generation)
     if question.base_ids is not None and len(bases) < len(set(question.base_ids)):
         raise NotFound
     if not bases or not words:
@@ -105,8 +112,7 @@ def search(org_id: UUID, question: Question) -> Found:
     parsed = HitsRepo().words(words, exact=bool(_OPERATORS.search(words)))
     matching: list[tuple[UUID, float, float]] = []
     if "fulltext" in question.legs:
-        ids = [base.id for base in bases]
-        matching = HitsRepo().matching(parsed, ids, question.source_ids, depth)
+        matching = HitsRepo().matching(parsed, _scope(question, bases), depth)
     clock.lap("fulltext")
     hits = _shown(org_id, parsed, fuse(near, matching)[:top_k])
     clock.lap("shown")
@@ -130,24 +136,32 @@ class Fused:
     fulltext: tuple[int, float] | None
 
 
-def fuse(near: Iterable[tuple[UUID, float]], matching: Iterable[tuple[UUID, float, float]]) -> list[Fused]:
-    """Reciprocal rank fusion of two ranked lists, the best first; equal scores by rank, then id.
+def fuse(near: Sequence[tuple[UUID, float]], matching: Sequence[tuple[UUID, float, float]]) -> list[Fused]:
+    """Two ranked lists as one, the best first; equal scores by rank, then id.
 
-    `matching` has the score and the share of the question that a passage covers.
+    `near` has the likeness of each passage, `matching` the score and the share of the question that it covers. Where
+    one kind of search found nothing, the order and the scores are the other's.
     """
     by_vector = {chunk_id: (rank, score) for rank, (chunk_id, score) in enumerate(near, 1)}
-    by_words, shares = dict[UUID, tuple[int, float]](), dict[UUID, float]()
-    for rank, (chunk_id, score, share) in enumerate(matching, 1):
-        by_words[chunk_id], shares[chunk_id] = (rank, score), share
+    by_words = {chunk_id: (rank, score) for rank, (chunk_id, score, _) in enumerate(matching, 1)}
+    shares = {chunk_id: share for chunk_id, _, share in matching}
+    likeness = _spread(near)
     fused = []
     for chunk_id in by_vector.keys() | by_words.keys():
         places = by_vector.get(chunk_id), by_words.get(chunk_id)
-        weights = 1.0, max(0.0, 2 * shares.get(chunk_id, 0.0) - 1) if by_vector else 1.0
-        score = sum(
-            weight / (FUSION + place[0]) for place, weight in zip(places, weights, strict=True) if place
-        )
+        score = LIKENESS * likeness.get(chunk_id, 0.0) + WORDS * shares.get(chunk_id, 0.0) ** STEEP
+        if not (near and matching):
+            score = next(place[1] for place in places if place)
         fused.append(Fused(chunk_id, score, *places))
     return sorted(fused, key=_order)
+
+
+def _spread(near: Sequence[tuple[UUID, float]]) -> dict[UUID, float]:
+    """How like each passage is, from 0 for the last one found to 1 for the first, whatever a model calls alike."""
+    if not near:
+        return {}
+    most, least = near[0][1], near[-1][1]
+    return {chunk_id: (score - least) / (most - least) if most > least else 1.0 for chunk_id, score in near}
 
 
 def _order(one: Fused) -> tuple[float, int, int, UUID]:
@@ -173,8 +187,7 @@ def _nearest(
             vector,
             model,
             dimensions,
-            [base.id for base in mine],
-            question.source_ids,
+            _scope(question, mine),
             depth,
             _path(sum(base.chunk_count for base in mine), dimensions),
         )
@@ -184,6 +197,10 @@ def _nearest(
     if least is None:
         least = _setting(bases, "threshold", 0.0)
     return sorted([one for one in found if one[1] >= least], key=lambda one: -one[1])[:depth]
+
+
+def _scope(question: Question, bases: Sequence[Any]) -> Scope:
+    return Scope([base.id for base in bases], question.source_ids, question.kinds, question.generation)
 
 
 def _model(base: Any) -> tuple[str, int]:

@@ -60,7 +60,9 @@ def find_target(org_id: UUID, base_id: UUID, number: int | None) -> Target | Non
         base = KnowledgeBasesRepo().get(org_id, base_id)
         return live_target(base) if base else None
     generation = GenerationsRepo().building(org_id, base_id)
-    return build_target(generation) if generation and generation.number == number else None
+    if generation is None or generation.number != number or generation.status != "building":
+        return None
+    return build_target(generation)
 
 
 def hold_target(org_id: UUID, target: Target) -> KnowledgeBase:

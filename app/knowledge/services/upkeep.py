@@ -29,7 +29,9 @@ def _give_up(org_id: UUID, base_id: UUID) -> bool:
     """Give up what is built of a base, if its task has still ended."""
     base, repo = KnowledgeBasesRepo().lock(org_id, base_id), GenerationsRepo()
     generation = repo.building(org_id, base_id) if base else None
-    if base is None or generation is None or not repo.ended(org_id, generation.id):
+    if base is None or generation is None or generation.status != "building":
+        return False
+    if not repo.ended(org_id, generation.id):
         return False
     reason = next(row.error for row in repo.listed(org_id, base_id) if row.number == generation.number)
     give_up(base, generation, reason or "Its task was cancelled.")

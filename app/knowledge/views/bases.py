@@ -2,15 +2,16 @@
 
 from uuid import UUID
 
-from flask import Blueprint, Response, url_for
+from flask import Blueprint, Response, request, url_for
 
 from app.audit.repo import AuditRepo
 from app.db.session import transaction
-from app.knowledge.forms import BASE_LIST, BaseForm
+from app.knowledge.forms import BASE_LIST, BaseForm, read_chunking
 from app.knowledge.models.sources import KnowledgeBase
 from app.knowledge.repo.bases import KnowledgeBasesRepo, NameTaken
 from app.knowledge.repo.generations import GenerationsRepo
 from app.knowledge.services.bases import Stale, change_base, create_base, delete_base, set_archived, values_of
+from app.knowledge.services.gating import swap_anyway
 from app.knowledge.services.generations import build_again, cancel_build, roll_back
 from app.orgs.forms import ConfirmForm
 from app.web.access import org_right
@@ -23,9 +24,12 @@ from app.web.render import leave, render, toast
 
 bp = Blueprint("knowledge", __name__, url_prefix="/o/<org>/knowledge")
 HISTORY_LENGTH = 30
+PERCENTS = {"threshold_percent": "threshold", "least_percent": "least_recall"}
+"""The fields that show a share in percent."""
 _DONE = {
     "restore": "Generation {number} is searched again.",
     "again": "A new generation is being built.",
+    "swap": "Generation {number} goes live as soon as it holds what the sources say now.",
     "cancel": "The new generation was given up.",
 }
 NAME_IN_USE = "Another knowledge base has this name. Choose a different one."
@@ -94,9 +98,9 @@ def show(org: str, base_id: UUID) -> Response:
 def edit(org: str, base_id: UUID) -> Response:
     """The form with the knowledge base as it is stored."""
     base = found_base(base_id)
-    given = values_of(base)
-    percent = round(100 * given.pop("threshold"))
-    form = BaseForm(**given, threshold_percent=percent, lock_version=base.lock_version)
+    given = {**values_of(base), **read_chunking(request.args)}
+    percents = {name: round(100 * given.pop(key)) for name, key in PERCENTS.items()}
+    form = BaseForm(**given, **percents, lock_version=base.lock_version)
     return _form(form, "knowledge/edit.html", base=base)
 
 
@@ -151,14 +155,16 @@ def destroy(org: str, base_id: UUID) -> Response:
     return leave(url_for(".index", org=org))
 
 
-@bp.post("/<uuid:base_id>/generations/<int:number>/<any(restore,cancel,again):act>")
+@bp.post("/<uuid:base_id>/generations/<int:number>/<any(restore,cancel,again,swap):act>")
 @org_right("knowledge.edit")
 def change_generation(org: str, base_id: UUID, number: int, act: str) -> Response:
-    """Go back to an earlier generation, give up the one that is being built, or build one again that failed."""
+    """Go back to a generation, give up the one that is built or held back, swap that in anyway, or build one again."""
     org_id = require_org().org_id
     with transaction():
         if act == "restore":
             roll_back(org_id, base_id, number)
+        elif act == "swap":
+            swap_anyway(org_id, base_id, number)
         elif act == "again":
             build_again(org_id, base_id, number)
         else:

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, request
 from app.knowledge.embedders.registry import EmbeddingFailed, ModelMissing
 from app.knowledge.forms import SearchForm
 from app.knowledge.models.sources import KnowledgeBase
+from app.knowledge.repo.sources import SourcesRepo
 from app.knowledge.services.bases import values_of
 from app.knowledge.services.retrieval import Found, Question, search
 from app.knowledge.views.bases import found_base
@@ -23,7 +24,7 @@ def show(org: str, base_id: UUID) -> Response:
     """The passages that answer the question in the address, with rank and score by leg, and the time each part took."""
     base = found_base(base_id)
     form = SearchForm(request.args)
-    form.fill(values_of(base))
+    form.fill(values_of(base), SourcesRepo().offered(base.org_id, base_id))
     asked = bool(form.q.data)
     if asked and not form.validate():
         return render("knowledge/test.html", status=422, base=base, form=form, found=None)
@@ -38,6 +39,8 @@ def _found(base: KnowledgeBase, form: SearchForm) -> Found:
         top_k=form.top_k.data,
         threshold=(form.threshold_percent.data or 0) / 100,
         legs=form.chosen_legs(),
+        source_ids=form.chosen_sources(),
+        kinds=[form.kind.data] if form.kind.data else None,
     )
     try:
         return search(base.org_id, question)
