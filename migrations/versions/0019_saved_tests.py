@@ -41,5 +41,7 @@ def downgrade() -> None:
         op.execute(f"DROP FUNCTION {signature}")
     op.drop_index("retrieval_test_runs_org_id_run_id_key", "retrieval_test_runs")
     op.drop_column("retrieval_test_runs", "run_id")
-    op.execute("UPDATE knowledge_base_generations SET status = 'failed' WHERE status = 'held'")
+    rls.unforce(TABLE)
+    op.execute(f"UPDATE {TABLE} SET status = 'failed' WHERE status = 'held'")  # noqa: S608 - our own text
+    rls.force(TABLE)
     _statuses("building", "live", "retired", "failed")
