@@ -72,7 +72,7 @@ COVERING = {
     for signature, definition in SEARCHES.items()
 }
 
-# Beside COVERING (revision 0019): only sources of some kinds, and another generation than the live one.
+# Beside COVERING (revision 0020): only sources of some kinds, and another generation than the live one.
 KIND = """CASE WHEN c.file_id IS NOT NULL THEN 'file' WHEN c.freeform_text_id IS NOT NULL THEN 'text'
                     WHEN c.table_id IS NOT NULL THEN 'table' ELSE 'page' END"""
 (_covering,) = COVERING.values()

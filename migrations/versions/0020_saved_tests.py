@@ -8,8 +8,8 @@ from alembic import op
 
 from migrations import knowledge_sql, rls
 
-revision = "0019"
-down_revision = "0018"
+revision = "0020"
+down_revision = "0019"
 branch_labels = None
 depends_on = None
 
@@ -42,6 +42,6 @@ def downgrade() -> None:
     op.drop_index("retrieval_test_runs_org_id_run_id_key", "retrieval_test_runs")
     op.drop_column("retrieval_test_runs", "run_id")
     rls.unforce(TABLE)
-    op.execute(f"UPDATE {TABLE} SET status = 'failed' WHERE status = 'held'")  # noqa: S608 - our own text
+    op.execute(f"UPDATE {TABLE} SET status = 'failed' WHERE status = 'held'")
     rls.force(TABLE)
     _statuses("building", "live", "retired", "failed")
