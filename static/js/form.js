@@ -20,10 +20,12 @@ function changed(control) {
   return control.type !== "hidden" && "defaultValue" in control && control.value !== control.defaultValue;
 }
 
-const unsaved = (form) => "dirty" in form.dataset || [...form.elements].some(changed);
+/** Whether a form holds work that was not sent. */
+export const unsaved = (form) => "dirty" in form.dataset || [...form.elements].some(changed);
 const warn = (event) => event.preventDefault();
 
-function guard() {
+/** Ask before work is lost that no form has sent. */
+export function guard() {
   const attach = [...document.querySelectorAll(guarded)].some(unsaved);
   window[attach ? "addEventListener" : "removeEventListener"]("beforeunload", warn);
 }

@@ -1,5 +1,5 @@
 // What every page starts with: the modules it has a use for, times that stay true, and the zone told to the server.
-// Reads: [data-copy], form[data-later] (its module waits for the focus),
+// Reads: [data-copy], form[data-later] and form[data-autosave] (their modules wait for the focus),
 // time[data-ago] with datetime and title; template #ago with the words. Writes: cookie time_zone.
 import { onSwap } from "./adapter.js";
 
@@ -18,7 +18,10 @@ function load() {
   }
 }
 
-document.addEventListener("focusin", ({ target }) => target.closest("[data-later]") && import("./form.js"));
+document.addEventListener("focusin", ({ target }) => {
+  if (target.closest("[data-later]")) import("./form.js");
+  if (target.closest("[data-autosave]")) import("./autosave.js");
+});
 
 document.addEventListener("click", async ({ target }) => {
   const button = target.closest("[data-copy]");

@@ -11,6 +11,7 @@ SCRIPTS = sorted((source.ROOT / "static" / "js").glob("*.js"))
 # Bytes as sent.
 CEILINGS = {
     "adapter": 3000,
+    "autosave": 1200,
     "copy": 430,
     "form": 1300,
     "keys": 2700,

@@ -1,5 +1,6 @@
 """The list of agents, one agent, and its form."""
 
+from datetime import datetime
 from uuid import UUID
 
 from flask import Blueprint, Response, request, url_for
@@ -8,6 +9,7 @@ from app.agents.forms.agents import AgentForm, stored_values
 from app.agents.models import Agent
 from app.agents.repo.agents import AgentRepo, NameTaken
 from app.agents.repo.options import OptionRepo
+from app.agents.repo.versions import Draft
 from app.agents.services.agents import Stale, change_agent, create_agent, prompt_facts
 from app.agents.services.comparing import setting_words
 from app.agents.services.versions import editable_draft, found_draft
@@ -122,6 +124,28 @@ def update(org: str, agent_id: UUID) -> Response:
     return leave(url_for(".show", org=org, agent_id=agent_id))
 
 
+@bp.post("/<uuid:agent_id>/draft")
+@org_right("agents.edit")
+def autosave(org: str, agent_id: UUID) -> Response:
+    """Save the form while it is being written; the answer says where the draft stands."""
+    org_id = require_org().org_id
+    draft = editable_draft(org_id, agent_id)
+    form = _offered(AgentForm(), draft.agent)
+    if not form.validate():
+        return _standing(draft, 422, refused=_refused(form))
+    try:
+        with transaction():
+            change_agent(org_id, agent_id, form.version(), form.values())
+    except NameTaken:
+        return _standing(draft, 422, refused=[("Name", "name", NAME_IN_USE)])
+    except Stale as stale:
+        differences = form.differences(stored_values(stale.agent))
+        if differences:
+            return _standing(draft, 409, form=form, theirs=stale.agent, differences=differences)
+    now = datetime.now(viewer_zone())
+    return _standing(editable_draft(org_id, agent_id), saved_at=f"{now:%H:%M}")
+
+
 @bp.post("/prompt-facts")
 @org_right("agents.read")
 def describe_prompt(org: str) -> Response:
@@ -136,6 +160,15 @@ def _offered(form: AgentForm, agent: Agent | None = None) -> AgentForm:
     used = [*agent.rag_enabled, str(agent.persona_id or "")] if agent else ()
     form.offer(OptionRepo().options(require_org().org_id, used))
     return form
+
+
+def _refused(form: AgentForm) -> list[tuple[str, str, str]]:
+    """Label, id and message of each field that is wrong."""
+    return [(field.label.text, field.id, field.errors[0]) for field in form if field.errors]
+
+
+def _standing(draft: Draft, status: int = 200, **context: object) -> Response:
+    return render("agents/autosaved.html", "autosaved", status, draft=draft, **context)
 
 
 def _conflict(form: AgentForm, theirs: Agent) -> Response:
