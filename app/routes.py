@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app.agents.views import agents, changes, files, persona_changes, personas, versions
+from app.agents.views import agents, changes, files, persona_changes, personas, version_links, versions
 from app.analytics.views import figures, search
 from app.api.views import agents as api_agents
 from app.api.views import knowledge as api_knowledge
@@ -11,6 +11,7 @@ from app.api.views import orgs as api_orgs
 from app.api.views import reference as api_reference
 from app.api.views import search as api_search
 from app.api.views import threads as api_threads
+from app.api.views import versions as api_versions
 from app.audit import views as audit
 from app.auth.views import (
     credentials,
@@ -89,6 +90,7 @@ BLUEPRINTS = (
     changes.bp,
     files.bp,
     versions.bp,
+    version_links.bp,
     personas.bp,
     persona_changes.bp,
     connections_credentials.bp,
@@ -106,6 +108,7 @@ BLUEPRINTS = (
     api_reference.bp,
     api_orgs.bp,
     api_agents.bp,
+    api_versions.bp,
     thread_listing.bp,
     thread_changes.bp,
     thread_files.bp,

@@ -192,3 +192,22 @@ def test_the_history_adds_up_what_answered(client, url, org, thread):
 
 def test_an_empty_thread_says_so(client, url):
     assert "No messages yet" in client.both(url, "messages").get_text()
+
+
+def test_an_answer_leads_to_its_version_and_what_changed_since(client, url, org, thread):
+    agent = agents.agent(org, prompt="First")
+    version = agents.version(agent, 14)
+    threads.message(thread, role="assistant", agent_version_id=version.id)
+    page = client.page(url)
+    there = f"/o/acme/agents/versions/{version.id}"
+    assert page.find("a", string="Version 14")["href"] == there
+    assert page.find("a", string="What changed since")["href"] == f"{there}/changes"
+    assert client.get(there).location == f"/o/acme/agents/{agent.id}/versions/14"
+    assert client.get(f"{there}/changes").location == f"/o/acme/agents/{agent.id}/compare?from=14&to=draft"
+    client.page(client.get(f"{there}/changes").location)
+
+
+def test_oi_1_versions_of_another_organisation_are_not_found(client, org):
+    foreign = agents.version(agents.agent(orgs.org()))
+    for path in ("", "/changes"):
+        assert client.get(f"/o/acme/agents/versions/{foreign.id}{path}").status_code == 404

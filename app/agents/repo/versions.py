@@ -131,6 +131,14 @@ class VersionRepo:
         """A version by its id."""
         return self._one(_versions(org_id).where(AgentVersion.id == version_id))
 
+    def place(self, org_id: UUID, version_id: UUID) -> tuple[UUID, int] | None:
+        """The agent and the number of a version."""
+        statement = select(AgentVersion.agent_id, AgentVersion.number).where(
+            AgentVersion.org_id == org_id, AgentVersion.id == version_id
+        )
+        row = self._session.execute(statement).one_or_none()
+        return None if row is None else (row.agent_id, row.number)
+
     def numbered(self, org_id: UUID, agent_id: UUID, numbers: Sequence[int]) -> dict[int, VersionRow]:
         """Those of the agent's versions with these numbers that exist."""
         known = [number for number in numbers if 0 < number < 2**31]

@@ -6,9 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from flask import url_for
+
 from app.threads.repo.beside import Beside, Opinions
 from app.threads.repo.messages import MessageRow
 from app.threads.repo.threads import ThreadHead
+from app.web.identity import require_org
 
 LONGEST_TEXT = 20_000
 """Longer texts of a message are cut; its own page shows them whole."""
@@ -27,6 +30,7 @@ class ShownMessage:
     created_at: datetime
     parts: Sequence[Mapping[str, Any]]
     version: int | None
+    version_url: str | None
     model: str | None
     tokens: int | None
     cost: float | None
@@ -103,6 +107,12 @@ def arranged(
         yield {"kind": "citations", "citations": citations}
 
 
+def _version_url(version_id: UUID | None) -> str | None:
+    if version_id is None:
+        return None
+    return url_for("agent_version_links.show", org=require_org().slug, version_id=version_id)
+
+
 def _shown(
     thread: ThreadHead, row: MessageRow, parts: Sequence[Mapping[str, Any]], beside: Beside, *, marked: bool
 ) -> ShownMessage:
@@ -116,6 +126,7 @@ def _shown(
         created_at=row.created_at,
         parts=parts,
         version=row.version,
+        version_url=_version_url(row.agent_version_id),
         model=row.model,
         tokens=sum(used) if used else None,
         cost=None if row.cost_micros is None else row.cost_micros / 1_000_000,
