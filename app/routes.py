@@ -23,7 +23,9 @@ from app.auth.views import (
     sessions,
     sign_in,
 )
+from app.connections.views import connections
 from app.connections.views import credentials as connections_credentials
+from app.connections.views import known_models as connections_models
 from app.knowledge.views import adding as knowledge_adding
 from app.knowledge.views import bases as knowledge
 from app.knowledge.views import passages as knowledge_passages
@@ -93,6 +95,8 @@ BLUEPRINTS = (
     version_links.bp,
     personas.bp,
     persona_changes.bp,
+    connections.bp,
+    connections_models.bp,
     connections_credentials.bp,
     knowledge.bp,
     knowledge_adding.bp,

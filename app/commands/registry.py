@@ -8,7 +8,7 @@ from pathlib import Path
 from flask import Flask
 from flask_migrate import Migrate
 
-from app.commands import accounts, database, importing, inspect, knowledge, sample, tasks, work
+from app.commands import accounts, credentials, database, importing, inspect, knowledge, sample, tasks, work
 from app.commands.scale.command import scale
 from app.db.base import db
 
@@ -24,6 +24,7 @@ def register(app: Flask) -> None:
     app.cli.add_command(accounts.users)
     app.cli.add_command(accounts.orgs)
     app.cli.add_command(accounts.api_keys)
+    app.cli.add_command(credentials.credentials)
     app.cli.add_command(tasks.tasks)
     app.cli.add_command(tasks.schedules)
     sample.seed.add_command(scale)

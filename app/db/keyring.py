@@ -34,6 +34,10 @@ class Keyring:
         nonce = os.urandom(_NONCE_BYTES)
         return self._first + nonce + AESGCM(self._keys[self._first]).encrypt(nonce, value, None)
 
+    def is_current(self, sealed: bytes) -> bool:
+        """Whether a value is sealed with the first secret."""
+        return sealed[:_KEY_ID_BYTES] == self._first
+
     def open(self, sealed: bytes) -> bytes:
         """Decrypt. Raises SealBroken if no key fits or the value was tampered with."""
         key = self._keys.get(sealed[:_KEY_ID_BYTES])

@@ -15,7 +15,7 @@ _ORG_SECTIONS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
         ("Agents", "agents.index", "agent", "agents.read"),
         ("Personas", "personas.index", "user", "agents.read"),
         ("Knowledge", "knowledge.index", "book", "knowledge.view"),
-        ("Connections", "connections_credentials.index", "plug", "connections.view"),
+        ("Connections", "connections.index", "plug", "connections.view"),
     ),
     "Run": (
         ("Threads", "threads.index", "threads", "threads.read"),

@@ -48,7 +48,10 @@ class OutboundFailed(Exception):
 
 @dataclass(frozen=True)
 class Call:
-    """What to ask. `kind` is that of the operator's allow-list; headers in `secret_headers` stay with one origin."""
+    """What to ask. `kind` is that of the operator's allow-list; headers in `secret_headers` stay with one origin.
+
+    `body` is sent as `content_type`; a call has a body or a form.
+    """
 
     kind: str
     url: str
@@ -56,6 +59,8 @@ class Call:
     headers: Mapping[str, str] | None = None
     secret_headers: Mapping[str, str] | None = None
     form: Mapping[str, str] | None = None
+    body: bytes | None = None
+    content_type: str = "application/json"
     seconds: float = 10
     max_bytes: int = 1024 * 1024
     redirects: int = MAX_REDIRECTS
@@ -126,16 +131,18 @@ def fetch(call: Call) -> Answer:
 
 
 def _redirected(call: Call, url: str, status: int) -> Call:
-    """The next hop; as browsers do, a form is not sent again (RFC 9110, section 15.4), unless the status says so."""
+    """The next hop; as browsers do, nothing is sent again (RFC 9110, section 15.4), unless the status says so."""
     if status in {HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT}:
         return replace(call, url=url)
-    return replace(call, url=url, form=None, method="HEAD" if call.method == "HEAD" else "GET")
+    return replace(call, url=url, form=None, body=None, method="HEAD" if call.method == "HEAD" else "GET")
 
 
 def _headers(call: Call, *, keep_secrets: bool) -> dict[str, str]:
     plain = {
         name: value for name, value in (call.headers or {}).items() if name.lower() not in _SECRET_HEADERS
     }
+    if call.body is not None:
+        plain["Content-Type"] = call.content_type
     return {**plain, **(call.secret_headers or {})} if keep_secrets else plain
 
 

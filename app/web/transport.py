@@ -18,6 +18,7 @@ def ask(target: Target, call: Call, headers: Mapping[str, str], deadline: float)
         call.method,
         f"{target.scheme}://{address}:{target.port}{target.path}",
         headers={"User-Agent": "AgentPress", **headers, "Host": target.netloc},
+        content=call.body,
         data=call.form,
         extensions={"sni_hostname": target.host, "timeout": httpx2.Timeout(_left(deadline)).as_dict()},
     )

@@ -34,6 +34,9 @@ SENSITIVE = {
     "idempotency_keys.fingerprint",
     "idempotency_keys.location",
     "blob_parts.content",
+    "credentials.secret",
+    "credentials.hint",
+    "mcp_servers.command",
 }
 HIDDEN = {"github_id", "google_id"}  # an id elsewhere, in a text column
 

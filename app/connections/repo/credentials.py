@@ -86,6 +86,18 @@ class CredentialsRepo:
         statement = select(*_CHOICE).where(Credential.org_id == org_id, Credential.kind == kind)
         return self._session.execute(statement.order_by(func.lower(Credential.name), Credential.id)).all()
 
+    def free_name(self, org_id: UUID, start: str) -> str:
+        """A name that begins like this and is not taken."""
+        statement = select(func.lower(Credential.name)).where(
+            Credential.org_id == org_id, Credential.name.istartswith(start, autoescape=True)
+        )
+        taken = set(self._session.scalars(statement))
+        number, name = 1, start
+        while name.lower() in taken:
+            number += 1
+            name = f"{start} {number}"
+        return name
+
     def secret(self, org_id: UUID, credential_id: UUID) -> str | None:
         """The secret. Raises SealBroken if no key of this instance opens it."""
         statement = select(Credential.secret)
