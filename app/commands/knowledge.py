@@ -15,7 +15,6 @@ from flask.cli import AppGroup, with_appcontext
 from app.commands.running import OPERATOR, operating, org_of
 from app.db.scope import use_scope
 from app.db.session import transaction
-from app.knowledge.crawler.site import Bounds
 from app.knowledge.readers.document import Unreadable
 from app.knowledge.repo.bases import KnowledgeBasesRepo
 from app.knowledge.scoring import Unusable, read_collection
@@ -60,23 +59,25 @@ def ingest(context: click.Context, *, path: Path, name: str, slug: str) -> None:
 @click.option(
     "--pages", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Pages at most."
 )
+@click.option("--sitemap", is_flag=True, help="URL is a sitemap: the pages it names are fetched.")
 @click.pass_context
 @with_appcontext
-def crawl(context: click.Context, *, url: str, name: str, slug: str, depth: int, pages: int) -> None:
+def crawl(context: click.Context, /, url: str, name: str, slug: str, **given: Any) -> None:
     """Bring the page at URL, and those of its site that links and sitemaps lead to, into a knowledge base.
 
-    Pages in the folder of URL and below are fetched as robots.txt permits. Unchanged pages cost no embedding, pages
-    that are gone are deleted. Exits with 1 if a page could not be brought in.
+    URL is a source of the base as if it were added there, without a worker. Pages in the folder of URL and below are
+    fetched as robots.txt permits. Unchanged pages cost no embedding, pages that are gone are deleted. Exits with 1 if a
+    page could not be brought in.
     """
     module, failed = importlib.import_module("app.knowledge.services.crawling"), 0
     with operating(AWAY):
         org_id = _enter(slug)
         base_id = _base(org_id, name, create=True)
         try:
-            for page in module.bring_in_site(org_id, base_id, url, Bounds(depth, pages)):
+            for page in module.bring_in_site(org_id, base_id, url, _bounds(**given)):
                 left_out = page.outcome not in module.BROUGHT_IN
                 failed += left_out
-                click.echo(f"{page.name}: {page.outcome}", err=left_out)
+                click.echo(f"{page.url}: {page.reason or page.outcome}", err=left_out)
         except (OutboundRefused, OutboundFailed) as error:
             raise click.ClickException(str(error)) from error
     context.exit(1 if failed else 0)
@@ -129,6 +130,12 @@ def evaluate(*, directory: Path, as_json: bool) -> None:
     except Unusable as error:
         raise click.UsageError(str(error)) from None
     click.echo(json.dumps(figures) if as_json else _table(figures))
+
+
+def _bounds(*, depth: int, pages: int, sitemap: bool) -> dict[str, Any]:
+    """What of an address is fetched, as its form has it."""
+    scope = "sitemap" if sitemap else "site" if depth else "page"
+    return {"scope": scope, "max_depth": depth, "max_pages": pages}
 
 
 @contextmanager
@@ -206,6 +213,7 @@ def _facts(found: Found) -> dict[str, Any]:
             {
                 "base": hit.passage.base_name,
                 "source": hit.passage.source_name,
+                "url": hit.passage.source_url,
                 "text": hit.passage.text,
                 "start_offset": hit.passage.start_offset,
                 "end_offset": hit.passage.end_offset,
@@ -225,7 +233,9 @@ def _lines(found: Found) -> str:
     for number, hit in enumerate(found.hits, 1):
         words = " ".join(hit.passage.text.split())[:SHOWN]
         ranks = f"by likeness {hit.vector_rank or '–'}, by words {hit.fulltext_rank or '–'}"
-        lines.append(f"{number}. {hit.passage.base_name} / {hit.passage.source_name} ({ranks})\n   {words}")
+        names = [hit.passage.base_name, hit.passage.source_name, hit.passage.source_url]
+        name = " / ".join(dict.fromkeys(filter(None, names)))
+        lines.append(f"{number}. {name} ({ranks})\n   {words}")
     return "\n".join(lines) or "Nothing was found."
 
 

@@ -1,6 +1,6 @@
 """Mail and tasks as rows of the caller's transaction: sent and run if and only if it is committed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, cast
@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 from flask import current_app
 from psycopg import Connection
-from sqlalchemy import ScalarSelect, Uuid, column, func, insert, select, table, text
+from sqlalchemy import ScalarSelect, Uuid, column, func, insert, select, table, text, update
 from uuid_utils.compat import uuid7
 
 from app.db.base import db
@@ -85,6 +85,21 @@ def enqueue(
     }
     db.session.execute(insert(Task).values(**row))
     return task_id
+
+
+def cancel_tasks(org_id: UUID, ids: Sequence[UUID]) -> None:
+    """End those that wait, and ask those that run to stop at their next step."""
+    mine = (Task.org_id == org_id, Task.id.in_(ids))
+    db.session.execute(
+        update(Task)
+        .where(*mine, Task.status.in_(("queued", "waiting")))
+        .values(status="cancelled", cancel_requested_at=func.now(), finished_at=func.now())
+    )
+    db.session.execute(
+        update(Task)
+        .where(*mine, Task.status == "running", Task.cancel_requested_at.is_(None))
+        .values(cancel_requested_at=func.now())
+    )
 
 
 @contextmanager

@@ -29,7 +29,12 @@ from tests.factories.rows import save
 CHUNKING = {"size": 200, "overlap": 30}
 MODEL, DIMENSIONS = "all-MiniLM-L6-v2", 384
 _numbers = itertools.count(1)
-_KEYS = {KnowledgeFile: "file_id", FreeformText: "freeform_text_id", KnowledgeTable: "table_id"}
+_KEYS = {
+    KnowledgeFile: "file_id",
+    FreeformText: "freeform_text_id",
+    KnowledgeTable: "table_id",
+    WebPage: "web_page_id",
+}
 
 
 def base(org: Org, **values: Any) -> KnowledgeBase:
@@ -105,7 +110,10 @@ def table(base: KnowledgeBase, rows: list[list[str]], **values: Any) -> Knowledg
 
 
 def chunk(
-    source: KnowledgeFile | FreeformText | KnowledgeTable, words: str, position: int = 0, **values: Any
+    source: KnowledgeFile | FreeformText | KnowledgeTable | WebPage,
+    words: str,
+    position: int = 0,
+    **values: Any,
 ) -> Chunk:
     """Store a passage of a source in generation 1 and all later ones."""
     given = {
@@ -192,20 +200,34 @@ def one_of_each(org: Org, canary: str) -> dict[str, Any]:
     )
 
 
+def web(base: KnowledgeBase, url: str = "https://example.com/", **values: Any) -> WebUrl:
+    """Store an address of a site; its pages are stored apart."""
+    given = {"url": url, "scope": "site", "max_depth": 2, "max_pages": 100}
+    return save(WebUrl(**{**_source(base, url), **given, **values}))
+
+
+def page(web: WebUrl, path: str = "", **values: Any) -> WebPage:
+    """Store a page that was fetched from an address; its passages are stored apart."""
+    words = f"Page {next(_numbers)}"
+    given = {
+        "org_id": web.org_id,
+        "knowledge_base_id": web.knowledge_base_id,
+        "web_url_id": web.id,
+        "url": web.url + path,
+        "title": words,
+        "markdown": words,
+        "status": "ready",
+        "progress": 100,
+        "input_hash": hashlib.sha256(words.encode()).digest(),
+        "fetched_at": datetime.now(UTC),
+    }
+    return save(WebPage(**{**given, **values}))
+
+
 def _fetched(base: KnowledgeBase, canary: str) -> dict[str, Any]:
-    url = save(WebUrl(**{**_source(base, canary), "url": f"https://{canary.lower()}.example/"}))
-    page = save(
-        WebPage(
-            org_id=base.org_id,
-            web_url_id=url.id,
-            url=url.url,
-            title=f"{canary} page",
-            markdown=f"{canary} page",
-            content_hash=b"h",
-            fetched_at=datetime.now(UTC),
-        )
-    )
-    return {"knowledge_base_web_urls": url, "knowledge_base_web_pages": page}
+    address = web(base, f"https://{canary.lower()}.example/")
+    fetched = page(address, title=f"{canary} page", markdown=f"{canary} page")
+    return {"knowledge_base_web_urls": address, "knowledge_base_web_pages": fetched}
 
 
 def _tested(base: KnowledgeBase, live: Generation, passage: Chunk, canary: str) -> dict[str, Any]:

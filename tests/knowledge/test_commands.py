@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from app.knowledge.models.sources import KnowledgeBase, KnowledgeFile
+from app.knowledge.models.sources import KnowledgeBase, KnowledgeFile, WebPage, WebUrl
 from app.orgs.models import Org
 from tests.factories.rows import rows
 from tests.support.answers import serving
@@ -113,18 +113,38 @@ def test_a_site_is_crawled_and_searched_and_what_is_gone_is_deleted(run, org, al
     with serving(**{"": start, "fees": fees, "robots.txt": (404, {}, b"")}) as server:
         allow(server, kind="crawl")
         asked = ("crawl", f"{server.url}/", "--base", "Site", "--org", "acme")
-        site = server.url.removeprefix("http://")
-        assert f"{site}/fees: ready" in run(*asked).output
+        assert f"{server.url}/fees: ready" in run(*asked).output
         embedded.clear()
-        assert f"{site}/fees: unchanged" in run(*asked).output
+        assert f"{server.url}/fees: unchanged" in run(*asked).output
         assert embedded == []
-        assert f"Site / {site}/fees" in run("search", "fees for students", "--org", "acme").output
+        assert f"1. Site / {server.url}/fees (" in run("search", "fees for students", "--org", "acme").output
+        found = json.loads(run("search", "welcome", "--org", "acme", "--json").output)["data"][0]
+        assert (found["source"], found["url"]) == ("Start", f"{server.url}/")
         server.answers["/fees"] = 404, {}, b""
-        assert f"{site}/fees: deleted" in run(*asked).output
-    assert [file.name for file in rows(KnowledgeFile)] == [site]
+        assert f"{server.url}/fees: deleted" in run(*asked).output
+        server.answers["/"] = 500, {}, b""
+        assert "Error: The server answered with status 500." in run(*asked, status=1).output
+        server.answers["/x"] = 500, {}, b""
+        assert "Error:" in run(*asked[:1], f"{server.url}/x", *asked[2:], status=1).output
+        assert [web.url for web in rows(WebUrl)] == [f"{server.url}/"]
+    (web,) = rows(WebUrl)
+    assert (web.scope, web.max_depth, web.max_pages, web.task_id) == ("site", 2, 100, None)
+    assert [page.url for page in rows(WebPage)] == [web.url]
+
+
+def test_a_sitemap_is_crawled(run, org, allow):
+    with serving(a=(200, HTML, b"<main>Fees are due.</main>")) as server:
+        allow(server, kind="crawl")
+        body = f"<urlset><url><loc>{server.url}/a</loc></url></urlset>"
+        server.answers["/sitemap.xml"] = 200, {}, body.encode()
+        done = run(
+            "crawl", f"{server.url}/sitemap.xml", "--sitemap", "--base", "Site", "--org", "acme", "--pages", 5
+        )
+        assert done.output == f"{server.url}/a: ready\n"
+    assert rows(WebUrl)[0].scope == "sitemap"
 
 
 def test_ss_1_addresses_of_the_own_network_are_not_crawled(run, org):
     for url in ("http://127.0.0.1/", "http://169.254.169.254/latest", "file:///etc/passwd", "nonsense"):
         assert "Error:" in run("crawl", url, "--base", "Site", "--org", "acme", status=1).output
-    assert rows(KnowledgeFile) == []
+    assert rows(WebUrl) == []

@@ -6,9 +6,9 @@ import pytest
 
 from app.knowledge.crawler import site
 from app.knowledge.crawler.links import plain_address, read_links
-from app.knowledge.crawler.site import Bounds, Site
+from app.knowledge.crawler.site import Bounds, Known, Site
 from app.knowledge.crawler.sitemap import read_sitemap
-from app.web.outbound import OutboundRefused
+from app.web.outbound import OutboundFailed, OutboundRefused
 from tests.support.answers import serving
 
 HTML = {"Content-Type": "text/html"}
@@ -23,11 +23,11 @@ def page(*links, head=""):
 def crawl(allow):
     """A function that crawls a server from a path; it returns the visits by path."""
 
-    def run(server, path="/", depth=3, pages=50, known=None, waits=None):
+    def run(server, path="/", bounds=Bounds(3, 50), known=None, waits=None):  # noqa: B008 - frozen
         allow(server, kind="crawl")
-        known = {server.url + name: etag for name, etag in (known or {}).items()}
+        known = {server.url + name: before for name, before in (known or {}).items()}
         pauses = [] if waits is None else waits
-        visits = Site(server.url + path, Bounds(depth, pages), known, pauses.append).visits()
+        visits = Site(server.url + path, bounds, known, pauses.append).visits()
         return {visit.url.removeprefix(server.url): visit for visit in visits}
 
     return run
@@ -36,14 +36,14 @@ def crawl(allow):
 def test_links_are_followed_as_deep_as_asked_and_each_page_once(crawl):
     answers = {"": page("a", "a#part", "/"), "a": page("/b"), "b": page("/c", "/"), "c": page()}
     with serving(**answers) as server:
-        assert list(crawl(server, depth=2)) == ["/", "/a", "/b"]
-        assert list(crawl(server, depth=0)) == ["/"]
-        assert list(crawl(server, depth=9)) == ["/", "/a", "/b", "/c"]
+        assert list(crawl(server, bounds=Bounds(2, 50))) == ["/", "/a", "/b"]
+        assert list(crawl(server, bounds=Bounds(0, 50))) == ["/"]
+        assert list(crawl(server, bounds=Bounds(9, 50))) == ["/", "/a", "/b", "/c"]
 
 
 def test_a_page_that_links_to_itself_with_a_counter_ends_at_the_limit(crawl):
     with serving(**{"": page("?n=1", "?n=2", "?n=3", "?n=4", "?n=5", "?n=6")}) as server:
-        assert len(crawl(server, depth=9, pages=4)) == 4
+        assert len(crawl(server, bounds=Bounds(9, 4))) == 4
 
 
 def test_other_sites_and_folders_are_left_alone(crawl):
@@ -68,10 +68,14 @@ def test_robots_are_obeyed(crawl):
     assert set(waits) == {3}
 
 
-@pytest.mark.parametrize(("status", "fetched"), [(404, True), (403, True), (500, False)])
-def test_what_a_missing_or_broken_robots_file_means(crawl, status, fetched):
-    with serving(**{"robots.txt": (status, {}, b""), "": page()}) as server:
-        assert (crawl(server)["/"].status == "changed") is fetched
+def test_without_a_robots_file_everything_may_be_fetched_and_with_a_broken_one_nothing(crawl):
+    for status in (404, 403):
+        with serving(**{"robots.txt": (status, {}, b""), "": page()}) as server:
+            assert crawl(server)["/"].status == "changed"
+    with serving(**{"robots.txt": (500, {}, b""), "": page()}) as server:
+        with pytest.raises(OutboundFailed, match=r"robots\.txt"):
+            crawl(server)
+        assert [path for path, _ in server.seen] == ["/robots.txt"]
 
 
 def test_authors_say_what_is_not_indexed_or_followed(crawl):
@@ -90,13 +94,55 @@ def test_authors_say_what_is_not_indexed_or_followed(crawl):
     assert "/b" not in visits
 
 
-def test_an_unchanged_page_costs_a_question(crawl):
-    with serving(**{"": (304, {"ETag": '"1"'}, b""), "gone": (410, {}, b"")}) as server:
-        visits = crawl(server, known={"/": '"1"', "/gone": None})
+def test_an_unchanged_page_costs_a_question_and_leads_where_it_led_before(crawl):
+    with serving(**{"": (304, {"ETag": '"1"'}, b""), "gone": (410, {}, b""), "new": page()}) as server:
+        links = [f"{server.url}/gone", f"{server.url}/new"]
+        before = Known('"1"', "Sat, 28 Nov 2026 12:00:00 GMT", links)
+        visits = crawl(server, known={"/": before, "/left": Known('"2"')})
         asked = dict(server.seen)
     assert asked["/"]["If-None-Match"] == '"1"'
+    assert asked["/"]["If-Modified-Since"] == "Sat, 28 Nov 2026 12:00:00 GMT"
     assert visits["/"].status == "unchanged"
     assert visits["/gone"].status == "gone"
+    assert visits["/new"].status == "changed"
+    assert "/left" not in visits
+
+
+def test_what_this_crawl_has_fetched_before_is_not_asked_for_again(crawl):
+    answers = {"": page("/a"), "a": page("/b"), "b": page(), "c": page()}
+    with serving(**answers) as server:
+        visits = crawl(server, known={"/a": Known(links=[f"{server.url}/c"], done=True)})
+        assert "/a" not in [path for path, _ in server.seen]
+    assert visits["/a"].status == "done"
+    assert visits["/c"].status == "changed"
+
+
+def test_a_page_that_fails_leads_where_it_led_before(crawl):
+    with serving(**{"": page("/a"), "a": (500, {}, b""), "b": page()}) as server:
+        visits = crawl(server, known={"/a": Known(links=[f"{server.url}/b"])})
+    assert (visits["/a"].status, visits["/b"].status) == ("failed", "changed")
+
+
+def test_a_server_that_falls_silent_ends_the_crawl(crawl, monkeypatch):
+    monkeypatch.setattr(site, "PAGE_SECONDS", 0.3)
+    with serving(**{"": page(*(f"/{number}" for number in range(20)))}) as server:
+        server.slow = {f"/{number}": 1.0 for number in range(20)}
+        with pytest.raises(OutboundFailed):
+            crawl(server)
+        assert len(server.seen) < 12
+
+
+def test_a_sitemap_names_what_is_fetched_and_no_link_is_followed(crawl):
+    with serving(**{"docs/a": page("/docs/z"), "docs/b": page(), "docs/z": page()}) as server:
+        names = "".join(f"<url><loc>{server.url}{path}</loc></url>" for path in ("/docs/a", "/docs/b", "/x"))
+        server.answers["/docs/sitemap.xml"] = 200, {}, f"<urlset>{names}</urlset>".encode()
+        assert list(crawl(server, "/docs/sitemap.xml", bounds=Bounds(0, 50, sitemap=True))) == [
+            "/docs/a",
+            "/docs/b",
+        ]
+        server.answers["/docs/sitemap.xml"] = 404, {}, b""
+        with pytest.raises(OutboundFailed, match="The sitemap"):
+            crawl(server, "/docs/sitemap.xml", bounds=Bounds(0, 50, sitemap=True))
 
 
 def test_redirects_move_the_root_and_nothing_else_twice(crawl):
@@ -126,7 +172,7 @@ def test_sitemaps_name_pages_that_nothing_links_to(crawl):
         body = f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{place.format(url=server.url)}</urlset>'
         server.answers["/sitemap.xml"] = 200, {}, gzip.compress(body.encode())
         assert list(crawl(server)) == ["/", "/hidden"]
-        assert list(crawl(server, depth=0)) == ["/"]
+        assert list(crawl(server, bounds=Bounds(0, 50))) == ["/"]
 
 
 def test_failures_say_what_happened_and_the_rest_goes_on(crawl):

@@ -2,6 +2,7 @@
 
 import http.server
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,6 +13,7 @@ from flask import Flask
 class _Requests(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.seen.append((self.path, dict(self.headers)))
+        time.sleep(self.server.slow.get(self.path, 0))
         status, headers, body = self.server.answers.get(self.path.partition("?")[0], (404, {}, b""))
         self.send_response(status)
         for name, value in headers.items():
@@ -31,6 +33,7 @@ def serving(**answers: tuple[int, dict[str, str], bytes]) -> Iterator[http.serve
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Requests)
     server.answers = {f"/{name}": answer for name, answer in answers.items()}
     server.seen = []
+    server.slow = {}
     server.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

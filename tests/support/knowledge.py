@@ -14,13 +14,15 @@ SEARCHABLE = text(f"""
         SELECT FROM embeddings e WHERE e.chunk_id = c.id AND e.model = b.model
            AND e.first_generation <= b.live_generation
            AND coalesce(e.last_generation, b.live_generation) >= b.live_generation)
-     ORDER BY coalesce(c.file_id, c.freeform_text_id, c.table_id), c.start_offset
+     ORDER BY coalesce(c.file_id, c.freeform_text_id, c.table_id, c.web_page_id), c.start_offset
 """)  # noqa: S608 - our own text
 WITHOUT_LIVE_SOURCE = text(f"""
     SELECT count(*) {_LIVE} AND NOT EXISTS (
         SELECT FROM knowledge_base_files f WHERE f.id = c.file_id AND f.enabled
          UNION ALL SELECT FROM knowledge_base_freeform_texts t WHERE t.id = c.freeform_text_id AND t.enabled
-         UNION ALL SELECT FROM knowledge_base_tables t WHERE t.id = c.table_id AND t.enabled)
+         UNION ALL SELECT FROM knowledge_base_tables t WHERE t.id = c.table_id AND t.enabled
+         UNION ALL SELECT FROM knowledge_base_web_pages p JOIN knowledge_base_web_urls u ON u.id = p.web_url_id
+                    WHERE p.id = c.web_page_id AND p.enabled AND u.enabled)
 """)  # noqa: S608 - our own text
 
 

@@ -38,6 +38,7 @@ class Passage(Model):
     source_kind: Literal["file", "text", "table", "page"]
     source_id: UUID
     source_name: str
+    source_url: Annotated[str | None, Field(description="The address of a web page; null for other sources.")]
     text: str
     start_offset: Annotated[int, Field(ge=0, description="Where it begins in the text of its source.")]
     end_offset: Annotated[int, Field(ge=0)]
@@ -67,7 +68,7 @@ QUERY = [
         "required": True,
     },
     parameter("base", _IDS, "Only in these knowledge bases; all that are not archived when left out."),
-    parameter("source", _IDS, "Only in these sources."),
+    parameter("source", _IDS, "Only in these sources; an address stands for all its pages."),
     parameter(
         "kind",
         {"type": "array", "items": {"type": "string", "enum": list(KINDS)}},
@@ -153,6 +154,7 @@ def _passage(hit: Hit) -> Passage:
             "source_kind": shown.kind,
             "source_id": shown.source_id,
             "source_name": shown.source_name,
+            "source_url": shown.source_url,
             "text": shown.text,
             "start_offset": shown.start_offset,
             "end_offset": shown.end_offset,

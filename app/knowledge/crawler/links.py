@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from urllib.parse import urldefrag, urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, urldefrag, urljoin, urlsplit, urlunsplit
 
 _PORTS = {"http": 80, "https": 443}
+_KEPT = "/%:@!$&'()*+,;=~"
 _ROBOTS = frozenset({"robots", "agentpress"})
 MOST_LINKS = 5_000
 
@@ -31,7 +32,9 @@ def plain_address(url: str) -> str | None:
     netloc = f"[{host}]" if ":" in host else host
     if port and port != _PORTS[parts.scheme]:
         netloc = f"{netloc}:{port}"
-    return urlunsplit((parts.scheme, netloc, parts.path or "/", parts.query, ""))
+    path = quote(parts.path or "/", safe=_KEPT, errors="replace")
+    query = quote(parts.query, safe=f"{_KEPT}?", errors="replace")
+    return urlunsplit((parts.scheme, netloc, path, query, ""))
 
 
 def read_links(html: str, url: str) -> PageLinks:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
+    ForeignKey,
     ForeignKeyConstraint,
     Index,
     SmallInteger,
@@ -21,6 +22,7 @@ from app.db.base import Base
 from app.db.columns import Created, Identified, Stamped, Tenant, one_of, tenant_key
 
 GENERATION_STATUSES = ("building", "held", "live", "retired", "failed")
+SCOPES = ("page", "site", "sitemap")
 STAGES = ("queued", "fetching", "reading", "splitting", "embedding", "ready", "failed")
 """What becomes of a source, in this order; `ready` and `failed` are ends."""
 
@@ -201,43 +203,69 @@ class KnowledgeTableRow(Identified, Tenant, Base):
 
 
 class WebUrl(_Source, Base):
-    """An address from which pages are fetched."""
+    """An address from which pages are fetched, in the name of whoever `created_by` says.
+
+    `scope` says what: the page alone, the site from there on (as `max_depth` and `max_pages` permit), or the pages that
+    a sitemap names. `next_crawl_at` is when it is crawled again, `crawl_id` the task that crawls it or did so last.
+    """
 
     __tablename__ = "knowledge_base_web_urls"
 
     @classmethod
     def more_args(cls) -> tuple[Any, ...]:
         """An address is one source."""
-        return (UniqueConstraint("org_id", "knowledge_base_id", "url"),)
+        return (
+            UniqueConstraint("org_id", "knowledge_base_id", "url"),
+            one_of("scope", SCOPES),
+            Index(
+                "knowledge_base_web_urls_due_idx",
+                "next_crawl_at",
+                postgresql_where=text("next_crawl_at IS NOT NULL"),
+            ),
+        )
 
     url: Mapped[str]
     max_depth: Mapped[int] = mapped_column(server_default="0")
     max_pages: Mapped[int] = mapped_column(server_default="1")
     refresh_seconds: Mapped[int | None]
     last_crawled_at: Mapped[datetime | None]
+    scope: Mapped[str] = mapped_column(server_default="page")
+    created_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    next_crawl_at: Mapped[datetime | None]
+    crawl_id: Mapped[uuid.UUID | None]
 
 
-class WebPage(Identified, Tenant, Stamped, Base):
-    """A page that was fetched from an address."""
+class WebPage(_Source, Base):
+    """A page that was fetched from an address; `markdown` is its text, to which the offsets of its chunks refer.
+
+    `etag` and `last_modified` are what the server said of it, `links` the addresses of its site that it leads to,
+    `location` where a redirect led, `crawl_id` the crawl that visited it last.
+    """
 
     __tablename__ = "knowledge_base_web_pages"
-    __table_args__ = (
-        tenant_key(),
-        ForeignKeyConstraint(
-            ["org_id", "web_url_id"],
-            ["knowledge_base_web_urls.org_id", "knowledge_base_web_urls.id"],
-            ondelete="CASCADE",
-        ),
-        UniqueConstraint("org_id", "web_url_id", "url"),
-    )
+
+    @classmethod
+    def more_args(cls) -> tuple[Any, ...]:
+        """The key to the address; each of its pages is one."""
+        return (
+            ForeignKeyConstraint(
+                ["org_id", "web_url_id"],
+                ["knowledge_base_web_urls.org_id", "knowledge_base_web_urls.id"],
+                ondelete="CASCADE",
+            ),
+            UniqueConstraint("org_id", "web_url_id", "url"),
+        )
 
     web_url_id: Mapped[uuid.UUID]
     url: Mapped[str]
     title: Mapped[str | None]
     markdown: Mapped[str]
-    content_hash: Mapped[bytes]
     etag: Mapped[str | None]
-    fetched_at: Mapped[datetime]
+    last_modified: Mapped[str | None]
+    links: Mapped[list[str]] = mapped_column(server_default=text("'[]'"))
+    location: Mapped[str | None]
+    crawl_id: Mapped[uuid.UUID | None]
+    fetched_at: Mapped[datetime | None]
 
 
 class RetrievalTest(Identified, Tenant, Stamped, Base):
@@ -309,5 +337,14 @@ SOURCES: dict[str, type[KnowledgeFile | FreeformText | KnowledgeTable | WebUrl]]
     "file": KnowledgeFile,
     "text": FreeformText,
     "table": KnowledgeTable,
+    "web": WebUrl,
 }
 """The kinds of sources that people can add, with their models."""
+UNITS: dict[str, type[KnowledgeFile | FreeformText | KnowledgeTable | WebPage]] = {
+    "file": KnowledgeFile,
+    "text": FreeformText,
+    "table": KnowledgeTable,
+    "page": WebPage,
+}
+"""The kinds of what has passages: sources, and the pages of an address."""
+ALL = {**SOURCES, **UNITS}

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.db.base import db
 from app.knowledge.repo.scope import Scope
 
-SHOWN = 10
+SHOWN = 11
 _START, _STOP = "\x01", "\x02"
 _MARKS = re.compile(f"{_START}(.*?){_STOP}", re.DOTALL)
 _WHOLE = f"StartSel={_START}, StopSel={_STOP}, HighlightAll=true"
@@ -37,7 +37,7 @@ _SHOWN = text("""
            CASE WHEN c.file_id IS NOT NULL THEN 'file' WHEN c.freeform_text_id IS NOT NULL THEN 'text'
                 WHEN c.table_id IS NOT NULL THEN 'table' ELSE 'page' END AS kind,
            coalesce(c.file_id, c.freeform_text_id, c.table_id, c.web_page_id) AS source_id,
-           coalesce(f.name, t.title, s.name, '') AS source_name,
+           coalesce(f.name, t.title, s.name, p.title, p.url, '') AS source_name, p.url AS source_url,
            c.position, c.text, c.start_offset, c.end_offset,
            CASE WHEN :query = '' THEN c.text
                 ELSE ts_headline('english', c.text, CAST(:query AS tsquery), :whole) END AS marked
@@ -46,6 +46,7 @@ _SHOWN = text("""
       LEFT JOIN knowledge_base_files f ON f.org_id = :org AND f.id = c.file_id
       LEFT JOIN knowledge_base_freeform_texts t ON t.org_id = :org AND t.id = c.freeform_text_id
       LEFT JOIN knowledge_base_tables s ON s.org_id = :org AND s.id = c.table_id
+      LEFT JOIN knowledge_base_web_pages p ON p.org_id = :org AND p.id = c.web_page_id
      WHERE c.org_id = :org AND c.id = ANY (:ids)
 """).bindparams(
     bindparam("ids", type_=ARRAY(Uuid)), bindparam("org", type_=Uuid), bindparam("query", type_=Text)
@@ -62,7 +63,10 @@ class Words:
 
 @dataclass(frozen=True)
 class Shown:
-    """A passage and where it stands; `pieces` are its text in parts, and whether each is a word searched for."""
+    """A passage and where it stands, on the web too if it is of a page.
+
+    `pieces` are its text in parts, and whether each is a word searched for.
+    """
 
     id: UUID
     base_id: UUID
@@ -70,6 +74,7 @@ class Shown:
     kind: str
     source_id: UUID
     source_name: str
+    source_url: str | None
     position: int
     text: str
     start_offset: int

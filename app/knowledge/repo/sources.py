@@ -1,6 +1,6 @@
-"""Sources of knowledge bases. A source is named by its kind (SOURCES) and its id."""
+"""Sources of knowledge bases. A source is named by its kind (SOURCES) and its id; a page of an address is one, too."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,12 +12,16 @@ from sqlalchemy import (
     Select,
     Subquery,
     Table,
+    Text,
+    Uuid,
     and_,
     case,
+    cast,
     delete,
     func,
     insert,
     literal,
+    null,
     or_,
     select,
     union_all,
@@ -31,35 +35,45 @@ from app.db.cursor import Order, Page, paginate
 from app.db.tables import ENDED, Blob, Task
 from app.knowledge.models.chunks import Chunk
 from app.knowledge.models.sources import (
+    ALL,
     SOURCES,
+    UNITS,
     FreeformText,
     KnowledgeFile,
     KnowledgeTable,
     KnowledgeTableRow,
+    WebPage,
+    WebUrl,
 )
 from app.web.conditions import within
 from app.web.listing import ListState
 
-Source = KnowledgeFile | FreeformText | KnowledgeTable
+Source = KnowledgeFile | FreeformText | KnowledgeTable | WebUrl | WebPage
 CHUNK_KEYS: Mapping[str, ColumnElement[Any]] = {
     "file": Chunk.file_id,  # type: ignore[dict-item]
     "text": Chunk.freeform_text_id,  # type: ignore[dict-item]
     "table": Chunk.table_id,  # type: ignore[dict-item]
+    "page": Chunk.web_page_id,  # type: ignore[dict-item]
 }
-"""The column of a chunk that names its source, by the kind of the source."""
+"""The column of a chunk that names what it is a passage of, by the kind of that (UNITS)."""
 ROWS_AT_ONCE = 1_000
-LISTED = 11
+LISTED = 13
 OFFERED = 200
 _NAMES: Mapping[str, Any] = {
     "file": KnowledgeFile.name,
     "text": FreeformText.title,
     "table": KnowledgeTable.name,
+    "web": WebUrl.url,
+    "page": func.coalesce(WebPage.title, WebPage.url),
 }
 
 
 @dataclass(frozen=True)
 class SourceRow:
-    """A source in a list. `status` is one of STAGES; it is failed as well once the task that worked on it ended."""
+    """A source in a list. `status` is one of STAGES; it is failed as well once the task that worked on it ended.
+
+    Addresses and their pages have a `url`, pages also the id of their address.
+    """
 
     id: UUID
     kind: str
@@ -72,6 +86,8 @@ class SourceRow:
     task_id: UUID | None
     created_at: datetime
     updated_at: datetime
+    url: str | None
+    web_url_id: UUID | None
 
 
 class SourcesRepo:
@@ -83,7 +99,7 @@ class SourcesRepo:
     def page(self, org_id: UUID, base_id: UUID, state: ListState) -> Page[SourceRow]:
         """The rows of a list page; two statements.
 
-        Sorts: name, created, updated, chunks. Facets: `kind` (file, text, table), `status` (STAGES) and `enabled`
+        Sorts: name, created, updated, chunks. Facets: `kind` (SOURCES), `status` (STAGES) and `enabled`
         (yes, no). Date: created.
         """
         rows = _listed(org_id, base_id)
@@ -99,14 +115,14 @@ class SourcesRepo:
         )
 
     def row(self, org_id: UUID, base_id: UUID, source_id: UUID) -> SourceRow | None:
-        """A source as lists show it."""
-        rows = _listed(org_id, base_id)
+        """A source, or a page, as lists show it."""
+        rows = _listed(org_id, base_id, ALL)
         found = self._session.execute(select(rows).where(rows.c.id == source_id)).one_or_none()
         return SourceRow(*found[:LISTED]) if found else None
 
     def some(self, org_id: UUID, base_id: UUID, ids: Sequence[UUID]) -> list[SourceRow]:
-        """Those of these sources that the base has, as lists show them."""
-        rows = _listed(org_id, base_id)
+        """Those of these sources and pages that the base has, as lists show them."""
+        rows = _listed(org_id, base_id, ALL)
         found = self._session.execute(select(rows).where(rows.c.id.in_(ids)))
         return [SourceRow(*row[:LISTED]) for row in found]
 
@@ -119,18 +135,25 @@ class SourcesRepo:
 
     def get(self, org_id: UUID, kind: str, source_id: UUID) -> Source | None:
         """A source as it is stored now. KeyError for an unknown kind."""
-        model = SOURCES[kind]
+        model: Any = ALL[kind]
         statement = select(model).where(model.org_id == org_id, model.id == source_id)
         found: Any = self._session.scalar(statement, execution_options={"populate_existing": True})
         return found  # type: ignore[no-any-return]
 
     def standing(self, org_id: UUID, kind: str, source_id: UUID) -> Row[Any] | None:
-        """What tells how far a source is: knowledge_base_id, status, enabled, input_hash, content_hash, built_hash."""
-        model: Any = SOURCES[kind]
+        """What tells how far one of UNITS is: base, status, enabled, input_hash, content_hash, built_hash.
+
+        A page of a disabled address is disabled.
+        """
+        model: Any = UNITS[kind]
+        enabled = model.enabled
+        if kind == "page":
+            mine = (WebUrl.org_id == org_id, WebUrl.id == WebPage.web_url_id)
+            enabled = and_(enabled, select(WebUrl.enabled).where(*mine).scalar_subquery())
         statement = select(
             model.knowledge_base_id,
             model.status,
-            model.enabled,
+            enabled.label("enabled"),
             model.input_hash,
             model.content_hash,
             model.built_hash,
@@ -153,21 +176,21 @@ class SourcesRepo:
         return self._session.scalar(statement)
 
     def all(self, org_id: UUID, base_id: UUID) -> list[tuple[str, UUID]]:
-        """Kind and id of every source of a base, the oldest first."""
-        rows = _listed(org_id, base_id)
+        """Kind and id of everything in a base that has passages, the oldest first."""
+        rows = _listed(org_id, base_id, UNITS)
         statement = select(rows.c.kind, rows.c.id).order_by(rows.c.created_at, rows.c.id)
         return [(kind, source_id) for kind, source_id in self._session.execute(statement)]
 
     def add(self, org_id: UUID, kind: str, values: Mapping[str, Any]) -> Source:
-        """Store a new source."""
-        source: Any = SOURCES[kind](org_id=org_id, **values)
+        """Store a new source, or page."""
+        source: Any = ALL[kind](org_id=org_id, **values)
         self._session.add(source)
         self._session.flush()
         return source  # type: ignore[no-any-return]
 
     def change(self, org_id: UUID, kind: str, source_id: UUID, values: Mapping[str, Any]) -> None:
         """Set values of a source of a locked base."""
-        model = SOURCES[kind]
+        model: Any = ALL[kind]
         self._session.execute(
             update(model)
             .where(model.org_id == org_id, model.id == source_id)
@@ -177,7 +200,7 @@ class SourcesRepo:
 
     def change_all(self, org_id: UUID, base_id: UUID, values: Mapping[str, Any]) -> None:
         """Set values of every source of a locked base; expressions refer to columns by name."""
-        for model in SOURCES.values():
+        for model in ALL.values():
             table: Any = model.__table__
             given = {
                 name: table.c[value] if isinstance(value, str) else value for name, value in values.items()
@@ -194,10 +217,29 @@ class SourcesRepo:
         for kind, source_id in self.all(org_id, base_id):
             if source_id in counts:
                 self.change(org_id, kind, source_id, {"chunk_count": counts[source_id]})
+        self.sum_pages(org_id, base_id)
+
+    def sum_pages(self, org_id: UUID, base_id: UUID) -> None:
+        """Note how many passages the pages of each address of a base have."""
+        found = select(func.coalesce(func.sum(WebPage.chunk_count), 0)).where(
+            WebPage.org_id == org_id, WebPage.web_url_id == WebUrl.id
+        )
+        self._session.execute(
+            update(WebUrl)
+            .where(WebUrl.org_id == org_id, WebUrl.knowledge_base_id == base_id)
+            .values(chunk_count=found.correlate(WebUrl).scalar_subquery(), updated_at=WebUrl.updated_at)
+            .execution_options(synchronize_session=False)
+        )
 
     def set_enabled(self, org_id: UUID, kind: str, source_id: UUID, *, enabled: bool) -> None:
-        """Let searches find the source's passages, or not, in every generation."""
+        """Let searches find the source's passages, or not, in every generation.
+
+        Those of a page are found if both it and its address are enabled.
+        """
         self.change(org_id, kind, source_id, {"enabled": enabled})
+        if kind in {"web", "page"}:
+            self._switch_pages(org_id, WebPage.web_url_id if kind == "web" else WebPage.id, source_id)
+            return
         self._session.execute(
             update(Chunk)
             .where(Chunk.org_id == org_id, CHUNK_KEYS[kind] == source_id)
@@ -205,9 +247,24 @@ class SourcesRepo:
             .execution_options(synchronize_session=False)
         )
 
+    def _switch_pages(self, org_id: UUID, column: Any, source_id: UUID) -> None:
+        self._session.execute(
+            update(Chunk)
+            .where(
+                Chunk.org_id == org_id,
+                WebPage.org_id == org_id,
+                WebPage.id == Chunk.web_page_id,
+                column == source_id,
+                WebUrl.org_id == org_id,
+                WebUrl.id == WebPage.web_url_id,
+            )
+            .values(source_enabled=and_(WebPage.enabled, WebUrl.enabled))
+            .execution_options(synchronize_session=False)
+        )
+
     def remove(self, org_id: UUID, kind: str, source_id: UUID) -> None:
         """Delete a source with its passages and vectors in every generation."""
-        model = SOURCES[kind]
+        model: Any = ALL[kind]
         self._session.execute(delete(model).where(model.org_id == org_id, model.id == source_id))
 
     def put_rows(self, org_id: UUID, table_id: UUID, rows: Sequence[Sequence[str]]) -> None:
@@ -269,13 +326,13 @@ class SourcesRepo:
         return row[0], row[1]
 
 
-def _listed(org_id: UUID, base_id: UUID) -> Subquery:
-    """Every source of a base, with what is shown of it."""
-    return union_all(*(_of_kind(kind, org_id, base_id) for kind in SOURCES)).subquery("sources")
+def _listed(org_id: UUID, base_id: UUID, kinds: Iterable[str] = SOURCES) -> Subquery:
+    """Every source of these kinds that a base has, with what is shown of it."""
+    return union_all(*(_of_kind(kind, org_id, base_id) for kind in kinds)).subquery("sources")
 
 
 def _of_kind(kind: str, org_id: UUID, base_id: UUID) -> Select[Any]:
-    model: Any = SOURCES[kind]
+    model: Any = ALL[kind]
     ended = and_(model.status.not_in(("ready", "failed")), Task.status.in_(ENDED))
     table: Table = model.__table__
     return (
@@ -291,6 +348,8 @@ def _of_kind(kind: str, org_id: UUID, base_id: UUID) -> Select[Any]:
             model.task_id,
             model.created_at,
             model.updated_at,
+            (table.c.url if "url" in table.c else cast(null(), Text)).label("url"),
+            (table.c.web_url_id if kind == "page" else cast(null(), Uuid)).label("web_url_id"),
         )
         .select_from(model)
         .outerjoin(Task, and_(Task.org_id == org_id, Task.id == model.task_id))

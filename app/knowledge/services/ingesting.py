@@ -31,7 +31,7 @@ from app.knowledge.services.targets import Moved, Target, find_target, hold_targ
 EMBEDDED_AT_ONCE = 32
 PREPARED_AT_ONCE = 500
 TURNS = 5
-Kind = Literal["file", "text", "table"]
+Kind = Literal["file", "text", "table", "page"]
 Outcome = Literal["ready", "unchanged", "failed", "gone", "superseded"]
 
 
@@ -198,6 +198,11 @@ class _Job:
         if self._kind == "text":
             content = Content(passages.text_of_text(source.title, source.body), markdown=True)
             return content, passages.cut(content, chunking)
+        if self._kind == "page":
+            if not source.markdown:
+                raise Unreadable(passages.NEVER_FETCHED)
+            content = Content(source.markdown, markdown=True)
+            return content, passages.cut(content, chunking)
         if self._kind == "file":
             content = passages.content_of_file(self._org_id, source.blob_id, source.media_type)
             return content, passages.cut(content, chunking)
@@ -325,6 +330,8 @@ class _Job:
         values["content_hash" if self._target.live else "built_hash"] = self._fingerprint()
         sources.change(self._org_id, self._kind, self._id, values)
         if self._target.live:
+            if self._kind == "page":
+                sources.sum_pages(self._org_id, self._target.base_id)
             KnowledgeBasesRepo().count(self._org_id, self._target.base_id)
 
     def _model(self) -> tuple[str, int]:

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from app.knowledge.repo.sources import SourcesRepo
-from app.knowledge.services.sources import delete_source, retry_source, set_enabled
+from app.knowledge.services.sources import cancel_source, delete_source, retry_source, set_enabled
 from app.web.errors import Refusal
 from app.web.selection import Outcome, Skipped
 
@@ -13,9 +13,16 @@ ACTS: dict[str, Callable[[UUID, UUID, Any, UUID], object]] = {
     "enable": lambda *source: set_enabled(*source, enabled=True),
     "disable": lambda *source: set_enabled(*source, enabled=False),
     "retry": retry_source,
+    "cancel": cancel_source,
     "delete": delete_source,
 }
-DONE = {"enable": "enabled", "disable": "disabled", "retry": "queued", "delete": "deleted"}
+DONE = {
+    "enable": "enabled",
+    "disable": "disabled",
+    "retry": "queued",
+    "cancel": "cancelled",
+    "delete": "deleted",
+}
 
 
 def change_sources(org_id: UUID, base_id: UUID, ids: Sequence[UUID], act: str) -> Outcome:

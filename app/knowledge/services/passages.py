@@ -18,6 +18,7 @@ from app.knowledge.readers.parsing import parse
 
 MOST_TABLE_ROWS = 50_000
 EMPTY = "There is no text in it."
+NEVER_FETCHED = "It could not be fetched so far."
 _NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?")
 
 
@@ -44,6 +45,11 @@ class Content:
 def text_of_text(title: str, body: str) -> str:
     """A text with its title, both of which are searched."""
     return f"# {title}\n\n{body}"
+
+
+def text_of_page(title: str | None, text: str) -> str:
+    """The text of a web page under its title, unless it begins with a heading of its own."""
+    return f"# {title}\n\n{text}" if title and not text.lstrip().startswith("# ") else text
 
 
 def content_of_file(org_id: UUID, blob_id: UUID, media_type: str) -> Content:

@@ -1,4 +1,4 @@
-"""The task that brings a knowledge base up to what its sources say."""
+"""The tasks that bring a knowledge base up to what its sources say, and those up to what web pages say."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -16,7 +16,7 @@ class IngestInput(TaskInput):
     """
 
     base_id: UUID
-    kind: Literal["file", "text", "table"] | None = None
+    kind: Literal["file", "text", "table", "page"] | None = None
     source_id: UUID | None = None
     generation: int | None = None
     tested: bool = True
@@ -29,6 +29,13 @@ class TestInput(TaskInput):
     base_id: UUID
 
 
+class CrawlInput(TaskInput):
+    """The address to crawl."""
+
+    base_id: UUID
+    source_id: UUID
+
+
 def _run(work: Work, given: IngestInput) -> Mapping[str, Any]:
     """Do it; what reads and embeds is loaded by the first task that needs it, so that an idle worker stays small."""
     done: Mapping[str, Any] = load("app.knowledge.services.ingesting:ingest")(work, given)
@@ -38,6 +45,12 @@ def _run(work: Work, given: IngestInput) -> Mapping[str, Any]:
 def _ask(work: Work, given: TestInput) -> Mapping[str, Any]:
     """Ask the saved questions; the model is loaded by the first task that needs it."""
     done: Mapping[str, Any] = load("app.knowledge.services.judging:ask")(work, given)
+    return done
+
+
+def _crawl(work: Work, given: CrawlInput) -> Mapping[str, Any]:
+    """Do it; see `_run`."""
+    done: Mapping[str, Any] = load("app.knowledge.services.crawling:crawl")(work, given)
     return done
 
 
@@ -59,9 +72,28 @@ TEST = Kind(
 )
 
 
-def queue_source(base_id: UUID, kind: Literal["file", "text", "table"], source_id: UUID) -> UUID:
-    """Have a worker ingest a source; the id of the task."""
+CRAWL = Kind(
+    name="knowledge.crawl",
+    title="Crawl of web pages",
+    given=CrawlInput,
+    run=_crawl,
+    right="knowledge.edit",
+    seconds=4 * 3600,
+)
+
+
+def queue_source(
+    base_id: UUID, kind: Literal["file", "text", "table", "web", "page"], source_id: UUID
+) -> UUID:
+    """Have a worker ingest a source, or crawl an address; the id of the task."""
+    if kind == "web":
+        return queue_crawl(base_id, source_id)
     return enqueue(INGEST, IngestInput(base_id=base_id, kind=kind, source_id=source_id))
+
+
+def queue_crawl(base_id: UUID, source_id: UUID, trigger: str = "person") -> UUID:
+    """Have a worker crawl an address; the id of the task."""
+    return enqueue(CRAWL, CrawlInput(base_id=base_id, source_id=source_id), trigger=trigger)
 
 
 def queue_generation(base_id: UUID, number: int, *, tested: bool = True) -> UUID:

@@ -7,7 +7,7 @@ import re
 import time
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, Literal
 from uuid import UUID
@@ -16,6 +16,7 @@ from app.knowledge.embedders.registry import vectors
 from app.knowledge.repo.bases import KnowledgeBasesRepo
 from app.knowledge.repo.embeddings import EmbeddingsRepo, Near
 from app.knowledge.repo.hits import HitsRepo, Shown, Words
+from app.knowledge.repo.pages import PagesRepo
 from app.knowledge.repo.scope import Scope
 from app.web.errors import NotFound
 
@@ -47,6 +48,7 @@ class Question:
     Of some sources or kinds of sources only (file, text, table, page), unless None; in the live generation, or in
     another one of the only base. At most `top_k` passages, of the bases' own number if None; by likeness only those
     that are at least `threshold` (-1 to 1) like the question, as the base says if None.
+    An address among the sources stands for all its pages.
     """
 
     words: str
@@ -104,6 +106,8 @@ def search(org_id: UUID, question: Question) -> Found:
         raise NotFound
     if not bases or not words:
         return Found((), {})
+    if question.source_ids is not None:
+        question = replace(question, source_ids=PagesRepo().with_pages(org_id, question.source_ids))
     top_k = min(question.top_k or _setting(bases, "top_k", TOP_K), MOST)
     depth = max(DEPTH, 2 * top_k)
     near: list[tuple[UUID, float]] = []

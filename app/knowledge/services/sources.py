@@ -15,6 +15,7 @@ import orjson
 
 from app.audit.services import record
 from app.db.blobs import store_blob
+from app.db.queue import cancel_tasks
 from app.knowledge.models.sources import KnowledgeBase
 from app.knowledge.repo.bases import KnowledgeBasesRepo
 from app.knowledge.repo.sources import Source, SourcesRepo
@@ -22,7 +23,7 @@ from app.knowledge.services.bases import drop_file, editable_base
 from app.knowledge.services.queueing import queue_source
 from app.web.errors import NotFound, Refusal
 
-Kind = Literal["file", "text", "table"]
+Kind = Literal["file", "text", "table", "web", "page"]
 MOST_FILE_BYTES = 50 * 1024 * 1024
 MOST_TEXT_LENGTH = 1_000_000
 MOST_TABLE_ROWS = 50_000
@@ -32,7 +33,7 @@ def add_text(org_id: UUID, base_id: UUID, title: str, body: str, *, queued: bool
     """Add a text in Markdown; its id."""
     base = editable_base(org_id, base_id)
     values = {"title": title, "body": body, "input_hash": text_hash(title, body)}
-    return _add(base, "text", values, {"characters": len(body)}, queued=queued)
+    return add_source(base, "text", values, {"characters": len(body)}, queued=queued)
 
 
 def edit_text(org_id: UUID, base_id: UUID, source_id: UUID, title: str, body: str) -> None:
@@ -43,7 +44,7 @@ def edit_text(org_id: UUID, base_id: UUID, source_id: UUID, title: str, body: st
         return
     before = name_of(source)
     SourcesRepo().change(org_id, "text", source_id, {"title": title, "body": body, "input_hash": digest})
-    _queue(base, "text", source_id)
+    queue_again(base, "text", source_id)
     _record("change", "text", source_id, title, {"name": before}, {"name": title, "characters": len(body)})
 
 
@@ -53,7 +54,7 @@ def add_file(
     """Add a file, read from its beginning; its id. `media_type` is what its content says it is."""
     base = editable_base(org_id, base_id)
     values = _stored(org_id, name, file, media_type)
-    return _add(base, "file", values, {"media_type": media_type}, queued=queued)
+    return add_source(base, "file", values, {"media_type": media_type}, queued=queued)
 
 
 def edit_file(
@@ -68,7 +69,7 @@ def edit_file(
     SourcesRepo().change(org_id, "file", source_id, values)
     if former:
         drop_file(org_id, former)
-    _queue(base, "file", source_id, queued=queued)
+    queue_again(base, "file", source_id, queued=queued)
     _record("change", "file", source_id, name, None, {"byte_size": values["byte_size"]})
 
 
@@ -77,7 +78,7 @@ def add_table(org_id: UUID, base_id: UUID, name: str, file: IO[bytes], media_typ
     base = editable_base(org_id, base_id)
     values = _stored(org_id, name, file, media_type)
     values.pop("byte_size")
-    return _add(base, "table", values, {"media_type": media_type})
+    return add_source(base, "table", values, {"media_type": media_type})
 
 
 def add_rows(
@@ -95,7 +96,7 @@ def add_rows(
         "row_count": len(rows),
         "input_hash": rows_hash(name, columns, rows),
     }
-    source_id = _add(base, "table", values, {"rows": len(rows)})
+    source_id = add_source(base, "table", values, {"rows": len(rows)})
     SourcesRepo().put_rows(org_id, source_id, rows)
     return source_id
 
@@ -112,6 +113,8 @@ def set_enabled(org_id: UUID, base_id: UUID, kind: Kind, source_id: UUID, *, ena
 
 def delete_source(org_id: UUID, base_id: UUID, kind: Kind, source_id: UUID) -> str:
     """Delete a source for good with its passages and vectors; its name."""
+    if kind == "page":
+        raise Refusal(409, "A page is fetched again with its address: delete that, or disable the page.")
     _base, source = _source(org_id, base_id, kind, source_id)
     name, blob_id = name_of(source), getattr(source, "blob_id", None)
     SourcesRepo().remove(org_id, kind, source_id)
@@ -130,13 +133,24 @@ def retry_source(org_id: UUID, base_id: UUID, kind: Kind, source_id: UUID) -> No
     if row.status not in {"ready", "failed"} and row.task_id is not None:
         raise Refusal(409, f"“{row.name}” is still being worked on.")
     SourcesRepo().change(org_id, kind, source_id, {"content_hash": None})
-    _queue(base, kind, source_id)
+    queue_again(base, kind, source_id)
     _record("retry", kind, source_id, name_of(source), {"status": row.status}, {"status": "queued"})
+
+
+def cancel_source(org_id: UUID, base_id: UUID, kind: Kind, source_id: UUID) -> None:
+    """End the task that works on a source; what searches find of it stays. Raises Refusal 409 if there is none."""
+    _base, source = _source(org_id, base_id, kind, source_id)
+    row = SourcesRepo().row(org_id, base_id, source_id)
+    if row is None or row.task_id is None or row.status in {"ready", "failed"}:
+        raise Refusal(409, f"“{name_of(source)}” is not being worked on.")
+    cancel_tasks(org_id, [row.task_id])
+    _record("cancel", kind, source_id, name_of(source), {"status": row.status}, None)
 
 
 def name_of(source: Source) -> str:
     """What people call a source."""
-    return str(getattr(source, "name", None) or getattr(source, "title", ""))
+    names = (getattr(source, attribute, None) for attribute in ("name", "title", "url"))
+    return str(next(filter(None, names), ""))
 
 
 def text_hash(title: str, body: str) -> bytes:
@@ -164,17 +178,19 @@ def _stored(org_id: UUID, name: str, file: IO[bytes], media_type: str) -> dict[s
     }
 
 
-def _add(
+def add_source(
     base: KnowledgeBase, kind: Kind, values: Mapping[str, Any], after: dict[str, Any], *, queued: bool = True
 ) -> UUID:
+    """Store a source of a held base and have a worker process it; its id. `after` is what the audit keeps."""
     source = SourcesRepo().add(base.org_id, kind, {"knowledge_base_id": base.id, **values})
     KnowledgeBasesRepo().count(base.org_id, base.id, sources=1)
-    _queue(base, kind, source.id, queued=queued)
+    queue_again(base, kind, source.id, queued=queued)
     _record("add", kind, source.id, name_of(source), None, {"base": base.name, "kind": kind, **after})
     return source.id
 
 
-def _queue(base: KnowledgeBase, kind: Kind, source_id: UUID, *, queued: bool = True) -> None:
+def queue_again(base: KnowledgeBase, kind: Kind, source_id: UUID, *, queued: bool = True) -> None:
+    """Have a worker process a source of a held base."""
     task_id = queue_source(base.id, kind, source_id) if queued else None
     values = {"status": "queued", "error": None, "progress": 0, "task_id": task_id}
     SourcesRepo().change(base.org_id, kind, source_id, values)

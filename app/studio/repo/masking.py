@@ -16,7 +16,8 @@ HARMLESS_TEXT = frozenset({
     "scopes", "slug", "snapshot", "status", "subject", "tags", "target_label", "target_type", "template",
     "text_content", "time_zone", "title", "tools_enabled", "trigger", "user_agent", "username", "version_num",
     "agents.settings", "knowledge_base_chunks.text", "knowledge_base_freeform_texts.body", "orgs.settings",
-    "thread_notes.body", "capabilities", "purpose", "transport",
+    "thread_notes.body", "capabilities", "purpose", "transport", "knowledge_base_web_pages.url",
+    "knowledge_base_web_urls.scope", "knowledge_base_web_urls.url",
 })  # fmt: skip
 """Names of text columns, with their table where the name alone does not tell."""
 _SECRET_WORDS = re.compile(

@@ -13,6 +13,7 @@ from app.agents.models import Agent, AgentVersion
 from app.auth.models import User
 from app.db.base import db
 from app.db.cursor import Order, Page, paginate
+from app.db.queue import cancel_tasks
 from app.db.tables import Task, TaskAttempt, TaskEvent
 from app.orgs.repo.members import FULL_NAME
 from app.tasks.models import Schedule
@@ -20,7 +21,6 @@ from app.web.conditions import chosen, searched, within
 from app.web.listing import ListState
 
 ERROR_LENGTH = 300
-WAITING = ("queued", "waiting")
 AGAIN = ("failed", "cancelled", "expired")
 """The statuses from which a task can be queued anew."""
 
@@ -186,17 +186,7 @@ class TasksRepo:
 
     def cancel(self, org_id: UUID, ids: Sequence[UUID]) -> None:
         """End those that wait, and ask those that run to stop at their next step."""
-        mine = (Task.org_id == org_id, Task.id.in_(ids))
-        self._session.execute(
-            update(Task)
-            .where(*mine, Task.status.in_(WAITING))
-            .values(status="cancelled", cancel_requested_at=func.now(), finished_at=func.now())
-        )
-        self._session.execute(
-            update(Task)
-            .where(*mine, Task.status == "running", Task.cancel_requested_at.is_(None))
-            .values(cancel_requested_at=func.now())
-        )
+        cancel_tasks(org_id, ids)
 
     def again(self, org_id: UUID, ids: Sequence[UUID]) -> None:
         """Queue ended tasks anew; finished steps stay finished."""

@@ -18,7 +18,7 @@ from uuid_utils.compat import uuid7
 
 from app.db.queue import mail_bell
 from app.db.session import transaction
-from app.knowledge.services.upkeep import give_up_ended_builds
+from app.knowledge.services.upkeep import give_up_ended_builds, queue_due_crawls
 from app.tasks.repo.runs import RunRepo
 from app.tasks.repo.upkeep import WorkerRepo
 from app.tasks.services.cleaning import clean_up
@@ -166,6 +166,7 @@ class Worker:
     def _keep_knowledge(self) -> None:
         with self._app.app_context():
             give_up_ended_builds()
+            queue_due_crawls()
 
     def _clean_if_due(self) -> None:
         if time.monotonic() < self._clean_at:
