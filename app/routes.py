@@ -32,6 +32,7 @@ from app.knowledge.views import passages as knowledge_passages
 from app.knowledge.views import questions as knowledge_questions
 from app.knowledge.views import sources as knowledge_sources
 from app.knowledge.views import testing as knowledge_testing
+from app.knowledge.views import web as knowledge_web
 from app.orgs.views import (
     home,
     invitations,
@@ -104,6 +105,7 @@ BLUEPRINTS = (
     knowledge_testing.bp,
     knowledge_questions.bp,
     knowledge_passages.bp,
+    knowledge_web.bp,
     search.bp,
     thread.bp,
     edits.bp,

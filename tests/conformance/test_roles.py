@@ -27,6 +27,7 @@ FURTHER = {
     "tasks.file": "missing",
     **dict.fromkeys(("knowledge_sources.edit", "knowledge_sources.update"), "missing"),
     "knowledge.change_generation": "missing",
+    **dict.fromkeys(("knowledge_web.poll", "knowledge_web.edit", "knowledge_web.update"), "missing"),
     "home.dismiss": "forbidden",
     "thread_edits.drop_note": "forbidden",
     "sessions.revoke": "missing",

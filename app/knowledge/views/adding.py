@@ -1,12 +1,13 @@
-"""Adding sources to a knowledge base: files, texts and tables."""
+"""Adding sources to a knowledge base: files, texts, tables and web addresses."""
 
 from uuid import UUID
 
 from flask import Blueprint, Response, url_for
 
 from app.db.session import transaction
-from app.knowledge.forms import FilesForm, TableForm, TextForm
+from app.knowledge.forms import FilesForm, TableForm, TextForm, WebForm
 from app.knowledge.services.sources import MOST_FILE_BYTES, add_file, add_rows, add_table, add_text
+from app.knowledge.services.web import AddressTaken, add_web
 from app.knowledge.views.bases import found_base
 from app.web.access import org_right, takes_file
 from app.web.filters import grouped
@@ -15,6 +16,7 @@ from app.web.identity import require_org
 from app.web.render import leave, render, toast
 
 bp = Blueprint("knowledge_adding", __name__, url_prefix="/o/<org>/knowledge/<uuid:base_id>/sources/new")
+ADDRESS_TAKEN = "This knowledge base has a source with this address."
 MOST_BODY_BYTES = 200 * 1024 * 1024
 
 
@@ -101,7 +103,38 @@ def create_table(org: str, base_id: UUID) -> Response:
     return leave(location)
 
 
-def _page(kind: str, form: TextForm | FilesForm | TableForm, base_id: UUID, status: int = 200) -> Response:
+@bp.get("/web")
+@org_right("knowledge.edit")
+def new_web(org: str, base_id: UUID) -> Response:
+    """Ask for an address."""
+    return _page("web", WebForm(), base_id)
+
+
+@bp.post("/web")
+@org_right("knowledge.edit")
+def create_web(org: str, base_id: UUID) -> Response:
+    """Store an address and let a worker fetch its pages."""
+    form, org_id = WebForm(), require_org().org_id
+    if not form.validate():
+        return _page("web", form, base_id, 422)
+
+    def stored() -> str:
+        source_id = add_web(org_id, base_id, form.url.data or "", form.values())
+        return url_for("knowledge_sources.show", org=org, base_id=base_id, source_id=source_id)
+
+    try:
+        with transaction():
+            location = once(stored)
+    except AddressTaken:
+        form.url.errors = [ADDRESS_TAKEN]
+        return _page("web", form, base_id, 422)
+    toast("Web address added.")
+    return leave(location)
+
+
+def _page(
+    kind: str, form: TextForm | FilesForm | TableForm | WebForm, base_id: UUID, status: int = 200
+) -> Response:
     base = found_base(base_id)
     return render(
         f"knowledge/new_{kind}.html", "form", status, form=form, base=base, most_bytes=MOST_FILE_BYTES

@@ -15,6 +15,7 @@ from app.knowledge.services.live import LiveSources
 from app.knowledge.services.many import ACTS, DONE, change_sources
 from app.knowledge.services.sources import edit_text
 from app.knowledge.views.bases import found_base
+from app.knowledge.views.web import show_web
 from app.web.access import org_right
 from app.web.errors import NotFound, Refusal
 from app.web.filters import viewer_zone
@@ -74,6 +75,8 @@ def change_many(org: str, base_id: UUID) -> Response:
 def show(org: str, base_id: UUID, source_id: UUID) -> Response:
     """One source: how far it is, and its passages."""
     base, row = _source(base_id, source_id)
+    if row.kind == "web":
+        return show_web(base, row)
     state = read_list(CHUNK_LIST, viewer_zone().key)
     page = ChunksRepo().page(base.org_id, row.kind, source_id, state)
     return show_list("knowledge/source.html", state, page, base=base, source=row)
@@ -91,10 +94,10 @@ def passage(org: str, base_id: UUID, source_id: UUID, chunk_id: UUID) -> Respons
     return render("knowledge/passage.html", base=base, source=row, chunk=chunk, around=around)
 
 
-@bp.post("/<uuid:source_id>/<any(enable,disable,retry,delete):act>")
+@bp.post("/<uuid:source_id>/<any(enable,disable,retry,cancel,delete):act>")
 @org_right("knowledge.edit")
 def change_one(org: str, base_id: UUID, source_id: UUID, act: str) -> Response:
-    """Enable, disable, process again or delete one source; deleting leads back to the list."""
+    """Enable, disable, process again, cancel or delete one source; deleting leads back to the list."""
     path = url_for(".index", org=org, base_id=base_id)
     _source(base_id, source_id)
     with transaction():
