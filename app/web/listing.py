@@ -29,6 +29,7 @@ from app.web.tokens import Forged, sign, unsign
 
 PLACE = "list place"
 RESERVED = ("q", "sort", "per", "after", "before", "end", "view", "cols")
+TRAIL = "from"  # on a record's page that holds a list of its own: the list it was opened from
 REPLACING = (
     "q",
     "per",
@@ -329,7 +330,7 @@ def _read(spec: ListSpec, zone: str, args: MultiDict[str, str], path: str) -> Li
     if sort.removeprefix("-") not in spec.sorts:
         notices.append("The list cannot be sorted that way; the usual order is shown.")
         sort = spec.default_sort
-    known = {*RESERVED, *spec.facets, *spec.dates, *spec.numbers}
+    known = {*RESERVED, TRAIL, *spec.facets, *spec.dates, *spec.numbers}
     if any(key not in known for key in args):
         notices.append("Part of the address was not understood and is ignored.")
     return ListState(

@@ -2,12 +2,14 @@
 
 import random
 import time
+from collections import Counter
 
 import pytest
 
 from app.db.session import transaction
 from app.knowledge.repo.sources import SourcesRepo
-from app.knowledge.services import bases, passages, sources
+from app.knowledge.services import bases, passages, sources, web
+from tests.support.answers import serving
 from tests.support.database import start_cluster
 from tests.support.knowledge import SEARCHABLE, WITHOUT_LIVE_SOURCE
 from tests.support.processes import wait_until
@@ -127,3 +129,58 @@ def test_kn_1_a_killed_worker_leaves_nothing_half_and_nothing_without_its_source
     say(f"{kills} kills, {again} sources tried again, {len(found)} passages")
     assert found == wanted
     assert place.ask("SELECT count(*) FROM knowledge_base_chunks WHERE first_generation IS NULL") == [(0,)]
+
+
+CRAWLED = 60
+
+
+def page_of(number, version=1):
+    links = "".join(f'<a href="/{other}">on</a>' for other in (number * 2 + 1, number * 2 + 2))
+    words = f"<p>Rule {number} of version {version}.</p>" * 20
+    return 200, {"Content-Type": "text/html"}, f"<main>{words}</main><nav>{links}</nav>".encode()
+
+
+def test_kn_2_a_killed_worker_s_crawl_leaves_each_page_once_and_none_without_its_address(tmp_path):
+    """A site is crawled while the worker is killed, and pages change and go; the base says what it says in the end."""
+    site = {f"{number}" if number else "": page_of(number) for number in range(CRAWLED)}
+    cluster = start_cluster()
+    try:
+        with (
+            serving(**site) as server,
+            stage(
+                cluster, tmp_path, tenants=1, OUTBOUND_ALLOW=f"crawl:127.0.0.1:{server.server_port}"
+            ) as place,
+        ):
+            base_id = change(place, bases.create_base, {"name": "Rules"}).id
+            bounds = {"scope": "site", "max_depth": 10, "max_pages": 200, "refresh_seconds": None}
+            web_id = change(place, web.add_web, base_id, f"{server.url}/", bounds)
+            place.worker(4)
+            versions = dict.fromkeys(range(CRAWLED), 1)
+            acts = []
+            for kill in range(KILLS // 2):
+                changed, gone = 3 + kill, CRAWLED - 1 - kill
+                versions[changed] = 2
+                versions.pop(gone)
+                acts.append(
+                    lambda changed=changed, gone=gone: server.answers.update(
+                        {f"/{changed}": page_of(changed, 2), f"/{gone}": (404, {}, b"")}
+                    )
+                )
+            kills = kill_now_and_then(place, acts)
+            wait_until(place.idle, STALLED_SECONDS + 120)
+            change(place, sources.retry_source, base_id, "web", web_id)
+            wait_until(place.idle, STALLED_SECONDS + 120)
+            judge(place)
+            pages = place.ask("SELECT url, status, chunk_count FROM knowledge_base_web_pages ORDER BY url")
+            found = place.ask(str(SEARCHABLE))
+            say(
+                f"{kills} kills, {len(pages)} pages, {len(server.seen)} requests, "
+                f"most often {Counter(path for path, _ in server.seen).most_common(12)}"
+            )
+            assert len({url for url, _, _ in pages}) == len(pages) == len(versions)
+            assert {status for _, status, _ in pages} == {"ready"}
+            assert len(found) == sum(count for _, _, count in pages) == len(versions)
+            for number, version in versions.items():
+                assert sum(f"Rule {number} of version {version}." in row[0] for row in found) == 1
+    finally:
+        cluster.remove()

@@ -12,6 +12,7 @@ from app.knowledge.models.chunks import Chunk
 from app.knowledge.models.sources import WebPage, WebUrl
 from app.knowledge.services import bases, crawling, generations, sources, upkeep, web
 from app.knowledge.services.evaluating import Direct
+from app.knowledge.services.retrieval import Question, search
 from app.orgs.models import OrgMember
 from app.web.errors import NotFound, Refusal
 from tests.factories import knowledge, orgs, tasks
@@ -321,6 +322,30 @@ def test_a_crawl_can_be_cancelled_and_tried_again(start, work, base, server):
     start(sources.retry_source, base.id, "web", web_id)
     assert [ending.status for ending in work()] == ["succeeded"]
     assert len(searchable()) == 3
+
+
+def test_hits_name_title_and_address_and_the_filter_knows_addresses(site, do, org, base, server):
+    web_id = site()
+    other = do(sources.add_text, base.id, "Elsewhere", "Students pay no fees elsewhere.")
+    fees = pages(server)["/fees"].id
+    found = search(org.id, Question("fees for students")).hits
+    best = next(hit.passage for hit in found if hit.passage.source_id == fees)
+    assert (best.kind, best.source_name, best.source_url) == (
+        "page",
+        f"{server.url}/fees",
+        f"{server.url}/fees",
+    )
+    start = next(hit.passage for hit in search(org.id, Question("welcome")).hits)
+    assert (start.source_name, start.source_url) == ("Start", f"{server.url}/")
+    for ids, expected in (
+        ([web_id], {pages(server)[path].id for path in pages(server)}),
+        ([fees], {fees}),
+    ):
+        hits = search(org.id, Question("fees for students", source_ids=ids)).hits
+        assert fees in {hit.passage.source_id for hit in hits} <= expected
+    hits = search(org.id, Question("fees for students", source_ids=[other])).hits
+    assert {hit.passage.source_id for hit in hits} == {other}
+    assert hits[0].passage.source_url is None
 
 
 @pytest.fixture

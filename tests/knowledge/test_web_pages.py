@@ -106,6 +106,8 @@ def test_its_pages_are_listed_with_their_state(person, web, place):
     knowledge.page(web, "b", title=None, status="failed", error="The server answered with status 500.")
     knowledge.page(web, "c", title="Gamma", enabled=False)
     page = person.both(place)
+    opened = person.page(page.select_one("#results tbody th a")["href"])
+    assert "not understood" not in opened.text
     assert names(page) == ["Alpha", "https://example.com/b", "Gamma"]
     assert "The server answered with status 500." in page.find(id="results").text
     assert "Disabled" in page.find(id="results").text
