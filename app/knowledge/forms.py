@@ -11,19 +11,16 @@ from wtforms import HiddenField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, ValidationError
 
-from app.knowledge.crawler.links import plain_address
-from app.knowledge.models.sources import STAGES, WebUrl
+from app.knowledge.models.sources import STAGES
 from app.knowledge.readers.detection import HEAD_BYTES, detect
 from app.knowledge.readers.document import CSV, PLAIN, XLSX, Unreadable
 from app.knowledge.repo.sources import SourceRow
 from app.knowledge.services.bases import DEFAULTS, FIELDS
 from app.knowledge.services.retrieval import LEGS, LONGEST, Leg
 from app.knowledge.services.sources import MOST_FILE_BYTES, MOST_TEXT_LENGTH
-from app.knowledge.services.web import MOST_DEPTH, MOST_PAGES
-from app.web.fields import WholeNumberField, name_field, one_line, read_version, storable, unified
+from app.web.fields import WholeNumberField, name_field, read_version, storable, unified
 from app.web.filters import byte_size
 from app.web.listing import Facet, ListSpec
-from app.web.outbound import OutboundRefused, check
 
 NAME_LENGTH = 255
 DESCRIPTION_LENGTH = 2_000
@@ -43,13 +40,6 @@ SOURCE_KIND_WORDS = {
     "table": "Tables",
     "page": "Web pages",
 }
-MOST_ADDRESS_LENGTH = 1_500
-SCOPE_WORDS = {
-    "page": "This page alone",
-    "site": "The site from this page on",
-    "sitemap": "The pages that this sitemap names",
-}
-REFRESH_WORDS = {"": "Never", "3600": "Every hour", "86400": "Every day", "604800": "Every week"}
 KIND_WORDS = {"file": "File", "text": "Text", "table": "Table", "web": "Web address"}
 LEG_WORDS = {"both": "By likeness and by words", "vector": "By likeness only", "fulltext": "By words only"}
 
@@ -106,17 +96,6 @@ TEST_LIST = ListSpec(
     columns={"question": "Question", "expected": "Expected", "recall": "Found", "created": "Saved"},
     shown=("question", "expected", "recall", "created"),
 )
-PAGE_LIST = ListSpec(
-    sorts={"url": "address", "fetched": "fetched", "chunks": "passages"},
-    default_sort="url",
-    facets={
-        "status": Facet("Status", {stage: stage.capitalize() for stage in STAGES}),
-        "enabled": Facet("Enabled", {"yes": "Enabled", "no": "Disabled"}),
-    },
-    dates={"fetched": "Fetched"},
-    columns={"url": "Page", "status": "Status", "chunks": "Passages", "fetched": "Fetched"},
-    shown=("url", "status", "chunks", "fetched"),
-)
 CHUNK_LIST = ListSpec(
     sorts={"position": "position"},
     default_sort="position",
@@ -126,7 +105,8 @@ CHUNK_LIST = ListSpec(
 )
 
 
-def _number(label: str, low: int, high: int, default: int) -> WholeNumberField:
+def whole_number(label: str, low: int, high: int, default: int) -> WholeNumberField:
+    """A required number from `low` to `high`."""
     words = f"Enter a whole number from {low} to {high}."
     return WholeNumberField(
         label, default=default, validators=[InputRequired(words), NumberRange(low, high, words)]
@@ -148,14 +128,14 @@ class BaseForm(FlaskForm):
         validators=[Length(max=DESCRIPTION_LENGTH, message="Use at most 2,000 characters."), storable],
         render_kw={"rows": 3, "dir": "auto"},
     )
-    size = _number("Longest passage", *SIZES, DEFAULTS["size"])
-    overlap = _number("Overlap", *OVERLAPS, DEFAULTS["overlap"])
-    top_k = _number("Passages found", 1, 50, DEFAULTS["top_k"])
-    threshold_percent = _number("Least likeness", 0, 100, round(100 * DEFAULTS["threshold"]))
+    size = whole_number("Longest passage", *SIZES, DEFAULTS["size"])
+    overlap = whole_number("Overlap", *OVERLAPS, DEFAULTS["overlap"])
+    top_k = whole_number("Passages found", 1, 50, DEFAULTS["top_k"])
+    threshold_percent = whole_number("Least likeness", 0, 100, round(100 * DEFAULTS["threshold"]))
     gate = SelectField(
         "A new generation", choices=[SelectChoice(*gate) for gate in GATE_WORDS.items()], default="none"
     )
-    least_percent = _number("Least share", 0, 100, round(100 * DEFAULTS["least_recall"]))
+    least_percent = whole_number("Least share", 0, 100, round(100 * DEFAULTS["least_recall"]))
     lock_version = HiddenField()
 
     def validate_overlap(self, field: Any) -> None:
@@ -184,8 +164,8 @@ class SearchForm(FlaskForm):
         validators=[Length(max=2000, message="Use at most 2,000 characters.")],
     )
     legs = SelectField("Search", choices=[SelectChoice(*leg) for leg in LEG_WORDS.items()], default="both")
-    top_k = _number("Passages found", 1, 50, DEFAULTS["top_k"])
-    threshold_percent = _number("Least likeness", 0, 100, round(100 * DEFAULTS["threshold"]))
+    top_k = whole_number("Passages found", 1, 50, DEFAULTS["top_k"])
+    threshold_percent = whole_number("Least likeness", 0, 100, round(100 * DEFAULTS["threshold"]))
     kind = SelectField(
         "Kind", choices=[SelectChoice(*kind) for kind in SOURCE_KIND_WORDS.items()], default=""
     )
@@ -219,8 +199,8 @@ class SearchForm(FlaskForm):
 class ChunkingForm(FlaskForm):
     """Sizes of passages to look at before they are saved, read from the address."""
 
-    size = _number("Longest passage", *SIZES, DEFAULTS["size"])
-    overlap = _number("Overlap", *OVERLAPS, DEFAULTS["overlap"])
+    size = whole_number("Longest passage", *SIZES, DEFAULTS["size"])
+    overlap = whole_number("Overlap", *OVERLAPS, DEFAULTS["overlap"])
 
     def validate_overlap(self, field: Any) -> None:
         """Passages must move on."""
@@ -376,60 +356,3 @@ def read_rows(text: str) -> list[list[str]]:
         if len(row) > width:
             raise ValidationError(f"Row {number} has more cells than there are columns.")
     return [row + [""] * (width - len(row)) for row in rows]
-
-
-class BoundsForm(FlaskForm):
-    """What of an address is fetched, and how often again."""
-
-    scope = SelectField(
-        "What to fetch", choices=[SelectChoice(*scope) for scope in SCOPE_WORDS.items()], default="page"
-    )
-    max_depth = _number("Steps along links", 1, MOST_DEPTH, 2)
-    max_pages = _number("Pages at most", 1, MOST_PAGES, 100)
-    refresh = SelectField(
-        "Fetch again", choices=[SelectChoice(*words) for words in REFRESH_WORDS.items()], default=""
-    )
-
-    def values(self) -> dict[str, Any]:
-        """The FIELDS of the address as the form has them."""
-        return {
-            "scope": self.scope.data,
-            "max_depth": self.max_depth.data,
-            "max_pages": self.max_pages.data,
-            "refresh_seconds": int(self.refresh.data) if self.refresh.data else None,
-        }
-
-    def fill(self, web: WebUrl) -> None:
-        """Take what is stored."""
-        self.scope.data = web.scope
-        self.max_depth.data = web.max_depth or self.max_depth.default
-        self.max_pages.data = self.max_pages.default if web.scope == "page" else web.max_pages
-        self.refresh.data = str(web.refresh_seconds or "")
-
-
-class WebForm(BoundsForm):
-    """An address whose pages are fetched; after validation `url` has its one spelling."""
-
-    url = StringField(
-        "Address",
-        filters=[lambda text: (text or "").strip()],
-        validators=[
-            DataRequired("Enter an address, such as https://docs.example.org/guide/."),
-            Length(max=MOST_ADDRESS_LENGTH, message=f"Use at most {MOST_ADDRESS_LENGTH:,} characters."),
-            one_line,
-        ],
-        render_kw={"type": "url", "inputmode": "url", "placeholder": "https://", "autocomplete": "off"},
-    )
-
-    def validate_url(self, field: Any) -> None:
-        """Refuse what is no address of the web, or one that may not be called."""
-        address = plain_address(field.data)
-        if address is None:
-            raise ValidationError(
-                "Enter an address that begins with https:// or http://, without a password."
-            )
-        try:
-            check("crawl", address)
-        except OutboundRefused as error:
-            raise ValidationError(str(error)) from error
-        field.data = address

@@ -1,7 +1,5 @@
 """Addresses as sources, crawled from a real web server on loopback: only what changed, and nothing that is gone."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 from sqlalchemy import update
 from uuid_utils.compat import uuid7
@@ -10,17 +8,16 @@ from app.audit.models import AuditEvent
 from app.db.tables import Task
 from app.knowledge.models.chunks import Chunk
 from app.knowledge.models.sources import WebPage, WebUrl
-from app.knowledge.services import bases, crawling, generations, sources, upkeep, web
+from app.knowledge.services import bases, crawling, generations, sources, web
 from app.knowledge.services.evaluating import Direct
 from app.knowledge.services.retrieval import Question, search
-from app.orgs.models import OrgMember
 from app.web.errors import NotFound, Refusal
-from tests.factories import knowledge, orgs, tasks
+from tests.factories import knowledge, orgs
 from tests.factories.rows import rows, stored
 from tests.support.answers import serving
 from tests.support.claims import claims, run
 from tests.support.database import as_owner
-from tests.support.knowledge import searchable, without_live_source
+from tests.support.knowledge import searchable, set_all, without_live_source
 
 SITE = {"scope": "site", "max_depth": 3, "max_pages": 50, "refresh_seconds": None}
 FEES = "There are no fees for students."
@@ -243,17 +240,13 @@ def test_a_killed_worker_s_crawl_goes_on_where_it_ended(start, work, base, serve
 def test_a_newer_crawl_takes_over(start, base, server, monkeypatch):
     web_id = start(web.add_web, base.id, f"{server.url}/", SITE)
     (claim,) = claims()
-    monkeypatch.setattr(crawling, "ingest_source", lambda *_: rows(WebUrl) and take(WebUrl, crawl_id=uuid7()))
+    monkeypatch.setattr(
+        crawling, "ingest_source", lambda *_: rows(WebUrl) and set_all(WebUrl, crawl_id=uuid7())
+    )
     ending, _ = run(claim)
     assert ending.status == "succeeded"
     assert [row.id for row in rows(WebUrl)] == [web_id]
     assert len(rows(WebPage)) == 1
-
-
-def take(model, **values):
-    with as_owner() as session:
-        session.execute(update(model).values(**values))
-    return "ready"
 
 
 def test_disabling_and_deleting_act_at_once_in_every_generation(site, do, start, base, server):
@@ -346,58 +339,6 @@ def test_hits_name_title_and_address_and_the_filter_knows_addresses(site, do, or
     hits = search(org.id, Question("fees for students", source_ids=[other])).hits
     assert {hit.passage.source_id for hit in hits} == {other}
     assert hits[0].passage.source_url is None
-
-
-@pytest.fixture
-def due(base, org, member, acting):
-    """An address whose time has come."""
-    acting(org, member)
-    return knowledge.web(
-        base,
-        refresh_seconds=3600,
-        created_by=member.id,
-        next_crawl_at=datetime.now(UTC) - timedelta(minutes=1),
-    )
-
-
-def test_what_is_due_is_crawled_again_once_in_the_name_of_its_creator(due, member):
-    assert upkeep.queue_due_crawls() == 1
-    assert upkeep.queue_due_crawls() == 0
-    (task,) = rows(Task)
-    assert (task.kind, task.trigger, task.created_by) == ("knowledge.crawl", "schedule", member.id)
-    now = stored(due)
-    assert (now.task_id, now.status) == (task.id, "queued")
-    assert timedelta(minutes=59) < now.next_crawl_at - datetime.now(UTC) <= timedelta(hours=1)
-
-
-@pytest.mark.parametrize("values", [{"enabled": False}, {"status": "fetching"}, {"archived": True}])
-def test_what_is_disabled_archived_or_busy_waits_for_its_next_turn(due, base, org, values):
-    if "archived" in values:
-        take(type(base), **values)
-    else:
-        take(WebUrl, **values, task_id=tasks.task(org, status="running").id)
-    count = len(rows(Task))
-    assert upkeep.queue_due_crawls() == 0
-    assert len(rows(Task)) == count
-    assert stored(due).next_crawl_at > datetime.now(UTC)
-
-
-@pytest.mark.parametrize("lost", ["role", "membership"])
-def test_nothing_is_refreshed_for_people_who_may_no_longer(due, member, base, start, lost):
-    if lost == "role":
-        take(OrgMember, role="viewer")
-    else:
-        take(WebUrl, created_by=None)
-    assert upkeep.queue_due_crawls() == 0
-    assert stored(due).next_crawl_at is None
-    assert rows(Task) == []
-    (event,) = rows(AuditEvent, action="knowledge_source.stop")
-    assert event.after["reason"] == upkeep.NO_LONGER_PERMITTED
-    take(OrgMember, role="member")
-    start(
-        web.change_web, base.id, due.id, {**SITE, "max_depth": 2, "max_pages": 100, "refresh_seconds": 3600}
-    )
-    assert stored(due).next_crawl_at is not None
 
 
 def test_isolation_nothing_of_another_organisation_can_be_crawled_or_bounded(start, base):

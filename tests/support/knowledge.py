@@ -1,7 +1,8 @@
 """What searches find of knowledge bases, asked of the tables themselves."""
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, text, update
 
+from app.db.base import Base
 from tests.support.database import as_owner
 
 _LIVE = """
@@ -40,3 +41,10 @@ def without_live_source(connection: Connection | None = None) -> int:
         return int(connection.execute(WITHOUT_LIVE_SOURCE).scalar_one())
     with as_owner() as session:
         return int(session.scalars(WITHOUT_LIVE_SOURCE).one())
+
+
+def set_all(model: type[Base], **values: object) -> str:
+    """Set values of every row of a table; answers ready."""
+    with as_owner() as session:
+        session.execute(update(model).values(**values))
+    return "ready"

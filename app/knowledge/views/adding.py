@@ -5,10 +5,11 @@ from uuid import UUID
 from flask import Blueprint, Response, url_for
 
 from app.db.session import transaction
-from app.knowledge.forms import FilesForm, TableForm, TextForm, WebForm
+from app.knowledge.forms import FilesForm, TableForm, TextForm
 from app.knowledge.services.sources import MOST_FILE_BYTES, add_file, add_rows, add_table, add_text
 from app.knowledge.services.web import AddressTaken, add_web
 from app.knowledge.views.bases import found_base
+from app.knowledge.web_forms import WebForm
 from app.web.access import org_right, takes_file
 from app.web.filters import grouped
 from app.web.idempotency import once

@@ -6,12 +6,12 @@ from uuid import UUID
 from flask import Blueprint, Response, request, url_for
 
 from app.db.session import transaction
-from app.knowledge.forms import PAGE_LIST, REFRESH_WORDS, SCOPE_WORDS, BoundsForm
 from app.knowledge.models.sources import KnowledgeBase, WebUrl
 from app.knowledge.repo.pages import PagesRepo
 from app.knowledge.repo.sources import SourceRow, SourcesRepo
 from app.knowledge.services.web import change_web, found_web
 from app.knowledge.views.bases import found_base
+from app.knowledge.web_forms import PAGE_LIST, REFRESH_WORDS, SCOPE_WORDS, BoundsForm
 from app.web.access import org_right
 from app.web.errors import NotFound
 from app.web.filters import viewer_zone
