@@ -5,8 +5,10 @@ from uuid import UUID
 import click
 from flask.cli import AppGroup
 
+from app.agents.models import Agent
 from app.agents.repo.agents import AgentRepo
-from app.agents.services.agents import change_status, create_agent
+from app.agents.services.agents import change_agent, change_status, create_agent
+from app.agents.services.versions import publish
 from app.commands.running import changes, org_of
 from app.commands.sample_threads import sample_threads
 from app.db.scope import in_org
@@ -125,8 +127,19 @@ def _add(org: Org) -> tuple[int, int]:
             "primary_model": model,
             "primary_model_temperature": temperature,
         }
-        create_agent(org.id, values)
+        _publish(org.id, create_agent(org.id, values))
     return len(missing), _add_threads(org)
+
+
+def _publish(org_id: UUID, agent: Agent) -> None:
+    """The agent as its second version; the first one was warmer and had no description."""
+    kept = {"description": agent.description, "primary_model_temperature": agent.primary_model_temperature}
+    first = change_agent(
+        org_id, agent.id, agent.lock_version, {"description": None, "primary_model_temperature": 0.9}
+    )
+    publish(org_id, agent.id, first.lock_version, "First draft that answers (sample).", "Trial")
+    second = change_agent(org_id, agent.id, first.lock_version, kept)
+    publish(org_id, agent.id, second.lock_version, "Steadier answers (sample).")
 
 
 def _add_threads(org: Org) -> int:

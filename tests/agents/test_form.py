@@ -1,9 +1,14 @@
 """Creating and editing agents."""
 
+from uuid import UUID
+
 import pytest
 
 from app.agents.models import Agent
+from app.agents.services.agents import change_agent
 from app.audit.models import AuditEvent
+from app.db.session import transaction
+from app.web.errors import Refusal
 from tests.factories import agents, knowledge, orgs
 from tests.factories.rows import rows, stored
 from tests.support.pages import check_fragment, check_page
@@ -193,3 +198,11 @@ def test_a_prompt_is_described_while_it_is_written(member, org):
     facts = check_fragment(answer.text).find(id="prompt_facts")
     assert "27 characters, about 7 tokens" in " ".join(facts.text.split())
     assert [code.text for code in facts.find_all("code")] == ["who"]
+
+
+def test_a_persona_that_is_gone_is_refused(acting, org):
+    agent = agents.agent(org)
+    acting(org, orgs.member(org))
+    with pytest.raises(Refusal) as refused, transaction():
+        change_agent(org.id, agent.id, 1, {"persona_id": UUID(int=1)})
+    assert (refused.value.status, stored(agent).lock_version) == (409, 1)

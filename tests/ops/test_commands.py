@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import Result
 
-from app.agents.models import Agent
+from app.agents.models import Agent, AgentVersion
 from app.audit.models import AuditEvent
 from app.auth.models import User
 from app.db.tables import WorkerProcess
@@ -129,6 +129,7 @@ def test_seed_demo_adds_labelled_agents_once_and_removes_them(run):
     assert "Added 0 sample agents and 0 sample threads" in run("seed", "demo").output
     names = [agent.name for agent in rows(Agent, org_id=org.id)]
     assert sum(name.endswith("(sample)") for name in names) == 5
+    assert sorted(version.number for version in rows(AgentVersion)) == [1] * 5 + [2] * 5
     kinds = {part["kind"] for message in rows(Message, org_id=org.id) for part in message.parts}
     assert kinds == set(KINDS) - {"image"}
     assert "Deleted 5 sample agents and 3 sample threads" in run("seed", "demo", "--remove").output
