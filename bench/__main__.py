@@ -1,4 +1,4 @@
-"""`make bench`: figures of the running product and of tasks; `python -m bench threads`: those of many threads.
+"""`make bench`: figures of the running product and of tasks; `python -m bench threads` and `knowledge`: of many rows.
 
 Prints Markdown tables. Compare only figures of one run.
 """
@@ -6,7 +6,7 @@ Prints Markdown tables. Compare only figures of one run.
 import argparse
 from pathlib import Path
 
-from bench import product, servers, tasks, threads
+from bench import knowledge, product, servers, tasks, threads
 
 
 def main() -> None:
@@ -19,6 +19,9 @@ def main() -> None:
     many.add_argument("--only", nargs="*", choices=list(threads.GROUPS), help="some of the tables")
     groups.add_parser("tasks", help="tasks and schedules")
     groups.add_parser("servers", help="gunicorn against granian")
+    searches = groups.add_parser("knowledge", help="the search in knowledge bases")
+    searches.add_argument("--vectors", type=int, default=50_000)
+    searches.add_argument("--only", nargs="*", choices=[*knowledge.GROUPS, "ingestion", "quality"])
     wanted = parser.parse_args()
     if wanted.group == "threads":
         threads.main(wanted.threads, wanted.messages, wanted.keep, wanted.only)
@@ -26,6 +29,8 @@ def main() -> None:
         tasks.main()
     elif wanted.group == "servers":
         servers.main()
+    elif wanted.group == "knowledge":
+        knowledge.main(wanted.vectors, wanted.only)
     else:
         product.main()
         tasks.main()

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired, MultipleFileField
-from wtforms import HiddenField, SelectField, StringField, TextAreaField
+from wtforms import HiddenField, RadioField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, ValidationError
 
@@ -132,7 +132,7 @@ class BaseForm(FlaskForm):
     overlap = whole_number("Overlap", *OVERLAPS, DEFAULTS["overlap"])
     top_k = whole_number("Passages found", 1, 50, DEFAULTS["top_k"])
     threshold_percent = whole_number("Least likeness", 0, 100, round(100 * DEFAULTS["threshold"]))
-    gate = SelectField(
+    gate = RadioField(
         "A new generation", choices=[SelectChoice(*gate) for gate in GATE_WORDS.items()], default="none"
     )
     least_percent = whole_number("Least share", 0, 100, round(100 * DEFAULTS["least_recall"]))

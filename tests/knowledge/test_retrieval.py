@@ -90,7 +90,7 @@ def test_disabling_deleting_and_archiving_act_at_once(do, org, base, filled):
 
 @pytest.mark.parametrize("path", ["exact", "bits", "hnsw"])
 def test_every_path_finds_the_nearest_of_the_filter(acting, org, base, monkeypatch, path):
-    monkeypatch.setattr(retrieval, "_path", lambda _rows, _width: path)
+    monkeypatch.setattr(retrieval, "path_of", lambda _rows, _width: path)
     monkeypatch.setattr(embeddings, "BITS_LEAST", 10)
     others = knowledge.text(knowledge.base(org))
     for number in range(40):

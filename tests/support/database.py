@@ -43,12 +43,16 @@ def _no_embedded_server(_data_dir: Path) -> str:
     raise AssertionError("tests name their database")
 
 
-def start_cluster(environment: Mapping[str, str] | None = None, parent: Path | None = None) -> Postgres:
+def start_cluster(
+    environment: Mapping[str, str] | None = None,
+    parent: Path | None = None,
+    tuned: Mapping[str, str] | None = None,
+) -> Postgres:
     """Start a server whose template is what the migrations make of nothing.
 
-    It gets more environment variables, and a folder inside `parent` instead of the usual one.
+    It gets more environment variables and settings, and a folder inside `parent` instead of the usual one.
     """
-    cluster = Postgres(environment, parent)
+    cluster = Postgres(environment, parent, settings=tuned)
     cluster.create()
     app = create_app(settings(cluster.create_database(TEMPLATE)))
     registry.register(app)

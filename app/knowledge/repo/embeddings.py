@@ -50,8 +50,8 @@ _COPY = text("""
 class Near:
     """What `nearest` looks for: at most `most` passages.
 
-    `path` is how: `exact` compares all vectors, `bits` first chooses by the signs of their numbers, `hnsw` walks the
-    index of all organisations.
+    `path` is how: `exact` compares all vectors, `bits` first chooses by the signs of their numbers, whatever their
+    passages are, and `hnsw` walks the index of all organisations.
     """
 
     vector: str
@@ -62,13 +62,20 @@ class Near:
     path: str
 
 
-BITS_FACTOR = 10
-BITS_LEAST = 200
+BITS_FACTOR = 5
+BITS_LEAST = 100
 _SCAN = text(
     "SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', :width, true)"
 )
 _NUMBER = "coalesce(CAST(:generation AS integer), b.live_generation)"
-# The vectors that count: of the model, in the live generation or the one asked for, of a passage that is found.
+# The vectors of the model in the live generation or the one asked for; and those of them whose passage is found.
+_VECTORS = """
+      FROM embeddings e
+      JOIN knowledge_bases b ON b.org_id = :org AND b.id = e.knowledge_base_id
+     WHERE e.org_id = :org AND e.knowledge_base_id = ANY (:bases) AND e.dimensions = {width} AND e.model = :model
+       AND NOT b.archived AND e.first_generation <= {number}
+       AND (e.last_generation IS NULL OR e.last_generation >= {number})
+"""
 _FOUND = """
       FROM embeddings e
       JOIN knowledge_bases b ON b.org_id = :org AND b.id = e.knowledge_base_id
@@ -91,11 +98,11 @@ _PATHS = {
     """,
     "bits": """
     WITH likely AS MATERIALIZED (
-        SELECT e.id, e.chunk_id {found}
+        SELECT e.id {vectors}
          ORDER BY e.bits::bit({width}) <~> (SELECT binary_quantize(CAST(:vector AS halfvec({width}))))
          LIMIT :first)
-    SELECT l.chunk_id, {distance} AS distance FROM likely l JOIN embeddings e ON e.org_id = :org AND e.id = l.id
-     ORDER BY distance, l.chunk_id LIMIT :most
+    SELECT e.chunk_id, {distance} AS distance {found} AND e.id = ANY (ARRAY(SELECT id FROM likely))
+     ORDER BY distance, e.chunk_id LIMIT :most
     """,
     "hnsw": """
     WITH near AS MATERIALIZED (
@@ -106,8 +113,9 @@ _PATHS = {
 
 
 def _filled(statement: str, width: int) -> str:
-    distance, found = _DISTANCE.format(width=width), _FOUND.format(width=width, number=_NUMBER)
-    return statement.format(width=width, distance=distance, found=found)
+    parts = {"distance": _DISTANCE, "found": _FOUND, "vectors": _VECTORS}
+    filled = {name: part.format(width=width, number=_NUMBER) for name, part in parts.items()}
+    return statement.format(width=width, **filled)
 
 
 _NEAREST = {
@@ -200,5 +208,8 @@ class EmbeddingsRepo:
         }
         if near.path == "hnsw":
             self._session.execute(_SCAN, {"width": str(min(max(near.most * 2, 100), 1_000))})
-        rows = self._session.execute(_NEAREST[near.path, near.dimensions], values)
+        rows = self._session.execute(_NEAREST[near.path, near.dimensions], values).all()
+        if near.path == "bits" and len(rows) < near.most:
+            # The likely ones were mostly of passages that are not found: all are compared.
+            rows = self._session.execute(_NEAREST["exact", near.dimensions], values).all()
         return [(row.chunk_id, 1 - row.distance) for row in rows]

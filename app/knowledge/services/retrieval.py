@@ -34,7 +34,7 @@ DEPTH = 100
 TOP_K = 8
 MOST = 1_000
 LONGEST = 2_000
-EXACT_NUMBERS = 4_000_000
+EXACT_NUMBERS = 700_000
 """Numbers in all vectors up to which each is compared; it takes some 10 ms."""
 BITS_ROWS = 20_000
 """Vectors up to which the signs of all are compared; beyond, the index is walked."""
@@ -193,7 +193,7 @@ def _nearest(
             dimensions,
             _scope(question, mine),
             depth,
-            _path(sum(base.chunk_count for base in mine), dimensions),
+            path_of(sum(base.chunk_count for base in mine), dimensions),
         )
         found += EmbeddingsRepo().nearest(org_id, near)
         clock.lap("vector")
@@ -211,7 +211,7 @@ def _model(base: Any) -> tuple[str, int]:
     return base.model, base.dimensions
 
 
-def _path(rows: int, dimensions: int) -> str:
+def path_of(rows: int, dimensions: int) -> str:
     """How vectors are looked for, by how many there are to look through."""
     if rows * dimensions <= EXACT_NUMBERS:
         return "exact"
