@@ -16,6 +16,7 @@ from app.knowledge.repo.scope import Scope
 from app.knowledge.scoring import figures, read_collection
 from app.knowledge.services import retrieval
 from app.knowledge.services.retrieval import LEGS, Leg, Question, search
+from bench.place import Statement
 from bench.report import line, shown, table, times
 from bench.rounds import race
 from bench.vectors import MODEL, SERVER, SHARES, WIDTH, Filled, Place, drop_index, fill, index, place
@@ -31,7 +32,6 @@ PLAIN = """
     SELECT e.chunk_id FROM embeddings e WHERE e.knowledge_base_id = ANY (%s) AND e.dimensions = 3072
      ORDER BY e.embedding::halfvec(3072) <=> %s::halfvec(3072) LIMIT 10
 """
-FORCED = ("enable_sort", "enable_seqscan", "enable_bitmapscan")
 Found = Callable[[str], list[UUID]]
 
 
@@ -60,12 +60,18 @@ def _vectors(here: Place, count: int, only: Sequence[str] | None) -> None:
 
 
 def _looking(here: Place, filled: Filled, bases: Sequence[UUID], path: str) -> Found:
-    """A search by the product's statement of one path."""
+    """A search by the product's statements of one path, through bare prepared psycopg."""
+    sent: dict[str, list[Statement]] = {}
 
     def run(vector: str) -> list[UUID]:
-        near = Near(vector, MODEL, WIDTH, Scope(bases), K, path)
-        call = here.product(filled.org_id, partial(EmbeddingsRepo().nearest, filled.org_id, near))
-        return [chunk_id for chunk_id, _ in call()]  # type: ignore[attr-defined]
+        if vector not in sent:
+            near = Near(vector, MODEL, WIDTH, Scope(bases), K, path)
+            call = here.product(filled.org_id, partial(EmbeddingsRepo().nearest, filled.org_id, near))
+            sent[vector] = [one for one in here.recorded(call) if "'role'" not in one[0]]
+        with here.bare.transaction():
+            for statement, values in sent[vector]:
+                found = here.bare.execute(statement, values, prepare=True).fetchall()
+        return [row[0] for row in found]
 
     return run
 
@@ -74,10 +80,8 @@ def _plain(here: Place, bases: Sequence[UUID]) -> Found:
     """A search as the plain design asks: the index walked, the filter applied to what it yields."""
 
     def run(vector: str) -> list[UUID]:
-        with here.bare.transaction():
-            for setting in FORCED:
-                here.bare.execute(f"SET LOCAL {setting} = off")
-            return [row[0] for row in here.bare.execute(PLAIN, (list(bases), vector), prepare=True)]
+        with here.forced.transaction():
+            return [row[0] for row in here.forced.execute(PLAIN, (list(bases), vector), prepare=True)]
 
     return run
 

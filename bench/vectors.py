@@ -9,11 +9,13 @@ from uuid import UUID
 
 import numpy as np
 import psycopg
+from sqlalchemy import event
 from uuid_utils.compat import uuid7
 
 from app import create_app
 from app.db.base import db
 from app.db.scope import Scope, use_scope
+from bench.place import Statement
 from bench.rounds import Call
 from tests.support.database import TEMPLATE, settings
 from tests.support.postgres import OWNER, Postgres
@@ -27,6 +29,7 @@ INNER = 64
 SPREAD, NOISE = 0.6, 0.02
 SHARES = (0.007, 0.05, 0.10, 0.33, 1.0)
 """Rows that the bases up to each one hold together, as shares of all."""
+FORCED = "-c enable_sort=off -c enable_seqscan=off -c enable_bitmapscan=off"
 SERVER = {
     "shared_buffers": "1GB",
     "maintenance_work_mem": "1GB",
@@ -73,11 +76,11 @@ class Filled:
 
 @dataclass
 class Place:
-    """The application on the filled database, and the superuser beside it."""
+    """The application on the filled database, and the superuser beside it; `forced` walks indexes that sort."""
 
     app: Any
     bare: psycopg.Connection
-    owner: str
+    forced: psycopg.Connection
 
     def product(self, org_id: UUID, call: Call) -> Call:
         """A call as a request makes it: in the scope of an organisation, in a transaction of its own."""
@@ -92,6 +95,20 @@ class Place:
 
         return run
 
+    def recorded(self, call: Call) -> list[Statement]:
+        """The statements that a call sends."""
+        sent: list[Statement] = []
+
+        def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_more: Any) -> None:
+            sent.append((statement, values))
+
+        event.listen(db.engine, "before_cursor_execute", note)
+        try:
+            call()
+        finally:
+            event.remove(db.engine, "before_cursor_execute", note)
+        return sent
+
     def ping(self) -> None:
         """A fixed piece of work on both sides of the connection."""
         sum(range(2_000))
@@ -104,9 +121,13 @@ def place(cluster: Postgres) -> Iterator[Place]:
     cluster.create_database("bench_vectors", TEMPLATE)
     owner = cluster.dsn("bench_vectors", OWNER)
     app = create_app(settings(owner))
-    with psycopg.connect(cluster.dsn("bench_vectors"), autocommit=True) as bare, app.app_context():
-        bare.prepare_threshold = 0
-        yield Place(app, bare, owner)
+    address = cluster.dsn("bench_vectors")
+    with (
+        psycopg.connect(address, autocommit=True) as bare,
+        psycopg.connect(address, autocommit=True, options=FORCED) as forced,
+        app.app_context(),
+    ):
+        yield Place(app, bare, forced)
         db.session.remove()
         for engine in db.engines.values():
             engine.dispose()

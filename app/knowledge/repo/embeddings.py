@@ -97,11 +97,13 @@ _PATHS = {
     SELECT chunk_id, distance FROM found ORDER BY distance, chunk_id LIMIT :most
     """,
     "bits": """
-    WITH likely AS MATERIALIZED (
+    WITH asked AS MATERIALIZED (SELECT CAST(:vector AS halfvec({width})) AS vector),
+    likely AS MATERIALIZED (
         SELECT e.id {vectors}
-         ORDER BY e.bits::bit({width}) <~> (SELECT binary_quantize(CAST(:vector AS halfvec({width}))))
+         ORDER BY e.bits::bit({width}) <~> (SELECT binary_quantize(a.vector) FROM asked a)
          LIMIT :first)
-    SELECT e.chunk_id, {distance} AS distance {found} AND e.id = ANY (ARRAY(SELECT id FROM likely))
+    SELECT e.chunk_id, e.embedding::halfvec({width}) <=> (SELECT a.vector FROM asked a) AS distance
+    {found} AND e.id = ANY (ARRAY(SELECT id FROM likely))
      ORDER BY distance, e.chunk_id LIMIT :most
     """,
     "hnsw": """
