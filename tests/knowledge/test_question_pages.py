@@ -208,6 +208,8 @@ def test_other_sizes_are_looked_at_before_they_are_saved(person, viewer, base, h
     assert person.get(f"{home}/preview?source={uuid4()}").status_code == 404
     assert person.get(f"{home}/preview?source=x").status_code == 404
     assert "Preview passages" in person.page(f"{home}/preview").text
+    fetched = knowledge.page(knowledge.web(base), markdown="# Fetched\n\nWords of a page.")
+    assert "Words of a page." in person.page(f"{home}/preview?source={fetched.id}").text
     unread = knowledge.file(base, markdown=None)
     assert "has not been read yet" in person.page(f"{home}/preview?source={unread.id}").text
     assert person.get(f"{home}/edit?size=%C2%B2&overlap=-1").status_code == 200

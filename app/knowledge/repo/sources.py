@@ -126,11 +126,10 @@ class SourcesRepo:
         found = self._session.execute(select(rows).where(rows.c.id.in_(ids)))
         return [SourceRow(*row[:LISTED]) for row in found]
 
-    def offered(self, org_id: UUID, base_id: UUID) -> list[SourceRow]:
-        """The files and texts of a base to choose one of, by name, at most OFFERED."""
-        rows = _listed(org_id, base_id)
-        statement = select(rows).where(rows.c.kind.in_(("file", "text")))
-        ordered = statement.order_by(func.lower(rows.c.name), rows.c.id).limit(OFFERED)
+    def offered(self, org_id: UUID, base_id: UUID, kinds: Sequence[str]) -> list[SourceRow]:
+        """The sources and pages of these kinds to choose one of, by name, at most OFFERED."""
+        rows = _listed(org_id, base_id, kinds)
+        ordered = select(rows).order_by(func.lower(rows.c.name), rows.c.id).limit(OFFERED)
         return [SourceRow(*row[:LISTED]) for row in self._session.execute(ordered)]
 
     def get(self, org_id: UUID, kind: str, source_id: UUID) -> Source | None:

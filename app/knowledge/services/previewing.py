@@ -27,14 +27,17 @@ class Preview:
 
 
 def preview(org_id: UUID, kind: str, source_id: UUID, chunking: Mapping[str, int]) -> Preview | None:
-    """Cut the beginning of a file or text; None for one that was not read yet. Raises ValueError, ModelMissing."""
+    """Cut the beginning of a file, text or page; None for one that was not read yet.
+
+    Raises ModelMissing.
+    """
     source: Any = SourcesRepo().get(org_id, kind, source_id)
     if source is None:
         return None
     text = text_of_text(source.title, source.body) if kind == "text" else source.markdown
     if not text:
         return None
-    markdown = kind == "text" or source.media_type not in {PLAIN, CSV}
+    markdown = kind != "file" or source.media_type not in {PLAIN, CSV}
     beginning = text[:MOST_CHARACTERS]
     pieces = split(beginning, size=chunking["size"], overlap=chunking["overlap"], markdown=markdown)
     return Preview(pieces[:MOST_PASSAGES], len(pieces), len(beginning), len(text) > MOST_CHARACTERS)

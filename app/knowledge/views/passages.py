@@ -17,6 +17,8 @@ from app.web.access import org_right
 from app.web.errors import NotFound
 from app.web.render import leave, render, toast
 
+CUT = ("file", "text", "page")
+"""The kinds of sources that are cut by size."""
 bp = Blueprint("knowledge_passages", __name__, url_prefix="/o/<org>/knowledge/<uuid:base_id>")
 
 
@@ -51,7 +53,7 @@ def preview(org: str, base_id: UUID) -> Response:
     for name in ("size", "overlap"):
         if not form[name].raw_data:
             form[name].data, form[name].raw_data = base.chunking[name], [str(base.chunking[name])]
-    sources = SourcesRepo().offered(base.org_id, base_id)
+    sources = SourcesRepo().offered(base.org_id, base_id, CUT)
     asked = request.args.get("source", "")
     chosen = next((entry for entry in sources if str(entry.id) == asked), None)
     if asked and chosen is None:

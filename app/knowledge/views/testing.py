@@ -9,7 +9,7 @@ from app.knowledge.forms import SearchForm
 from app.knowledge.models.sources import KnowledgeBase
 from app.knowledge.repo.sources import SourcesRepo
 from app.knowledge.services.bases import values_of
-from app.knowledge.services.retrieval import Found, Question, search
+from app.knowledge.services.retrieval import KINDS, Found, Question, search
 from app.knowledge.views.bases import found_base
 from app.web.access import org_right
 from app.web.errors import Refusal
@@ -24,7 +24,7 @@ def show(org: str, base_id: UUID) -> Response:
     """The passages that answer the question in the address, with rank and score by leg, and the time each part took."""
     base = found_base(base_id)
     form = SearchForm(request.args)
-    form.fill(values_of(base), SourcesRepo().offered(base.org_id, base_id))
+    form.fill(values_of(base), SourcesRepo().offered(base.org_id, base_id, KINDS))
     asked = bool(form.q.data)
     if asked and not form.validate():
         return render("knowledge/test.html", status=422, base=base, form=form, found=None)
