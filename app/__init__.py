@@ -17,6 +17,7 @@ from app.extensions import compress
 from app.late import load
 from app.orgs import access as gate
 from app.orgs.services.saved_views import offered
+from app.runtime import followers
 from app.web import (
     assets,
     charts,
@@ -81,6 +82,7 @@ def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask
     limits.register(app, settings.redis_url)
     sealed.register(app, [settings.secret_key, *settings.secret_key_fallbacks])
     work.register(app, handlers.KINDS)
+    followers.register(app)
     saved.register(app, offered)
     if pages:
         load("app.routes:register")(app)

@@ -4,6 +4,7 @@ KINDS: dict[str, str] = {
     "agent.change": "app.agents.kinds:CHANGE",
     "agent.erase": "app.agents.kinds:ERASURE",
     "agent.export": "app.agents.kinds:EXPORT",
+    "agent.run": "app.runtime.services.queueing:RUN",
     "knowledge.crawl": "app.knowledge.services.queueing:CRAWL",
     "knowledge.ingest": "app.knowledge.services.queueing:INGEST",
     "knowledge.test": "app.knowledge.services.queueing:TEST",

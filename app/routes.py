@@ -48,6 +48,8 @@ from app.orgs.views import (
     setup,
     sign_up,
 )
+from app.runtime.views import edits as playground_edits
+from app.runtime.views import playground, streams
 from app.studio import views as studio
 from app.tasks.views import mail, schedules, system, tasks
 from app.threads.views import changes as thread_changes
@@ -106,6 +108,9 @@ BLUEPRINTS = (
     knowledge_questions.bp,
     knowledge_passages.bp,
     knowledge_web.bp,
+    playground.bp,
+    playground_edits.bp,
+    streams.bp,
     search.bp,
     thread.bp,
     edits.bp,

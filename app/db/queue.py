@@ -17,7 +17,8 @@ from app.db.scope import current_scope
 from app.db.tables import EmailOutbox, Task
 from app.db.work import Given, Kind
 
-CHANNEL = "agentpress_mail"
+MAIL = "agentpress_mail"
+"""Where mail is called."""
 EVENTS = "agentpress_events"
 """Where the id of a task is called when it has said something."""
 _VERSIONS = table(
@@ -46,7 +47,7 @@ def queue_email(recipient: str, template: str, subject: str, context: dict[str, 
     else:
         row |= {"context": orjson.dumps(context).decode()}
     db.session.execute(insert(EmailOutbox).values(**row))
-    db.session.execute(text(f"NOTIFY {CHANNEL}"))
+    db.session.execute(text(f"NOTIFY {MAIL}"))
 
 
 def published_version(org_id: Any, agent_id: Any) -> ScalarSelect[UUID | None]:
@@ -61,11 +62,13 @@ def enqueue(
     *,
     at: datetime | None = None,
     agent_id: UUID | None = None,
+    thread_id: UUID | None = None,
     trigger: str = "person",
 ) -> UUID:
     """Have a worker do this once the running transaction is committed, not before `at`; the id of the task.
 
-    The task belongs to the organisation and the person of the scope. AssertionError outside any organisation.
+    `agent_id` and `thread_id` say what it is about. The task belongs to the organisation and the person of the scope.
+    AssertionError outside any organisation.
     """
     scope, task_id = current_scope(), uuid7()
     assert scope.org_id is not None
@@ -79,6 +82,7 @@ def enqueue(
         "trigger": trigger,
         "payload": given.model_dump(mode="json"),
         "agent_id": agent_id,
+        "thread_id": thread_id,
         "agent_version_id": agent_id and published_version(scope.org_id, agent_id),
         "available_at": at or func.now(),
         "delivery_id": func.deliver_task(task_id, kind.queue, kind.priority, at, None),
@@ -103,13 +107,13 @@ def cancel_tasks(org_id: UUID, ids: Sequence[UUID]) -> None:
 
 
 @contextmanager
-def mail_bell() -> Iterator[Connection[Any]]:
-    """A connection that becomes readable when a transaction with mail in it is committed."""
+def listening(channel: str) -> Iterator[Connection[Any]]:
+    """A connection of its own that becomes readable when a transaction that calls this channel is committed."""
     fairy = db.engine.raw_connection()
     try:
         connection = cast("Connection[Any]", fairy.dbapi_connection)
         connection.autocommit = True
-        connection.execute(f"LISTEN {CHANNEL}")
+        connection.execute(f"LISTEN {channel}")
         yield connection
     finally:
         fairy.invalidate()

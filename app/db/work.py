@@ -18,6 +18,10 @@ from app.late import load
 Answer = TypeVar("Answer")
 
 
+class GiveUp(Exception):
+    """Raised by a task that cannot do it: it ends as failed, for this reason, without another attempt."""
+
+
 class TaskInput(BaseModel):
     """The input of a kind: strict, and nothing beside its fields. Never a secret; people see it."""
 

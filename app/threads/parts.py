@@ -94,6 +94,14 @@ class FilePart(_Attached):
     byte_size: Annotated[int, Field(ge=0)] | None = None
 
 
+class CitedPassage(_Part):
+    """Where a passage of a knowledge base stands."""
+
+    base_id: Annotated[UUID, Field(strict=False)]
+    source_id: Annotated[UUID, Field(strict=False)]
+    chunk_id: Annotated[UUID, Field(strict=False)]
+
+
 class CitationPart(_Part):
     """A passage that an answer relies on; `number` is how the text refers to it."""
 
@@ -102,7 +110,15 @@ class CitationPart(_Part):
     title: Annotated[str, Field(max_length=1_000)]
     text: Text | None = None
     url: Url | None = None
+    passage: CitedPassage | None = None
     score: float | None = None
+
+
+class NoticePart(_Part):
+    """What people should know about how the answer was made, such as messages that did not fit."""
+
+    kind: Literal["notice"] = "notice"
+    text: Annotated[str, Field(min_length=1, max_length=1_000)]
 
 
 class ErrorPart(_Part):
@@ -121,10 +137,11 @@ Part = Annotated[
     | ImagePart
     | FilePart
     | CitationPart
+    | NoticePart
     | ErrorPart,
     Field(discriminator="kind"),
 ]
-KINDS = ("text", "reasoning", "tool_call", "tool_result", "image", "file", "citation", "error")
+KINDS = ("text", "reasoning", "tool_call", "tool_result", "image", "file", "citation", "notice", "error")
 _PARTS: TypeAdapter[tuple[Part, ...]] = TypeAdapter(
     Annotated[tuple[Part, ...], Field(strict=False, max_length=MOST_PARTS)]
 )

@@ -17,6 +17,7 @@ RIGHTS: dict[str, str] = {
     "org.read": "viewer",
     "agents.read": "viewer",
     "agents.edit": "member",
+    "agents.run": "member",
     "threads.read": "viewer",
     "threads.edit": "member",
     "threads.read_all": "admin",

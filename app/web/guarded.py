@@ -1,6 +1,7 @@
 """The guard of outbound.py for client libraries that bring their own requests: a transport for their httpx2 client."""
 
 import ssl
+from collections.abc import AsyncIterator
 from functools import cache
 
 import httpx2
@@ -14,15 +15,42 @@ def _trusted() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
+MAX_BYTES = 32 * 1024 * 1024
+CONNECT_SECONDS = 10.0
+BROKEN = (httpx2.HTTPError, httpx2.StreamError)
+"""What a request raises whose connection cannot be made, breaks, or says what is no HTTP."""
+LATE = (httpx2.TimeoutException,)
+"""Those of them that only waited too long."""
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    """The body of an answer, up to its limit."""
+
+    def __init__(self, body: httpx2.AsyncByteStream, left: int) -> None:
+        self._body, self._left = body, left
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        limit = self._left
+        async for chunk in self._body:
+            self._left -= len(chunk)
+            if self._left < 0:
+                raise outbound.OutboundFailed(f"The answer is larger than {limit} bytes.")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._body.aclose()
+
+
 class GuardedTransport(httpx2.AsyncBaseTransport):
     """Sends each request to an address judged beforehand, as outbound.fetch does; redirects are the client's to refuse.
 
-    `kind` is that of the operator's allow-list. A request raises outbound.OutboundRefused for an address that may not
-    be called, and httpx2.TransportError for what goes wrong after that.
+    `kind` is that of the operator's allow-list, `max_bytes` the most of one answer. A request raises
+    outbound.OutboundRefused for an address that may not be called, outbound.OutboundFailed for an answer that is too
+    large, and httpx2.TransportError for what else goes wrong.
     """
 
-    def __init__(self, kind: str) -> None:
-        self._kind = kind
+    def __init__(self, kind: str, max_bytes: int = MAX_BYTES) -> None:
+        self._kind, self._max_bytes = kind, max_bytes
         self._pool = httpx2.AsyncHTTPTransport(verify=_trusted(), trust_env=False)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -37,8 +65,18 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             stream=request.stream,
             extensions={**request.extensions, "sni_hostname": target.host},
         )
-        return await self._pool.handle_async_request(pinned)
+        response = await self._pool.handle_async_request(pinned)
+        outbound.check_headers(response.headers.raw)
+        assert isinstance(response.stream, httpx2.AsyncByteStream)
+        response.stream = _Bounded(response.stream, self._max_bytes)
+        return response
 
     async def aclose(self) -> None:
         """Close the kept connections."""
         await self._pool.aclose()
+
+
+def guarded_client(kind: str, silence_seconds: float) -> httpx2.AsyncClient:
+    """A client that client libraries can be given; a peer that says nothing for so long has failed."""
+    timeout = httpx2.Timeout(silence_seconds, connect=CONNECT_SECONDS)
+    return httpx2.AsyncClient(transport=GuardedTransport(kind), timeout=timeout)

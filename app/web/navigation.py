@@ -18,6 +18,7 @@ _ORG_SECTIONS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
         ("Connections", "connections.index", "plug", "connections.view"),
     ),
     "Run": (
+        ("Playground", "playground.index", "play", "agents.run"),
         ("Threads", "threads.index", "threads", "threads.read"),
         ("Tasks", "tasks.index", "check-circle", "tasks.read"),
         ("Schedules", "schedules.index", "calendar", "tasks.read"),

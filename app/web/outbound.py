@@ -7,7 +7,7 @@ address while Host and server name keep the name. The operator permits addresses
 import ipaddress
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
@@ -19,6 +19,7 @@ from app.late import load
 from app.web.security import settings
 
 MAX_REDIRECTS = 5
+MAX_HEADER_BYTES = 64 * 1024
 _PORTS = {"http": 80, "https": 443}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
@@ -176,6 +177,12 @@ def _resolve(host: str, port: int, *, allowed: bool) -> str:
     if not addresses or not (allowed or all(is_public(address) for address in addresses)):
         raise OutboundRefused(f"The host {host} is not on the public internet.")
     return str(addresses[0])
+
+
+def check_headers(raw: Iterable[tuple[bytes, bytes]]) -> None:
+    """Raise OutboundFailed for headers that are too large."""
+    if sum(len(name) + len(value) for name, value in raw) > MAX_HEADER_BYTES:
+        raise OutboundFailed("The answer's headers are too large.")
 
 
 def is_public(address: Address) -> bool:

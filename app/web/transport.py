@@ -6,9 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import httpx2
 
-from app.web.outbound import Answer, Call, OutboundFailed, Target
-
-MAX_HEADER_BYTES = 64 * 1024
+from app.web.outbound import Answer, Call, OutboundFailed, Target, check_headers
 
 
 def ask(target: Target, call: Call, headers: Mapping[str, str], deadline: float) -> Answer:
@@ -33,8 +31,7 @@ def ask(target: Target, call: Call, headers: Mapping[str, str], deadline: float)
 
 
 def _bounded(response: httpx2.Response, deadline: float, max_bytes: int) -> Iterator[bytes]:
-    if sum(len(name) + len(value) for name, value in response.headers.raw) > MAX_HEADER_BYTES:
-        raise OutboundFailed("The answer's headers are too large.")
+    check_headers(response.headers.raw)
     size = 0
     for chunk in response.iter_bytes():
         size += len(chunk)

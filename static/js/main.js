@@ -8,6 +8,7 @@ const NEEDS = {
   "form[data-form]:not([data-later])": "./form.js",
   "#results": "./list.js",
   "[data-thread]": "./thread.js",
+  "[data-stream]": "./stream.js",
 };
 const MINUTE = 60000;
 const DAY = 24 * 60;

@@ -17,6 +17,7 @@ CEILINGS = {
     "keys": 2700,
     "list": 1250,
     "main": 1100,
+    "stream": 2000,
     "thread": 900,
 }
 LINE = 120

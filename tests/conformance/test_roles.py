@@ -16,7 +16,7 @@ ORG_ROLES = ("viewer", "member", "admin", "owner")
 # These end the session they are allowed to.
 LEAVING = {"auth.sign_out"}
 # These look further than the right: a thing that is not one's own, a card for what the role may not do,
-# a provider that is not set up.
+# a provider that is not set up, a thread that is no conversation.
 FURTHER = {
     **dict.fromkeys(("saved_views.edit", "saved_views.update", "saved_views.update_state"), "missing"),
     **dict.fromkeys(("saved_views.create", "saved_views.destroy"), "missing"),
@@ -28,6 +28,9 @@ FURTHER = {
     **dict.fromkeys(("knowledge_sources.edit", "knowledge_sources.update"), "missing"),
     "knowledge.change_generation": "missing",
     **dict.fromkeys(("knowledge_web.poll", "knowledge_web.edit", "knowledge_web.update"), "missing"),
+    **dict.fromkeys(("playground.show", "playground.go_on", "playground.stop_answer"), "missing"),
+    **dict.fromkeys(("playground.retry", "playground_edits.edit", "playground_edits.branch"), "missing"),
+    "streams.events": "missing",
     "home.dismiss": "forbidden",
     "thread_edits.drop_note": "forbidden",
     "sessions.revoke": "missing",

@@ -17,7 +17,7 @@ def agent(org: Org, **values: Any) -> Agent:
 
 def version(agent: Agent, number: int = 1, **values: Any) -> AgentVersion:
     """Store a published version of the agent as it is."""
-    snapshot = {"name": agent.name, "prompt": agent.prompt}
+    snapshot = values.pop("snapshot", {"name": agent.name, "prompt": agent.prompt})
     digest = hashlib.sha256(repr(snapshot).encode()).digest()
     return save(
         AgentVersion(

@@ -6,8 +6,9 @@ import httpx2
 import pytest
 
 from app.web.guarded import GuardedTransport
-from app.web.outbound import OutboundRefused
+from app.web.outbound import OutboundFailed, OutboundRefused
 from tests.support.answers import permitting, serving
+from tests.support.apart import apart
 
 
 def ask(kind: str, *urls: str) -> list[httpx2.Response]:
@@ -15,7 +16,7 @@ def ask(kind: str, *urls: str) -> list[httpx2.Response]:
         async with httpx2.AsyncClient(transport=GuardedTransport(kind)) as client:
             return [await client.post(url, json={"a": 1}) for url in urls]
 
-    return asyncio.run(all_of_them())
+    return apart(asyncio.run, all_of_them())
 
 
 def test_ss_1_an_allowed_host_answers_and_keeps_its_name(app):
@@ -44,3 +45,13 @@ def test_ss_2_a_redirect_is_an_answer_and_each_request_is_judged(app):
         with pytest.raises(OutboundRefused):
             ask("model", f"{server.url}/out", f"{inside.url}/x")
         assert inside.seen == []
+
+
+def test_ss_3_answers_are_bounded(app):
+    with permitting(app) as permit, serving(wide=(200, {"X-Wide": "y" * 66_000}, b"")) as server:
+        server.answers["/big"] = (200, {}, b"x" * (32 * 1024 * 1024 + 1))
+        permit(server, kind="model")
+        with pytest.raises(OutboundFailed, match="larger"):
+            ask("model", f"{server.url}/big")
+        with pytest.raises(OutboundFailed, match="headers"):
+            ask("model", f"{server.url}/wide")

@@ -16,7 +16,7 @@ from psycopg import Error as DriverError
 from sqlalchemy.exc import SQLAlchemyError
 from uuid_utils.compat import uuid7
 
-from app.db.queue import mail_bell
+from app.db.queue import MAIL, listening
 from app.db.session import transaction
 from app.knowledge.services.upkeep import give_up_ended_builds, queue_due_crawls
 from app.tasks.repo.runs import RunRepo
@@ -121,7 +121,7 @@ class Worker:
         self._ended.set()
 
     def _serve(self) -> None:
-        with self._app.app_context(), mail_bell() as bell:
+        with self._app.app_context(), listening(MAIL) as bell:
             while not self._stopping.is_set():
                 self._clean_if_due()
                 if not self._deliver():

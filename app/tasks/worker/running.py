@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from app.db.scope import Scope, use_scope
 from app.db.session import transaction
-from app.db.work import Answer, Kind, UnknownKind, kinds, tell_ended
+from app.db.work import Answer, GiveUp, Kind, UnknownKind, kinds, tell_ended
 from app.tasks.repo.runs import Claim, Ending, RunRepo, Standing
 from app.web.access import role_has
 
@@ -161,6 +161,8 @@ def _call(claim: Claim, kind: Kind[Any], running: RunningTask, given: Any) -> En
         running.flush()
     except Stop as stop:
         return stop.ending
+    except GiveUp as reason:
+        return Ending("failed", "failed", error=str(reason)[:REASON_LENGTH])
     except Exception as error:  # noqa: BLE001 - whatever a task raises is its failure
         _log.exception("task attempt failed", extra={"task_id": str(claim.task_id), "attempt": claim.attempt})
         return failure(claim, "failed", reason_of(error))

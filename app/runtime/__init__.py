@@ -1,0 +1,1 @@
+"""Agents that answer: models, tools, the loop between them, and those who follow it."""

@@ -1,0 +1,62 @@
+"""What people say to agents."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from flask_wtf import FlaskForm
+from wtforms import SelectChoice, SelectField, TextAreaField
+from wtforms.validators import DataRequired, Length
+
+from app.agents.repo.versions import Draft
+from app.agents.services.agents import prompt_facts
+from app.web.fields import storable, unified
+
+MESSAGE_LENGTH = 200_000
+VARIABLE_LENGTH = 10_000
+DRAFT = "draft"
+_MOST_VERSIONS = 50
+_FIELD = "variable_"
+
+
+class SayForm(FlaskForm):
+    """A message, and which version of the agent answers it."""
+
+    message = TextAreaField(
+        "Message",
+        filters=[unified],
+        validators=[
+            DataRequired("Write a message."),
+            Length(max=MESSAGE_LENGTH, message=f"Use at most {MESSAGE_LENGTH:,} characters."),
+            storable,
+        ],
+        render_kw={"rows": 3},
+    )
+    version = SelectField("Answered by")
+
+    def offer(self, draft: Draft, chosen: str | None = None) -> None:
+        """Set the versions to choose from: the draft and those published, the newest first."""
+        newest = draft.latest.number if draft.latest else 0
+        numbers = range(newest, max(0, newest - _MOST_VERSIONS), -1)
+        self.version.choices = [
+            SelectChoice(DRAFT, "Draft" if draft.changed else f"Draft (equals version {newest})"),
+            *(SelectChoice(str(number), f"Version {number}") for number in numbers),
+        ]
+        if not self.is_submitted():
+            self.version.data = chosen or (str(newest) if newest and not draft.changed else DRAFT)
+
+
+def prompt_variables(draft: Draft) -> tuple[str, ...]:
+    """The variables of the prompt and the persona, in order."""
+    texts = (draft.snapshot.persona.prompt if draft.snapshot.persona else "", draft.snapshot.prompt)
+    return prompt_facts("\n".join(texts)).variables
+
+
+def read_variables(form: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
+    """What was given for these variables; empty ones are left out, long ones cut."""
+    given = {name: form.get(f"{_FIELD}{name}", "").replace("\0", "")[:VARIABLE_LENGTH] for name in names}
+    return {name: value for name, value in given.items() if value}
+
+
+def read_event_id(raw: str | None) -> int:
+    """The number of the last event a follower has, as EventSource sends it; 0 for anything else."""
+    return int(raw) if raw and re.fullmatch(r"[0-9]{1,9}", raw) else 0

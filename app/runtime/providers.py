@@ -1,0 +1,344 @@
+"""Models of every provider behind one small interface; pydantic-ai speaks their protocols, our guard carries them.
+
+Loaded by the worker when the first agent answers: the libraries take some 100 MB.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from json import JSONDecodeError
+from typing import Any, Literal
+
+import orjson
+from anthropic import AsyncAnthropic
+from openai import AsyncOpenAI
+from pydantic_ai import exceptions
+from pydantic_ai.direct import model_request_stream
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelRequest,
+    ModelResponse,
+    PartDeltaEvent,
+    PartStartEvent,
+    SystemPromptPart,
+    TextPart,
+    TextPartDelta,
+    ThinkingPart,
+    ThinkingPartDelta,
+    ToolCallPart,
+    ToolReturnPart,
+    UserPromptPart,
+)
+from pydantic_ai.models import Model, ModelRequestParameters
+from pydantic_ai.models.anthropic import AnthropicModel
+from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.profiles.openai import OpenAIModelProfile
+from pydantic_ai.providers.anthropic import AnthropicProvider
+from pydantic_ai.providers.openai import OpenAIProvider
+from pydantic_ai.settings import ModelSettings
+from pydantic_ai.tools import ToolDefinition
+
+from app.connections.services.targets import ModelTarget
+from app.web.guarded import BROKEN, LATE, guarded_client
+from app.web.outbound import OutboundFailed, OutboundRefused
+
+TRIES = 3
+LONGEST_WAIT = 30.0
+LONGEST_DETAIL = 2_000
+SILENCE_SECONDS = 120.0
+"""How long a provider may say nothing before the answer counts as broken off."""
+_AGAIN = frozenset({429, 500, 502, 503, 504, 529})
+"""What a provider answers when the same request may go well later; 529 is Anthropic's "overloaded"."""
+
+
+class ModelFailed(Exception):
+    """The model gave no answer, or broke it off; the message says what failed, `detail` what the provider said."""
+
+    def __init__(self, message: str, detail: str = "") -> None:
+        super().__init__(message)
+        self.detail = detail[:LONGEST_DETAIL]
+
+
+@dataclass(frozen=True)
+class ToolSpec:
+    """A tool as models see it; `schema` is a JSON Schema of its arguments."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A model's wish to use a tool; `arguments` is text where they are no JSON object."""
+
+    call_id: str
+    name: str
+    arguments: Any
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What was said before: by a person, by the agent with the tools it called, or by those tools, named `name`."""
+
+    role: Literal["user", "assistant", "tool"]
+    text: str = ""
+    calls: Sequence[Call] = ()
+    call_id: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Said:
+    """Some more text of an answer, or of the thoughts before it."""
+
+    kind: Literal["text", "reasoning"]
+    text: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """The end of an answer, with what it used in tokens; without calls it is the last one."""
+
+    calls: Sequence[Call]
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one answer of a model may take."""
+
+    temperature: float | None = None
+    max_output_tokens: int | None = None
+    seconds: float = 300
+
+
+class Exchange:
+    """A conversation with one model: what was said before, then its answers and the results of its calls in turn."""
+
+    def __init__(
+        self,
+        target: ModelTarget,
+        system: str,
+        turns: Sequence[Turn],
+        tools: Sequence[ToolSpec],
+        limits: Limits,
+    ) -> None:
+        self._target, self._limits = target, limits
+        self._messages = _messages(system, turns)
+        self._parameters = ModelRequestParameters(
+            function_tools=[
+                ToolDefinition(
+                    name=tool.name,
+                    parameters_json_schema=dict(tool.schema),
+                    description=tool.description or None,
+                )
+                for tool in tools
+            ]
+        )
+
+    def give(self, results: Sequence[tuple[Call, str]]) -> None:
+        """Tell the model what came of its calls."""
+        self._messages.append(
+            ModelRequest([ToolReturnPart(call.name, result, call.call_id) for call, result in results])
+        )
+
+    async def answer(self, waits: Callable[[str], None]) -> AsyncGenerator[Said | Done]:
+        """The next answer as it comes. `waits` is told why it takes longer, in words. Raises ModelFailed."""
+        for number in range(1, TRIES + 1):
+            begun = False
+            try:
+                async with aclosing(self._once()) as events:
+                    async for event in events:
+                        begun = True
+                        yield event
+            except _FAILURES as error:
+                seconds = None if begun or number == TRIES else _wait(error, number)
+                if seconds is None:
+                    raise _failure(error, self._target) from error
+                waits(f"{_failure(error, self._target)} Trying again in {seconds:.0f} s.")
+                await asyncio.sleep(seconds)
+            else:
+                return
+
+    async def _once(self) -> AsyncGenerator[Said | Done]:
+        async with (
+            guarded_client("model", SILENCE_SECONDS) as client,
+            model_request_stream(
+                _model(self._target, client),
+                self._messages,
+                model_settings=_settings(self._limits),
+                model_request_parameters=self._parameters,
+            ) as stream,
+        ):
+            async for event in stream:
+                if said := _said(event):
+                    yield said
+            response = stream.get()
+        if response.finish_reason is None:
+            raise ModelFailed("The provider broke the answer off.")
+        self._messages.append(response)
+        yield _done(response)
+
+
+_FAILURES = (
+    exceptions.AgentRunError,
+    exceptions.UserError,
+    *BROKEN,
+    OutboundFailed,
+    OutboundRefused,
+    JSONDecodeError,
+    ModelFailed,
+    OSError,
+    ValueError,
+    TypeError,
+    AttributeError,
+)
+"""What the libraries raise for answers that are none: of their own kinds, and of Python's where they did not look."""
+
+
+def _model(target: ModelTarget, client: Any) -> Model:
+    key = target.secret or "none"
+    if target.kind == "anthropic":
+        peer = AsyncAnthropic(api_key=key, base_url=target.base_url, http_client=client, max_retries=0)
+        return AnthropicModel(target.model, provider=AnthropicProvider(anthropic_client=peer))
+    opened = AsyncOpenAI(api_key=key, base_url=target.base_url, http_client=client, max_retries=0)
+    return OpenAIChatModel(
+        target.model,
+        provider=OpenAIProvider(openai_client=opened),
+        profile=OpenAIModelProfile(openai_chat_streaming_requires_finish_reason=True),
+    )
+
+
+def _settings(limits: Limits) -> ModelSettings:
+    settings = ModelSettings(timeout=limits.seconds)
+    if limits.temperature is not None:
+        settings["temperature"] = limits.temperature
+    if limits.max_output_tokens is not None:
+        settings["max_tokens"] = limits.max_output_tokens
+    return settings
+
+
+def _messages(system: str, turns: Sequence[Turn]) -> list[ModelMessage]:
+    messages: list[ModelMessage] = [ModelRequest([SystemPromptPart(system)])] if system else []
+    for turn in turns:
+        if turn.role == "user":
+            messages.append(ModelRequest([UserPromptPart(turn.text)]))
+        elif turn.role == "tool":
+            messages.append(ModelRequest([ToolReturnPart(turn.name, turn.text, turn.call_id)]))
+        else:
+            calls = [ToolCallPart(call.name, call.arguments, call.call_id) for call in turn.calls]
+            messages.append(ModelResponse([*([TextPart(turn.text)] if turn.text else []), *calls]))
+    return messages
+
+
+def _said(event: Any) -> Said | None:
+    match event:
+        case (
+            PartStartEvent(part=TextPart(content=text))
+            | PartDeltaEvent(delta=TextPartDelta(content_delta=text))
+        ):
+            return Said("text", text) if text else None
+        case (
+            PartStartEvent(part=ThinkingPart(content=text))
+            | PartDeltaEvent(delta=ThinkingPartDelta(content_delta=text))
+        ):
+            return Said("reasoning", text) if text else None
+    return None
+
+
+def _done(response: ModelResponse) -> Done:
+    calls = [part for part in response.parts if isinstance(part, ToolCallPart)]
+    return Done(
+        [Call(call.tool_call_id, call.tool_name, _arguments(call)) for call in calls],
+        response.usage.input_tokens,
+        response.usage.output_tokens,
+    )
+
+
+def _arguments(call: ToolCallPart) -> Any:
+    """The arguments as an object; as they came where they are none."""
+    if not isinstance(call.args, str):
+        return dict(call.args or {})
+    try:
+        read = orjson.loads(call.args or "{}")
+    except orjson.JSONDecodeError:
+        return call.args
+    return read if isinstance(read, dict) else call.args
+
+
+def _wait(error: Exception, number: int) -> float | None:
+    """Seconds until the next try; None where another cannot help."""
+    cause = _cause(error)
+    if isinstance(error, ModelFailed | OutboundRefused | OutboundFailed) or isinstance(
+        cause, OutboundRefused
+    ):
+        return None
+    if isinstance(error, exceptions.ModelHTTPError):
+        if error.status_code not in _AGAIN:
+            return None
+        asked = (error.headers or {}).get("retry-after", "")
+        if asked.isdigit():
+            return float(asked) if int(asked) <= LONGEST_WAIT else None
+    elif not isinstance(error, (exceptions.ModelConnectionError, *BROKEN)):
+        return None
+    return float(2 ** (number - 1) * random.uniform(0.5, 1.0))
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What began it: the innermost error of ours, else the innermost of all."""
+    found: BaseException | None = error
+    last = error
+    while found is not None:
+        if isinstance(found, OutboundRefused | OutboundFailed | ModelFailed):
+            return found
+        last, found = found, found.__cause__ or found.__context__
+    return last
+
+
+def _status(error: BaseException | None) -> int | None:
+    """The status that a provider answered with, wherever in the chain of errors it stands."""
+    while error is not None:
+        found = getattr(error, "status_code", None)
+        if isinstance(found, int):
+            return found
+        error = error.__cause__
+    return None
+
+
+def _failure(error: Exception, target: ModelTarget) -> ModelFailed:
+    """An error in words, without the secret."""
+    cause = _cause(error)
+    if isinstance(cause, ModelFailed):
+        return cause
+    if isinstance(cause, OutboundRefused | OutboundFailed):
+        return ModelFailed(str(cause))
+    detail = str(error).replace(target.secret, "•••") if target.secret else str(error)
+    status = _status(error)
+    return ModelFailed(_words(error, cause) if status is None else _status_words(status, target), detail)
+
+
+def _words(error: Exception, cause: BaseException) -> str:
+    if isinstance(error, (exceptions.ModelTimeoutError, exceptions.ModelRequestTimeout, *LATE)):
+        return "The provider took too long."
+    if isinstance(error, (exceptions.ModelConnectionError, OSError, *BROKEN)):
+        return "The connection to the provider broke."
+    if isinstance(error, exceptions.ModelAPIError) and not isinstance(cause, ValueError):
+        return "The provider broke the answer off."
+    return "The provider's answer cannot be read."
+
+
+def _status_words(status: int, target: ModelTarget) -> str:
+    match status:
+        case 401 | 403:
+            return f"The provider refused the key of the connection ({status})."
+        case 404:
+            return f"The provider knows no model {target.model}, or nothing at this address (404)."
+        case 429:
+            return "The provider asks for patience: too many requests, or no credit (429)."
+        case _ if status >= 500:
+            return f"The provider failed ({status})."
+    return f"The provider refused the request ({status})."

@@ -1,0 +1,161 @@
+"""What runs leave in the tables of tasks and threads, of one organisation."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, func, select, update
+from sqlalchemy.orm import Session
+
+from app.agents.models import Agent
+from app.db.base import db
+from app.db.tables import LIVE, Task, TaskEvent
+from app.tasks.repo.runs import RunRepo
+from app.threads.models import Message, Thread
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """A run: the task, and the thread and message it writes."""
+
+    id: UUID
+    kind: str
+    status: str
+    error: str | None
+    thread_id: UUID | None
+    payload: Mapping[str, Any]
+
+    @property
+    def live(self) -> bool:
+        """Whether more is to come."""
+        return self.status in LIVE
+
+
+_COLUMNS: tuple[Any, ...] = tuple(getattr(Task, name) for name in RunRow.__dataclass_fields__)
+
+
+class RunsRepo:
+    """Runs of one organisation."""
+
+    def __init__(self, session: Session | None = None) -> None:
+        self._session = session or db.session()
+
+    def get(self, org_id: UUID, task_id: UUID) -> RunRow | None:
+        """The run that this task is."""
+        row = self._session.execute(
+            select(*_COLUMNS).where(Task.org_id == org_id, Task.id == task_id, Task.kind.like("agent.run%"))
+        ).one_or_none()
+        return None if row is None else RunRow(*row)
+
+    def live(self, org_id: UUID, thread_id: UUID) -> RunRow | None:
+        """The run that writes into the thread at this moment."""
+        row = self._session.execute(
+            select(*_COLUMNS)
+            .where(Task.org_id == org_id, Task.thread_id == thread_id, Task.status.in_(LIVE))
+            .order_by(Task.created_at)
+            .limit(1)
+        ).one_or_none()
+        return None if row is None else RunRow(*row)
+
+    def of_message(self, org_id: UUID, thread_id: UUID, message_id: UUID) -> RunRow | None:
+        """The newest run that writes or wrote the message."""
+        row = self._session.execute(
+            select(*_COLUMNS)
+            .where(
+                Task.org_id == org_id,
+                Task.thread_id == thread_id,
+                Task.payload["message_id"].astext == str(message_id),
+            )
+            .order_by(Task.created_at.desc())
+            .limit(1)
+        ).one_or_none()
+        return None if row is None else RunRow(*row)
+
+    def events(
+        self, org_id: UUID, task_id: UUID, kinds: Sequence[str], after: int = 0
+    ) -> list[tuple[int, str, dict[str, Any]]]:
+        """Number, kind and data of what the run told after a number."""
+        rows = self._session.execute(
+            select(TaskEvent.seq, TaskEvent.kind, TaskEvent.data)
+            .where(
+                TaskEvent.org_id == org_id,
+                TaskEvent.task_id == task_id,
+                TaskEvent.seq > after,
+                TaskEvent.kind.in_(kinds),
+            )
+            .order_by(TaskEvent.seq)
+        )
+        return [(seq, kind, data) for seq, kind, data in rows]
+
+    def hold_thread(self, org_id: UUID, thread_id: UUID) -> None:
+        """Have others wait who want to begin a run in the thread, until the transaction ends."""
+        self._session.execute(
+            select(Thread.id)
+            .where(Thread.org_id == org_id, Thread.id == thread_id)
+            .with_for_update(key_share=True)
+        )
+
+    def next_branch(self, org_id: UUID, thread_id: UUID) -> int:
+        """The number of the thread's next branch; the thread is held."""
+        found = select(func.coalesce(func.max(Message.branch), 0) + 1).where(
+            Message.org_id == org_id, Message.thread_id == thread_id
+        )
+        return self._session.scalar(found) or 1
+
+    def recent_threads(
+        self, org_id: UUID, user_id: UUID, limit: int
+    ) -> Sequence[Row[UUID, str, str, datetime]]:
+        """The newest conversations of a person in the playground: id, name, agent and last message."""
+        return self._session.execute(
+            select(Thread.id, Thread.name, Agent.name.label("agent_name"), Thread.last_message_at)
+            .join(Agent, (Agent.org_id == Thread.org_id) & (Agent.id == Thread.agent_id))
+            .where(
+                Thread.org_id == org_id,
+                Thread.user_id == user_id,
+                Thread.origin == "playground",
+                Thread.deleted_at.is_(None),
+            )
+            .order_by(Thread.created_at.desc())
+            .limit(limit)
+        ).all()
+
+    def answering_agents(self, org_id: UUID, limit: int) -> Sequence[Row[UUID, str, str | None, str | None]]:
+        """Agents that can be asked, the last changed first: id, name, description, model."""
+        return self._session.execute(
+            select(Agent.id, Agent.name, Agent.description, Agent.primary_model)
+            .where(Agent.org_id == org_id, Agent.deleted_at.is_(None), ~Agent.archived, Agent.enabled)
+            .order_by(Agent.updated_at.desc(), Agent.id)
+            .limit(limit)
+        ).all()
+
+    def settle_message(self, org_id: UUID, message_id: UUID, values: Mapping[str, Any]) -> bool:
+        """Write the answer down if it is still expected."""
+        done = self._session.execute(
+            update(Message)
+            .where(Message.org_id == org_id, Message.id == message_id, Message.status == "pending")
+            .values(**values)
+            .returning(Message.id)
+            .execution_options(synchronize_session=False)
+        )
+        return done.one_or_none() is not None
+
+    def reopen(self, org_id: UUID, task_id: UUID, message_id: UUID) -> None:
+        """Expect an answer that failed or was stopped anew; what the task told so far is void."""
+        self._session.execute(
+            update(Message)
+            .where(Message.org_id == org_id, Message.id == message_id, Message.status != "complete")
+            .values(status="pending", parts=[], text_content="", error=None)
+            .execution_options(synchronize_session=False)
+        )
+        RunRepo(self._session).note(org_id, task_id, 0, [("begin", {})])
+
+    def add_cost(self, org_id: UUID, task_id: UUID, micros: int) -> None:
+        """Note what the run cost."""
+        self._session.execute(
+            update(Task)
+            .where(Task.org_id == org_id, Task.id == task_id)
+            .values(cost_micros=Task.cost_micros + micros, updated_at=func.now())
+            .execution_options(synchronize_session=False)
+        )

@@ -1,0 +1,1 @@
+"""Runs: begun by a person or a program, done by a worker."""

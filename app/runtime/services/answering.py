@@ -1,0 +1,209 @@
+"""The loop of an answer: the model speaks, its tools are called, it speaks again; followers are told as it comes."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.agents.services.versions import draft_snapshot, version_snapshot
+from app.agents.snapshot import Snapshot
+from app.connections.services.targets import ModelTarget, NoConnection, model_target
+from app.db.session import transaction
+from app.db.work import GiveUp, Work
+from app.runtime.providers import Call, Done, Exchange, Limits, ModelFailed, Said
+from app.runtime.repo import RunsRepo
+from app.runtime.services.lineage import MOST_MESSAGES, with_earlier
+from app.runtime.services.prompting import Fitted, fitted, system_prompt
+from app.runtime.services.queueing import RunInput
+from app.runtime.services.toolbox import Toolbox
+from app.runtime.services.transcript import FOLLOWED, Transcript
+from app.threads.parts import TEXT_LENGTH
+from app.threads.repo.messages import MessageRepo, MessageRow
+from app.threads.services.writing import message_values
+from app.web.errors import NotFound
+
+TELL_SECONDS = 0.1
+"""At most one commit in this time tells followers what is new."""
+CHECK_SECONDS = 1.0
+"""How often a silent run looks whether it is still wanted."""
+LOST = "The worker that wrote this answer ended. What it had written is kept; Retry asks the model again."
+_CALLS = "The agent used more than {most} tool calls in one answer."
+
+
+@dataclass
+class _Run:
+    """One attempt at an answer."""
+
+    work: Work
+    agent: Snapshot
+    target: ModelTarget
+    exchange: Exchange
+    toolbox: Toolbox
+    transcript: Transcript = field(default_factory=Transcript)
+    began: float = field(default_factory=time.monotonic)
+    input_tokens: int = 0
+    output_tokens: int = 0
+    calls: int = 0
+
+    def tell(self) -> None:
+        """Tell followers what is new. Raises what ends the task."""
+        self.work.tell(self.transcript.taken())
+
+    @property
+    def cost_micros(self) -> int | None:
+        """What the model asks for it; None if nobody said its prices."""
+        prices = self.target.input_price_micros, self.target.output_price_micros
+        if prices[0] is None or prices[1] is None:
+            return None
+        return -(-(self.input_tokens * prices[0] + self.output_tokens * prices[1]) // 1_000_000)
+
+
+def answer(work: Work, given: RunInput) -> Mapping[str, Any]:
+    """Write the message that waits; its facts. Raises GiveUp with the reason if there will be none."""
+    with transaction():
+        row = MessageRepo().get(work.org_id, given.thread_id, given.message_id)
+        told = RunsRepo().events(work.org_id, work.task_id, FOLLOWED)
+    if row is None:
+        raise GiveUp("The thread or the message is gone.")
+    if row.status == "complete":
+        return {"message_id": str(row.id)}
+    if row.status == "pending" and told and told[-1][1] != "begin":
+        raise GiveUp(LOST)
+    if row.status != "pending":
+        work.step(f"reopen-{len(told)}", lambda: _reopen(work, given))
+    run = _prepare(work, given, row)
+    asyncio.run(_converse(run))
+    return work.step("finish", lambda: _finish(run, given))
+
+
+def _reopen(work: Work, given: RunInput) -> None:
+    RunsRepo().reopen(work.org_id, work.task_id, given.message_id)
+
+
+def _prepare(work: Work, given: RunInput, row: MessageRow) -> _Run:
+    try:
+        with transaction():
+            agent = (
+                version_snapshot(work.org_id, given.version_id)
+                if given.version_id
+                else draft_snapshot(work.org_id, given.agent_id)
+            )
+            target = model_target(work.org_id, agent.provider, agent.model)
+            window = MessageRepo().before(work.org_id, given.thread_id, row.id, MOST_MESSAGES)
+            rows = with_earlier(work.org_id, given.thread_id, window.rows)
+    except NoConnection as error:
+        raise GiveUp(str(error)) from error
+    except NotFound as error:
+        raise GiveUp("The agent or its version is gone.") from error
+    toolbox = Toolbox(work.org_id, agent)
+    system = system_prompt(agent, given.variables)
+    told = fitted(rows, system, toolbox.specs, agent, target.context_size)
+    settings = agent.settings
+    limits = Limits(agent.temperature, settings.max_output_tokens, float(settings.timeout_seconds))
+    run = _Run(work, agent, target, Exchange(target, system, told.turns, toolbox.specs, limits), toolbox)
+    run.transcript.begin()
+    _notice(run, told)
+    return run
+
+
+def _notice(run: _Run, told: Fitted) -> None:
+    if told.left_out:
+        words = "message was" if told.left_out == 1 else "messages were"
+        text = (
+            f"{told.left_out:,} earlier {words} left out: the model takes {run.target.context_size:,} tokens."
+        )
+        run.transcript.add({"kind": "notice", "text": text})
+
+
+async def _converse(run: _Run) -> None:
+    """Speak until the model calls no more tools."""
+    seconds = run.agent.settings.timeout_seconds
+    try:
+        async with asyncio.timeout(seconds):
+            while (done := await _listen(run)).calls:
+                run.exchange.give([(call, _use(run, call)) for call in done.calls])
+    except TimeoutError as error:
+        raise _failed(run, f"The answer did not end within {seconds} s.") from error
+    except ModelFailed as error:
+        raise _failed(run, str(error), error.detail) from error
+
+
+def _failed(run: _Run, message: str, detail: str = "") -> GiveUp:
+    """Tell followers why it ends; the reason ends the task."""
+    run.transcript.add({"kind": "error", "message": message, **({"detail": detail} if detail else {})})
+    run.tell()
+    return GiveUp(message)
+
+
+async def _listen(run: _Run) -> Done:
+    """One answer of the model, told as it comes. Raises ModelFailed, and what ends the task."""
+    bell = asyncio.Event()
+    hearing = asyncio.create_task(_hear(run, bell))
+    try:
+        while not hearing.done():
+            ringing = asyncio.create_task(bell.wait())
+            await asyncio.wait({hearing, ringing}, timeout=CHECK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            ringing.cancel()
+            bell.clear()
+            run.tell()
+            await asyncio.wait({hearing}, timeout=TELL_SECONDS)
+    finally:
+        hearing.cancel()
+        await asyncio.wait({hearing})
+    done = hearing.result()
+    run.input_tokens += done.input_tokens
+    run.output_tokens += done.output_tokens
+    return done
+
+
+async def _hear(run: _Run, bell: asyncio.Event) -> Done:
+    async for event in run.exchange.answer(run.work.log):
+        if isinstance(event, Done):
+            return event
+        _say(run, event)
+        bell.set()
+    raise ModelFailed("The provider broke the answer off.")
+
+
+def _say(run: _Run, said: Said) -> None:
+    if run.transcript.length + len(said.text) > TEXT_LENGTH:
+        raise ModelFailed(f"The answer is longer than {TEXT_LENGTH:,} characters.")
+    run.transcript.say(said.kind, said.text)
+
+
+def _use(run: _Run, call: Call) -> str:
+    """Call a tool once, also if the answer is begun again; what the model is told of it."""
+    run.calls += 1
+    most = run.agent.settings.max_tool_calls
+    if run.calls > most:
+        raise ModelFailed(_CALLS.format(most=most))
+    run.transcript.add(
+        {"kind": "tool_call", "call_id": call.call_id, "name": call.name, "arguments": call.arguments}
+    )
+    run.tell()
+    outcome = run.toolbox.call(call)
+    for part in outcome.parts:
+        run.transcript.add(part)
+    run.tell()
+    return outcome.text
+
+
+def _finish(run: _Run, given: RunInput) -> dict[str, Any]:
+    """Write the answer with what it used and cost."""
+    org_id, parts = run.work.org_id, run.transcript.parts
+    cost = run.cost_micros
+    values = {
+        "status": "complete",
+        "model": run.target.model[:255],
+        "agent_version_id": given.version_id,
+        "input_tokens": run.input_tokens,
+        "output_tokens": run.output_tokens,
+        "cost_micros": cost,
+        "latency_ms": round((time.monotonic() - run.began) * 1000),
+        **message_values(parts),
+    }
+    RunsRepo().settle_message(org_id, given.message_id, values)
+    if cost:
+        RunsRepo().add_cost(org_id, run.work.task_id, cost)
+    return {"message_id": str(given.message_id), "characters": run.transcript.length}

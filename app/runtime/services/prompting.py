@@ -1,0 +1,118 @@
+"""What a model is told: the agent's prompt with its variables, and as much of the thread as fits its context."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from app.agents.snapshot import Snapshot
+from app.runtime.providers import Call, ToolSpec, Turn
+from app.threads.repo.messages import MessageRow
+
+CHARACTERS_A_TOKEN = 4
+"""The usual rule of thumb for English; only used to stay below the context size."""
+TOKENS_A_TURN = 8
+ANSWER_TOKENS = 4_096
+"""Kept free for the answer where the agent sets no limit."""
+LONGEST_RESULT = 20_000
+_VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The turns that fit, and how many messages before them were left out."""
+
+    turns: tuple[Turn, ...]
+    left_out: int
+
+
+def system_prompt(agent: Snapshot, variables: Mapping[str, str]) -> str:
+    """The persona, then the prompt with its `{{variables}}` filled in; those without a value stay as they are."""
+    texts = [agent.persona.prompt if agent.persona else "", agent.prompt]
+    whole = "\n\n".join(text.strip() for text in texts if text.strip())
+    return _VARIABLE.sub(lambda found: variables.get(found[1], found[0]), whole)
+
+
+def fitted(
+    rows: Sequence[MessageRow],
+    system: str,
+    tools: Sequence[ToolSpec],
+    agent: Snapshot,
+    context_size: int | None,
+) -> Fitted:
+    """The newest messages that fit the context beside the prompt, the tools and the answer; always the last one."""
+    if context_size is None:
+        return Fitted(tuple(turn for row in rows for turn in turns_of(row)), 0)
+    tools_text = "".join(
+        f"{tool.name}{tool.description}{orjson.dumps(tool.schema).decode()}" for tool in tools
+    )
+    left = context_size - (agent.settings.max_output_tokens or ANSWER_TOKENS) - _tokens(system + tools_text)
+    kept: list[list[Turn]] = []
+    for row in reversed(rows):
+        turns = turns_of(row)
+        left -= sum(_tokens(_whole(turn)) + TOKENS_A_TURN for turn in turns)
+        if left < 0 and kept:
+            break
+        kept.append(turns)
+    while len(kept) > 1 and (not kept[-1] or kept[-1][0].role != "user"):
+        kept.pop()
+    return Fitted(tuple(turn for turns in reversed(kept) for turn in turns), len(rows) - len(kept))
+
+
+def turns_of(row: MessageRow) -> list[Turn]:
+    """A stored message as turns: texts, and each call followed by its result. Thoughts and failures stay out."""
+    if row.role == "user":
+        return [Turn("user", _words(row.parts))] if row.parts else []
+    if row.role != "assistant":
+        return []
+    results = {part["call_id"]: part for part in row.parts if part["kind"] == "tool_result"}
+    turns: list[Turn] = []
+    words: list[dict[str, Any]] = []
+    for part in row.parts:
+        if part["kind"] == "tool_call" and part["call_id"] in results:
+            call = Call(part["call_id"], part["name"], part.get("arguments") or {})
+            turns.append(Turn("assistant", _words(words), [call]))
+            turns.append(
+                Turn("tool", result_text(results[call.call_id]), call_id=call.call_id, name=call.name)
+            )
+            words = []
+        else:
+            words.append(part)
+    rest = _words(words)
+    return [*turns, Turn("assistant", rest)] if rest else turns
+
+
+def result_text(part: Mapping[str, Any]) -> str:
+    """The result of a call as the model reads it, at most 20,000 characters."""
+    result = part.get("result")
+    text = result if isinstance(result, str) else orjson.dumps(result).decode()
+    if part.get("status", "succeeded") != "succeeded":
+        text = f"The call failed: {text}"
+    return (
+        text
+        if len(text) <= LONGEST_RESULT
+        else f"{text[:LONGEST_RESULT]}\n[cut after {LONGEST_RESULT} characters]"
+    )
+
+
+def _words(parts: Sequence[Mapping[str, Any]]) -> str:
+    """The texts, and the names of files and images, which models are not given."""
+    texts = []
+    for part in parts:
+        if part["kind"] == "text":
+            texts.append(part["text"])
+        elif part["kind"] == "file":
+            texts.append(f"[file: {part['name']}]")
+        elif part["kind"] == "image":
+            texts.append(f"[image: {part.get('alt') or 'without description'}]")
+    return "\n\n".join(texts)
+
+
+def _whole(turn: Turn) -> str:
+    return turn.text + "".join(f"{call.name}{call.arguments}" for call in turn.calls)
+
+
+def _tokens(text: str) -> int:
+    return len(text) // CHARACTERS_A_TOKEN + 1

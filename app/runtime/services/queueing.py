@@ -1,0 +1,58 @@
+"""The task in which an agent answers: what it is given, and what becomes of an answer that does not end well."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from app.db.work import Kind, TaskInput, Work
+from app.late import load
+from app.runtime.repo import RunsRepo
+from app.runtime.services.transcript import FOLLOWED, Transcript
+from app.threads.parts import ErrorPart, Part, first_error
+from app.threads.services.writing import message_values
+
+SECONDS = 3_700
+"""A little more than the longest time that an agent may allow itself."""
+
+
+class RunInput(TaskInput):
+    """The message that waits to be written, by a version of the agent, or by its draft if none is named."""
+
+    thread_id: UUID
+    message_id: UUID
+    agent_id: UUID
+    version_id: UUID | None = None
+    variables: dict[str, str] = {}
+
+
+def _run(work: Work, given: RunInput) -> Mapping[str, Any]:
+    """Answer; what speaks to models is loaded by the first run, so that an idle worker stays small."""
+    done: Mapping[str, Any] = load("app.runtime.services.answering:answer")(work, given)
+    return done
+
+
+def close_answer(org_id: UUID, task_id: UUID, given: RunInput, reason: str) -> None:
+    """Keep what was said of an answer that ended early, marked as stopped or with the reason as its last part."""
+    stopped = reason == "cancelled"
+    events = RunsRepo().events(org_id, task_id, FOLLOWED)
+    parts: tuple[Part, ...] = Transcript.of((kind, data) for _, kind, data in events).parts
+    if not stopped and first_error(parts) is None:
+        parts = (*parts, ErrorPart(message=reason))
+    values = {
+        "status": "stopped" if stopped else "failed",
+        "error": first_error(parts),
+        **message_values(parts),
+    }
+    RunsRepo().settle_message(org_id, given.message_id, values)
+
+
+RUN = Kind(
+    name="agent.run",
+    title="Answer of an agent",
+    given=RunInput,
+    run=_run,
+    right="agents.run",
+    priority=10,
+    seconds=SECONDS,
+    ended=close_answer,
+)

@@ -1,0 +1,141 @@
+"""Beginning runs, stopping them, trying again."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from app.agents.repo.versions import VersionRepo
+from app.db.queue import enqueue
+from app.runtime.repo import RunRow, RunsRepo
+from app.runtime.services.queueing import RUN, RunInput
+from app.tasks.services.tasks import cancel_tasks, retry_tasks
+from app.threads.parts import Part
+from app.threads.repo.messages import MessageRepo, MessageRow
+from app.threads.repo.threads import Viewer
+from app.threads.services.writing import append_message, create_thread, name_after
+from app.web.errors import NotFound, Refusal
+
+BUSY = "This thread is being answered. Wait for the answer, or stop it."
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who is asked: an agent, as a version of it answers or, without one, as its draft does."""
+
+    agent_id: UUID
+    version_id: UUID | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A run that waits for a worker: its task, and the message that it will write."""
+
+    task_id: UUID
+    thread_id: UUID
+    message_id: UUID
+    branch: int = 0
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in a thread something is said: at the end of a branch, or instead of a message, on a branch of its own."""
+
+    branch: int = 0
+    instead_of: MessageRow | None = None
+
+
+MAIN = Place()
+
+
+def begin_thread(
+    org_id: UUID, viewer: Viewer, asked: Asked, parts: Sequence[Part], origin: str, **facts: object
+) -> Begun:
+    """Begin a thread with a message and have the agent answer it. Raises NotFound and Refusal 409 as `say` does."""
+    thread = create_thread(
+        org_id, {"origin": origin, "agent_id": asked.agent_id, "user_id": viewer.user_id, **facts}
+    )
+    return say(org_id, viewer, thread.id, asked, parts)
+
+
+def say(
+    org_id: UUID,
+    viewer: Viewer,
+    thread_id: UUID,
+    asked: Asked,
+    parts: Sequence[Part],
+    place: Place = MAIN,
+) -> Begun:
+    """Add a message to a thread and have the agent answer it, in one transaction.
+
+    Raises NotFound for a thread the viewer does not see and for an unknown agent or version, Refusal 409 for an agent
+    that does not answer now and while the thread is being answered.
+    """
+    _check(org_id, asked)
+    RunsRepo().hold_thread(org_id, thread_id)
+    if RunsRepo().live(org_id, thread_id):
+        raise Refusal(409, BUSY)
+    parent_id, branch = None, place.branch
+    if place.instead_of:
+        before = MessageRepo().before(org_id, thread_id, place.instead_of.id, 1).rows
+        parent_id = before[-1].id if before else place.instead_of.parent_id
+        branch = RunsRepo().next_branch(org_id, thread_id)
+    facts = {"branch": branch}
+    append_message(org_id, viewer, thread_id, "user", parts, parent_id=parent_id, **facts)
+    answer = append_message(
+        org_id,
+        viewer,
+        thread_id,
+        "assistant",
+        (),
+        status="pending",
+        agent_version_id=asked.version_id,
+        **facts,
+    )
+    name_after(org_id, thread_id, parts)
+    given = RunInput(
+        thread_id=thread_id,
+        message_id=answer.id,
+        agent_id=asked.agent_id,
+        version_id=asked.version_id,
+        variables=dict(asked.variables),
+    )
+    return Begun(
+        enqueue(RUN, given, agent_id=asked.agent_id, thread_id=thread_id), thread_id, answer.id, branch
+    )
+
+
+def _check(org_id: UUID, asked: Asked) -> None:
+    draft = VersionRepo().draft(org_id, asked.agent_id)
+    if draft is None:
+        raise NotFound
+    agent = draft.agent
+    if agent.deleted_at or agent.archived or not agent.enabled:
+        state = "deleted" if agent.deleted_at else "archived" if agent.archived else "switched off"
+        raise Refusal(409, f"{agent.name} is {state} and does not answer.")
+    if asked.version_id is not None:
+        version = VersionRepo().get(org_id, asked.version_id)
+        if version is None or version.agent_id != asked.agent_id:
+            raise NotFound
+
+
+def stop(org_id: UUID, thread_id: UUID) -> None:
+    """Stop the answer that is being written in a thread; what was said stays. Raises Refusal 409 if there is none."""
+    run = RunsRepo().live(org_id, thread_id)
+    if run is None:
+        raise Refusal(409, "The answer has already ended.")
+    cancel_tasks(org_id, [run.id])
+
+
+def try_again(org_id: UUID, thread_id: UUID, message_id: UUID) -> RunRow:
+    """Have an answer that failed or was stopped written anew. Raises NotFound, and Refusal 409 for any other."""
+    RunsRepo().hold_thread(org_id, thread_id)
+    run = RunsRepo().of_message(org_id, thread_id, message_id)
+    if run is None:
+        raise NotFound
+    if RunsRepo().live(org_id, thread_id):
+        raise Refusal(409, BUSY)
+    RunsRepo().reopen(org_id, run.id, message_id)
+    if not retry_tasks(org_id, [run.id]).changed:
+        raise Refusal(409, "This answer is complete.")
+    return run

@@ -1,0 +1,154 @@
+"""The tools of an answering agent, called by name with whatever a model wrote as arguments."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from jsonschema import Draft202012Validator
+
+from app.agents.snapshot import Snapshot
+from app.db.session import transaction
+from app.knowledge.embedders.registry import EmbeddingFailed, ModelMissing
+from app.knowledge.services.retrieval import Hit, Question, search
+from app.runtime.providers import Call, ToolSpec
+from app.runtime.services.prompting import result_text
+from app.web.errors import NotFound
+
+MOST_PASSAGES = 20
+_SEARCH = ToolSpec(
+    "search_knowledge",
+    "Search the knowledge bases of this agent. Answer from the passages it gives and name them by number, as [1].",
+    {
+        "type": "object",
+        "properties": {
+            "query": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 2_000,
+                "description": "What to look for.",
+            },
+            "limit": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": MOST_PASSAGES,
+                "description": "How many passages.",
+            },
+        },
+        "required": ["query"],
+        "additionalProperties": False,
+    },
+)
+_TIME = ToolSpec(
+    "current_time",
+    "The present date and time.",
+    {
+        "type": "object",
+        "properties": {
+            "time_zone": {"type": "string", "description": "IANA name, such as Europe/Berlin; else UTC."}
+        },
+        "additionalProperties": False,
+    },
+)
+
+
+class ToolFailed(Exception):
+    """The call did not work; the message is for the model."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a call: the parts to add to the answer, the result of the call first, and what the model reads."""
+
+    parts: Sequence[Mapping[str, Any]]
+    text: str
+
+
+@dataclass
+class Toolbox:
+    """The tools of one answer of one agent."""
+
+    org_id: UUID
+    agent: Snapshot
+    _cited: int = field(default=0)
+
+    @property
+    def specs(self) -> list[ToolSpec]:
+        """The tools as models see them: the search only where there is something to search."""
+        return [*([_SEARCH] if self.agent.knowledge_bases else []), _TIME]
+
+    def call(self, call: Call) -> Outcome:
+        """Do what a model asks for. Unknown tools and wrong arguments are answered like any other failed call."""
+        began, cited = time.perf_counter(), list[dict[str, Any]]()
+        try:
+            result, status = self._called(call, cited), "succeeded"
+        except ToolFailed as error:
+            result, status = str(error), "failed"
+        part = {
+            "kind": "tool_result",
+            "call_id": call.call_id,
+            "status": status,
+            "result": result,
+            "duration_ms": round((time.perf_counter() - began) * 1000),
+        }
+        return Outcome([part, *cited], result_text(part))
+
+    def _called(self, call: Call, cited: list[dict[str, Any]]) -> Any:
+        spec = next((spec for spec in self.specs if spec.name == call.name), None)
+        if spec is None:
+            raise ToolFailed(
+                f"There is no tool {call.name}. Tools: {', '.join(spec.name for spec in self.specs)}."
+            )
+        if not isinstance(call.arguments, dict):
+            raise ToolFailed("The arguments are no JSON object.")
+        faults = sorted(
+            Draft202012Validator(spec.schema).iter_errors(call.arguments), key=lambda fault: fault.json_path
+        )
+        if faults:
+            raise ToolFailed(f"The arguments do not fit: {'; '.join(fault.message for fault in faults[:5])}.")
+        act: Callable[[Mapping[str, Any], list[dict[str, Any]]], Any] = {
+            _SEARCH.name: self._search,
+            _TIME.name: self._time,
+        }[spec.name]
+        return act(call.arguments, cited)
+
+    def _search(self, arguments: Mapping[str, Any], cited: list[dict[str, Any]]) -> Any:
+        bases = [base.id for base in self.agent.knowledge_bases]
+        try:
+            with transaction():
+                found = search(self.org_id, Question(arguments["query"], bases, top_k=arguments.get("limit")))
+        except NotFound as error:
+            raise ToolFailed("A knowledge base of this agent is archived or gone.") from error
+        except (EmbeddingFailed, ModelMissing) as error:
+            raise ToolFailed(str(error)) from error
+        passages = []
+        for hit in found.hits[:MOST_PASSAGES]:
+            self._cited += 1
+            cited.append(_citation(self._cited, hit))
+            passages.append(
+                {"number": self._cited, "source": hit.passage.source_name, "text": hit.passage.text}
+            )
+        return {"passages": passages}
+
+    def _time(self, arguments: Mapping[str, Any], _cited: list[dict[str, Any]]) -> Any:
+        name = arguments.get("time_zone", "UTC")
+        try:
+            return {"time": datetime.now(ZoneInfo(name)).isoformat(timespec="seconds"), "time_zone": name}
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ToolFailed(f"There is no time zone {name}.") from error
+
+
+def _citation(number: int, hit: Hit) -> dict[str, Any]:
+    passage = hit.passage
+    where = {"base_id": passage.base_id, "source_id": passage.source_id, "chunk_id": passage.id}
+    return {
+        "kind": "citation",
+        "number": number,
+        "title": passage.source_name[:1_000],
+        "text": passage.text,
+        "passage": {name: str(value) for name, value in where.items()},
+        "score": round(hit.score, 6),
+    }

@@ -1,0 +1,71 @@
+"""An answer as it comes: its parts, and the events by which others follow it.
+
+Events are `begin` (what an attempt said before is void), `part` (`index`, `part`: new, or in place of the former) and
+`delta` (`index`, `text`: more of that part's text).
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from app.threads.parts import Part, read_parts
+
+Event = tuple[str, Mapping[str, Any]]
+FOLLOWED = ("begin", "part", "delta")
+
+
+class Transcript:
+    """The parts so far; `taken` hands out the events since the last call, deltas of one part as one."""
+
+    def __init__(self) -> None:
+        self._parts: list[dict[str, Any]] = []
+        self._events: list[tuple[str, dict[str, Any]]] = []
+
+    @classmethod
+    def of(cls, events: Iterable[Event]) -> "Transcript":
+        """What these events say."""
+        made = cls()
+        for kind, data in events:
+            if kind == "begin":
+                made._parts = []
+            elif kind == "part":
+                made._parts[data["index"] : data["index"] + 1] = [dict(data["part"])]
+            elif kind == "delta":
+                made._parts[data["index"]]["text"] += data["text"]
+        return made
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts, checked; empty texts are left out."""
+        return read_parts([part for part in self._parts if part.get("text", "_").strip()])
+
+    @property
+    def length(self) -> int:
+        """Characters of all texts."""
+        return sum(len(part.get("text", "")) for part in self._parts)
+
+    def begin(self) -> None:
+        """Say that an attempt begins."""
+        self._events.append(("begin", {}))
+
+    def say(self, kind: Literal["text", "reasoning"], text: str) -> None:
+        """Add text to the last part, or begin one of this kind."""
+        text = text.replace("\0", "")
+        if not self._parts or self._parts[-1]["kind"] != kind:
+            self.add({"kind": kind, "text": ""})
+        index = len(self._parts) - 1
+        self._parts[index]["text"] += text
+        last = self._events[-1] if self._events else None
+        if last and last[0] == "delta":
+            last[1]["text"] += text
+        else:
+            self._events.append(("delta", {"index": index, "text": text}))
+
+    def add(self, part: Mapping[str, Any]) -> None:
+        """Add a whole part."""
+        self._parts.append(dict(part))
+        self._events.append(("part", {"index": len(self._parts) - 1, "part": dict(part)}))
+
+    def taken(self) -> list[Event]:
+        """The events since the last call."""
+        events, self._events = self._events, []
+        return list(events)

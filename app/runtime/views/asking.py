@@ -1,0 +1,27 @@
+"""From the form of a message to what is asked of whom."""
+
+from flask import request
+
+from app.agents.repo.versions import Draft, VersionRepo
+from app.runtime.forms import DRAFT, SayForm, prompt_variables, read_variables
+from app.runtime.services.runs import Asked
+from app.threads.parts import TextPart
+from app.web.errors import NotFound
+from app.web.identity import require_org
+
+
+def asked_by(draft: Draft, form: SayForm) -> Asked:
+    """The chosen version with the variables that were filled in. Raises NotFound for a version that is gone."""
+    variables = read_variables(request.form, prompt_variables(draft))
+    if form.version.data == DRAFT:
+        return Asked(draft.agent.id, variables=variables)
+    number = int(form.version.data)
+    versions = VersionRepo().numbered(require_org().org_id, draft.agent.id, [number])
+    if number not in versions:
+        raise NotFound
+    return Asked(draft.agent.id, versions[number].id, variables)
+
+
+def parts_of(form: SayForm) -> tuple[TextPart]:
+    """The message as a person wrote it."""
+    return (TextPart(text=form.message.data),)

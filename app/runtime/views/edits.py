@@ -1,0 +1,62 @@
+"""Saying something else instead: a message is edited into a new branch, the former one stays."""
+
+from uuid import UUID
+
+from flask import Blueprint, Response, url_for
+
+from app.db.session import transaction
+from app.runtime.forms import SayForm
+from app.runtime.services.runs import Place, say
+from app.runtime.views.asking import asked_by, parts_of
+from app.runtime.views.scene import found_thread
+from app.threads.access import current_viewer
+from app.threads.repo.messages import MessageRepo, MessageRow
+from app.web.access import org_right
+from app.web.errors import NotFound
+from app.web.identity import require_org
+from app.web.render import leave, render
+
+bp = Blueprint(
+    "playground_edits",
+    __name__,
+    url_prefix="/o/<org>/playground/<uuid:thread_id>/messages/<uuid:message_id>/edit",
+)
+
+
+@bp.get("")
+@org_right("agents.run")
+def edit(org: str, thread_id: UUID, message_id: UUID) -> Response:
+    """The message of a person, to be changed."""
+    thread, draft = found_thread(thread_id)
+    row, form = _found(thread_id, message_id), SayForm()
+    form.offer(draft)
+    form.message.data = row.text_content
+    return render("playground/edit.html", thread=thread, message=row, form=form)
+
+
+@bp.post("")
+@org_right("agents.run")
+def branch(org: str, thread_id: UUID, message_id: UUID) -> Response:
+    """Have the changed message answered on a branch of its own."""
+    thread, draft = found_thread(thread_id)
+    row, form = _found(thread_id, message_id), SayForm()
+    form.offer(draft)
+    if not form.validate_on_submit():
+        return render("playground/edit.html", "form", 422, thread=thread, message=row, form=form)
+    with transaction():
+        begun = say(
+            require_org().org_id,
+            current_viewer(),
+            thread_id,
+            asked_by(draft, form),
+            parts_of(form),
+            Place(instead_of=row),
+        )
+    return leave(url_for("playground.show", org=org, thread_id=thread_id, branch=begun.branch))
+
+
+def _found(thread_id: UUID, message_id: UUID) -> MessageRow:
+    row = MessageRepo().get(require_org().org_id, thread_id, message_id)
+    if row is None or row.role != "user":
+        raise NotFound
+    return row

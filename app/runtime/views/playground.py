@@ -1,0 +1,105 @@
+"""Conversations with agents while they are being made: choose a version, write, watch, stop, try again."""
+
+from uuid import UUID
+
+from flask import Blueprint, Response, request, url_for
+
+from app.agents.repo.versions import Draft
+from app.db.session import transaction
+from app.runtime.forms import SayForm, prompt_variables
+from app.runtime.services.runs import Place, begin_thread, say, stop, try_again
+from app.runtime.views.asking import asked_by, parts_of
+from app.runtime.views.scene import conversation, found_draft, found_thread, read_branch, recent_threads
+from app.threads.access import current_viewer
+from app.web.access import org_right
+from app.web.identity import require_org
+from app.web.render import leave, render
+
+bp = Blueprint("playground", __name__, url_prefix="/o/<org>")
+
+
+@bp.get("/playground")
+@org_right("agents.run")
+def index(org: str) -> Response:
+    """Choose whom to talk to, or go on with a conversation of one's own."""
+    return render("playground/index.html", **recent_threads())
+
+
+@bp.get("/agents/<uuid:agent_id>/playground")
+@org_right("agents.run")
+def new(org: str, agent_id: UUID) -> Response:
+    """An empty conversation with an agent."""
+    draft, form = found_draft(agent_id), SayForm()
+    form.offer(draft, request.args.get("version"))
+    return _page(draft, form)
+
+
+@bp.post("/agents/<uuid:agent_id>/playground")
+@org_right("agents.run")
+def begin(org: str, agent_id: UUID) -> Response:
+    """Begin a conversation with its first message."""
+    draft, form = found_draft(agent_id), SayForm()
+    form.offer(draft)
+    if not form.validate_on_submit():
+        return _page(draft, form, status=422)
+    with transaction():
+        begun = begin_thread(
+            require_org().org_id, current_viewer(), asked_by(draft, form), parts_of(form), "playground"
+        )
+    return leave(url_for(".show", org=org, thread_id=begun.thread_id))
+
+
+@bp.get("/playground/<uuid:thread_id>")
+@org_right("agents.run")
+def show(org: str, thread_id: UUID) -> Response:
+    """A conversation, with the answer that is being written."""
+    thread, draft = found_thread(thread_id)
+    form = SayForm()
+    form.offer(draft)
+    return render("playground/show.html", "messages", **conversation(thread, draft, form))
+
+
+@bp.post("/playground/<uuid:thread_id>")
+@org_right("agents.run")
+def go_on(org: str, thread_id: UUID) -> Response:
+    """Say something more."""
+    thread, draft = found_thread(thread_id)
+    form, branch = SayForm(), read_branch(request.form.get("branch"))
+    form.offer(draft)
+    if not form.validate_on_submit():
+        return render("playground/show.html", "composer", status=422, **conversation(thread, draft, form))
+    with transaction():
+        say(
+            require_org().org_id,
+            current_viewer(),
+            thread_id,
+            asked_by(draft, form),
+            parts_of(form),
+            Place(branch),
+        )
+    return leave(url_for(".show", org=org, thread_id=thread_id, branch=branch or None))
+
+
+@bp.post("/playground/<uuid:thread_id>/stop")
+@org_right("agents.run")
+def stop_answer(org: str, thread_id: UUID) -> Response:
+    """Stop the answer that is being written."""
+    found_thread(thread_id)
+    with transaction():
+        stop(require_org().org_id, thread_id)
+    return leave(url_for(".show", org=org, thread_id=thread_id))
+
+
+@bp.post("/playground/<uuid:thread_id>/messages/<uuid:message_id>/retry")
+@org_right("agents.run")
+def retry(org: str, thread_id: UUID, message_id: UUID) -> Response:
+    """Have an answer that failed or was stopped written anew."""
+    found_thread(thread_id)
+    with transaction():
+        try_again(require_org().org_id, thread_id, message_id)
+    return leave(url_for(".show", org=org, thread_id=thread_id))
+
+
+def _page(draft: Draft, form: SayForm, status: int = 200) -> Response:
+    variables = prompt_variables(draft)
+    return render("playground/new.html", "composer", status, draft=draft, form=form, variables=variables)

@@ -1,0 +1,87 @@
+"""What the pages of a conversation are made of."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from flask import request, url_for
+
+from app.agents.repo.versions import Draft, VersionRepo
+from app.runtime.forms import SayForm, prompt_variables
+from app.runtime.repo import RunRow, RunsRepo
+from app.runtime.services.lineage import with_earlier
+from app.threads.access import current_viewer
+from app.threads.repo.beside import Beside
+from app.threads.repo.messages import MessageRepo
+from app.threads.repo.threads import ThreadHead
+from app.threads.views.found import seen_thread
+from app.threads.views.shown import ShownMessage, shown_messages
+from app.web.errors import NotFound
+from app.web.identity import require_org
+
+SHOWN = 40
+MOST_AGENTS = 50
+MOST_THREADS = 10
+_ORIGINS = ("playground", "console")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A conversation: its messages, the branch that is read, and the run that writes the last one."""
+
+    thread: ThreadHead
+    messages: list[ShownMessage]
+    older: bool
+    branch: int
+    run: RunRow | None
+
+
+def found_draft(agent_id: UUID) -> Draft:
+    """The agent of an address that can be talked to. Raises NotFound, also for a deleted one."""
+    draft = VersionRepo().draft(require_org().org_id, agent_id)
+    if draft is None or draft.agent.deleted_at:
+        raise NotFound
+    return draft
+
+
+def found_thread(thread_id: UUID) -> tuple[ThreadHead, Draft]:
+    """A conversation of the playground or console that the visitor sees, and its agent. Raises NotFound."""
+    thread = seen_thread(thread_id)
+    if thread.origin not in _ORIGINS or thread.agent_id is None or thread.deleted_at:
+        raise NotFound
+    return thread, found_draft(thread.agent_id)
+
+
+def read_scene(thread: ThreadHead) -> Scene:
+    """The latest messages of the branch that the address names."""
+    org_id, branch = require_org().org_id, read_branch(request.values.get("branch"))
+    window = MessageRepo().latest(org_id, thread.id, SHOWN, branch)
+    rows = window.rows if window.older else with_earlier(org_id, thread.id, window.rows)
+    files = f"{url_for('thread.show', org=require_org().slug, thread_id=thread.id)}/files"
+    pending = bool(rows) and rows[-1].status == "pending"
+    return Scene(
+        thread=thread,
+        messages=shown_messages(thread, rows, Beside(), files),
+        older=window.older,
+        branch=rows[-1].branch if rows else 0,
+        run=RunsRepo().live(org_id, thread.id) if pending else None,
+    )
+
+
+def conversation(thread: ThreadHead, draft: Draft, form: SayForm) -> dict[str, Any]:
+    """What `playground/show.html` shows."""
+    return {"scene": read_scene(thread), "draft": draft, "form": form, "variables": prompt_variables(draft)}
+
+
+def recent_threads() -> dict[str, Any]:
+    """What `playground/index.html` shows."""
+    org_id, repo = require_org().org_id, RunsRepo()
+    return {
+        "agents": repo.answering_agents(org_id, MOST_AGENTS),
+        "threads": repo.recent_threads(org_id, current_viewer().user_id, MOST_THREADS),
+    }
+
+
+def read_branch(raw: str | None) -> int:
+    """The number of a branch in an address; the main one for anything else."""
+    return int(raw) if raw and raw.isascii() and raw.isdigit() and len(raw) < 5 else 0

@@ -1,0 +1,93 @@
+"""Answers as they come: server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from uuid import UUID
+
+import orjson
+from flask import Blueprint, Response, request, stream_with_context
+
+from app.auth.access import load_visitor
+from app.runtime.forms import read_event_id
+from app.runtime.repo import RunsRepo
+from app.runtime.services.following import Told, follow
+from app.threads.repo.threads import ThreadRepo, Viewer
+from app.threads.views.found import seen_thread
+from app.web.access import org_right, role_has
+from app.web.errors import NotFound
+from app.web.identity import require_org, require_visitor
+
+bp = Blueprint("streams", __name__, url_prefix="/o/<org>/threads/<uuid:thread_id>/runs/<uuid:task_id>")
+SECONDS = 60.0
+"""How long one stream lasts; the browser then goes on after the last event."""
+MOST_STREAMS = 4
+"""Streams of one session: browsers open six connections to a server, and pages need some of them."""
+
+
+class _Grants:
+    """The streams that run in this process, by session."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[UUID] = Counter()
+
+    def take(self, session_id: UUID) -> bool:
+        """Count one more; False beyond the limit."""
+        with self._lock:
+            if self._counts[session_id] >= MOST_STREAMS:
+                return False
+            self._counts[session_id] += 1
+            return True
+
+    def give_back(self, session_id: UUID) -> None:
+        """Count one less."""
+        with self._lock:
+            self._counts[session_id] -= 1
+            if not self._counts[session_id]:
+                del self._counts[session_id]
+
+
+_grants = _Grants()
+
+
+@bp.get("/events")
+@org_right("threads.read")
+def events(org: str, thread_id: UUID, task_id: UUID) -> Response:
+    """The events of a run after the one named by Last-Event-ID; 204, which ends an event source, beyond four."""
+    thread, org_id = seen_thread(thread_id), require_org().org_id
+    run = RunsRepo().get(org_id, task_id)
+    if run is None or run.thread_id != thread.id:
+        raise NotFound
+    session_id = require_visitor().session_id
+    if not _grants.take(session_id):
+        return Response(status=204)
+    after = read_event_id(request.headers.get("Last-Event-ID"))
+    told = follow(org_id, task_id, after, partial(_allowed, thread_id), SECONDS)
+    response = Response(stream_with_context(_lines(told)), mimetype="text/event-stream")
+    response.call_on_close(partial(_grants.give_back, session_id))
+    response.headers["X-Accel-Buffering"] = "no"
+    return response
+
+
+def _allowed(thread_id: UUID) -> bool:
+    """Whether the session still holds and its person may still see the thread."""
+    visitor = load_visitor(request)
+    if visitor is None or visitor.org is None or not role_has(visitor.org.role, "threads.read"):
+        return False
+    viewer = Viewer(visitor.id, sees_all=role_has(visitor.org.role, "threads.read_all"))
+    return ThreadRepo().head(visitor.org.org_id, viewer, thread_id) is not None
+
+
+def _lines(told: Iterator[Told]) -> Iterator[bytes]:
+    yield b"retry: 1000\n\n"
+    for event in told:
+        if not event.kind:
+            yield b": still here\n\n"
+        else:
+            yield b"id: %d\nevent: %s\ndata: %s\n\n" % (
+                event.seq,
+                event.kind.encode(),
+                orjson.dumps(event.data),
+            )

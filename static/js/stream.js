@@ -1,0 +1,73 @@
+// An answer as it is written, followed over a broken line; when it has ended the page's own rendering takes its place.
+// Reads: [data-stream] (address of the events) with its words; in it [data-parts] and [data-answered].
+import { onSwap, say } from "./adapter.js";
+
+const NEAR = 120;
+const POLL = 2000;
+let source;
+
+const nearEnd = () => innerHeight + scrollY > document.documentElement.scrollHeight - NEAR;
+
+function words(part, { using, used, failed }) {
+  if (part.kind === "tool_call") return using.replace("{name}", part.name);
+  if (part.kind === "tool_result") return part.status === "succeeded" ? used : failed.replace("{result}", part.result);
+  if (part.kind === "citation") return `[${part.number}] ${part.title}`;
+  return part.message ?? part.text ?? "";
+}
+
+function element(part, texts) {
+  const made = document.createElement(part.kind === "reasoning" ? "details" : "div");
+  if (part.kind === "reasoning") made.appendChild(document.createElement("summary")).textContent = texts.reasoning;
+  const text = made.appendChild(document.createElement("div"));
+  text.className = `coming coming-${part.kind}`;
+  text.textContent = words(part, texts);
+  return made;
+}
+
+function follow(article) {
+  const texts = article.dataset;
+  const parts = article.querySelector("[data-parts]");
+  const end = () => {
+    source.close();
+    article.querySelector("[data-answered]").dispatchEvent(new Event("answered"));
+  };
+  const on = (name, act) => source.addEventListener(name, ({ data }) => {
+    const stick = nearEnd();
+    act(JSON.parse(data));
+    if (stick) scrollTo(0, document.documentElement.scrollHeight);
+  });
+  source = new EventSource(texts.stream);
+  on("begin", () => {
+    parts.replaceChildren();
+    say(texts.answering);
+  });
+  on("part", ({ index, part }) => {
+    const made = element(part, texts);
+    if (parts.children[index]) parts.children[index].replaceWith(made);
+    else parts.append(made);
+    if (part.kind === "tool_call") say(words(part, texts));
+  });
+  on("delta", ({ index, text }) => parts.children[index]?.querySelector(".coming").append(text));
+  on("done", ({ status }) => {
+    const count = parts.innerText.split(/\s+/).filter(Boolean).length;
+    say(status === "succeeded" ? texts.complete.replace("{n}", count) : texts.early);
+    end();
+  });
+  source.addEventListener("error", () => source.readyState === EventSource.CLOSED && setTimeout(end, POLL));
+}
+
+function start() {
+  const article = document.querySelector("[data-stream]:not([data-followed])");
+  if (!article || document.hidden) return;
+  article.dataset.followed = "";
+  follow(article);
+}
+
+document.addEventListener("visibilitychange", () => {
+  const article = document.querySelector("[data-followed]");
+  if (document.hidden) source?.close();
+  else if (article) follow(article);
+  else start();
+});
+onSwap(start);
+start();

@@ -1,0 +1,49 @@
+"""An organisation whose agent answers by a model on loopback."""
+
+import pytest
+
+from tests.factories import agents, connections, orgs
+from tests.support.answers import permitting
+from tests.support.apart import apart
+from tests.support.claims import claims, run
+from tests.support.model_server import model_server
+
+
+@pytest.fixture
+def org(connection):
+    return orgs.org(slug="acme")
+
+
+@pytest.fixture
+def person(org):
+    return orgs.member(org)
+
+
+@pytest.fixture
+def member(new_client, person):
+    return new_client(person)
+
+
+@pytest.fixture
+def server(app, org):
+    with permitting(app) as permit, model_server() as server:
+        permit(server, kind="model")
+        opened = connections.connection(
+            org, slug="main", base_url=f"{server.url}/v1", credential_id=connections.credential(org).id
+        )
+        prices = {"input_price_micros": 1_000_000, "output_price_micros": 2_000_000}
+        connections.model(opened, "m", context_size=100_000, **prices)
+        yield server
+
+
+@pytest.fixture
+def agent(org, server):
+    return agents.agent(
+        org, name="Support", primary_model_provider="main", primary_model="m", prompt="Be kind."
+    )
+
+
+@pytest.fixture
+def work():
+    """Do the waiting tasks, as a worker does; how each ended."""
+    return lambda: [apart(run, claim)[0] for claim in claims()]
