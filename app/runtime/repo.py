@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app.agents.models import Agent
 from app.db.base import db
-from app.db.tables import LIVE, Task, TaskEvent
+from app.db.tables import ENDED, LIVE, Task, TaskEvent
 from app.tasks.repo.runs import RunRepo
 from app.threads.models import Message, Thread
 
@@ -150,6 +150,17 @@ class RunsRepo:
             .execution_options(synchronize_session=False)
         )
         RunRepo(self._session).note(org_id, task_id, 0, [("begin", {})])
+
+    def forget_told(self, org_id: UUID, thread_id: UUID, kinds: Sequence[str]) -> None:
+        """Delete the events of these kinds of ended runs of the thread: by now their messages say it."""
+        ended = select(Task.id).where(
+            Task.org_id == org_id, Task.thread_id == thread_id, Task.status.in_(ENDED)
+        )
+        self._session.execute(
+            delete(TaskEvent).where(
+                TaskEvent.org_id == org_id, TaskEvent.task_id.in_(ended), TaskEvent.kind.in_(kinds)
+            )
+        )
 
     def add_cost(self, org_id: UUID, task_id: UUID, micros: int) -> None:
         """Note what the run cost."""

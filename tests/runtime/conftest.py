@@ -2,7 +2,9 @@
 
 import pytest
 
+from app.knowledge.embedders import registry
 from tests.factories import agents, connections, orgs
+from tests.support import embedder
 from tests.support.answers import permitting
 from tests.support.apart import apart
 from tests.support.claims import claims, run
@@ -47,3 +49,12 @@ def agent(org, server):
 def work():
     """Do the waiting tasks, as a worker does; how each ended."""
     return lambda: [apart(run, claim)[0] for claim in claims()]
+
+
+@pytest.fixture
+def quick_models(monkeypatch):
+    """Embeddings by models of words."""
+    monkeypatch.setattr(registry, "MODELS", embedder.MODELS)
+    registry._model.cache_clear()
+    yield
+    registry._model.cache_clear()

@@ -2,9 +2,11 @@
 
 import pytest
 
+from app.db.session import transaction
 from app.db.tables import Task, TaskEvent
+from app.knowledge.services.sources import add_text
 from app.threads.models import Message, Thread
-from tests.factories import agents, orgs, threads
+from tests.factories import agents, knowledge, orgs, threads
 from tests.factories.rows import rows, save
 from tests.support.model_server import Answer
 
@@ -145,6 +147,48 @@ def test_a_wrong_call_is_answered_and_the_model_goes_on(asked, server, name, arg
     assert (answer.status, answer.parts[1]["status"]) == ("complete", "failed")
     assert words in answer.parts[1]["result"]
     assert words in str(server.seen[1]["messages"])
+
+
+@pytest.mark.usefixtures("quick_models")
+def test_an_answer_cites_the_passages_it_found(member, org, person, server, work, acting):
+    base = knowledge.base(org, name="Handbook")
+    acting(org, person)
+    with transaction():
+        add_text(org.id, base.id, "Refunds", "Refunds take five days after you returned the parcel.")
+    work()
+    agent = agents.agent(org, primary_model_provider="main", primary_model="m", rag_enabled=[str(base.id)])
+    server.answers = [
+        Answer(calls=(("c1", "search_knowledge", '{"query": "how long do refunds take"}'),)),
+        Answer(("Five days [1].",)),
+    ]
+    place = begin(member, agent)
+    work()
+    assert "five days" in str(server.seen[1]["messages"])
+    page = member.page(place)
+    (source,) = page.select(".citation-list a")
+    assert source.get_text() == "Refunds"
+    assert "five days" in member.page(source["href"]).get_text()
+
+
+def test_a_base_that_is_archived_later_is_not_searched(member, org, server, work):
+    base = knowledge.base(org, archived=True)
+    agent = agents.agent(org, primary_model_provider="main", primary_model="m", rag_enabled=[str(base.id)])
+    server.answers = [Answer(calls=(("c1", "search_knowledge", '{"query": "x"}'),)), Answer(("Sorry.",))]
+    begin(member, agent)
+    work()
+    assert messages()[1].parts[1]["status"] == "failed"
+
+
+def test_what_was_told_is_forgotten_when_the_conversation_goes_on(member, agent, server, work):
+    place = begin(member, agent)
+    work()
+    assert [event.kind for event in told()] == ["begin", "part", "delta"]
+    member.submit(place, {"message": "And?", "version": "draft"})
+    assert told() == []
+
+
+def told():
+    return [event for event in rows(TaskEvent) if event.kind != "step"]
 
 
 def test_endless_tool_calls_end_at_the_budget(member, agent, server, work):

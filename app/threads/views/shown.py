@@ -83,7 +83,7 @@ def arranged(
     """
     results = {part["call_id"]: part for part in parts if part["kind"] == "tool_result"}
     called = {part["call_id"] for part in parts if part["kind"] == "tool_call"}
-    citations = [part for part in parts if part["kind"] == "citation"]
+    citations = [_cited(part) for part in parts if part["kind"] == "citation"]
     for part in parts:
         kind = part["kind"]
         if kind == "tool_call":
@@ -111,6 +111,14 @@ def _version_url(version_id: UUID | None) -> str | None:
     if version_id is None:
         return None
     return url_for("agent_version_links.show", org=require_org().slug, version_id=version_id)
+
+
+def _cited(part: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A citation; with the address of its passage if it is one of a knowledge base."""
+    if "passage" not in part:
+        return part
+    url = url_for("knowledge_sources.passage", org=require_org().slug, **part["passage"])
+    return {**part, "own_url": url}
 
 
 def _shown(
