@@ -6,6 +6,7 @@ KINDS: dict[str, str] = {
     "agent.export": "app.agents.kinds:EXPORT",
     "agent.run": "app.runtime.services.queueing:RUN",
     "knowledge.crawl": "app.knowledge.services.queueing:CRAWL",
+    "connections.discover": "app.connections.services.queueing:DISCOVER",
     "knowledge.ingest": "app.knowledge.services.queueing:INGEST",
     "knowledge.test": "app.knowledge.services.queueing:TEST",
     "thread.erase": "app.threads.kinds:ERASURE",

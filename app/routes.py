@@ -26,6 +26,7 @@ from app.auth.views import (
 from app.connections.views import connections
 from app.connections.views import credentials as connections_credentials
 from app.connections.views import known_models as connections_models
+from app.connections.views import servers as connections_servers
 from app.knowledge.views import adding as knowledge_adding
 from app.knowledge.views import bases as knowledge
 from app.knowledge.views import passages as knowledge_passages
@@ -101,6 +102,7 @@ BLUEPRINTS = (
     connections.bp,
     connections_models.bp,
     connections_credentials.bp,
+    connections_servers.bp,
     knowledge.bp,
     knowledge_adding.bp,
     knowledge_sources.bp,

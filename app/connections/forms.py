@@ -16,14 +16,15 @@ from wtforms import (
     SelectField,
     SelectMultipleField,
     StringField,
+    TextAreaField,
 )
 from wtforms.validators import AnyOf, NumberRange, Optional, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from app.connections.models import PROVIDERS, PURPOSES, USES
+from app.connections.models import PROVIDERS, PURPOSES, TRANSPORTS, USES
 from app.connections.services.connections import SLUG_LENGTH, KeyChoice
 from app.connections.services.known_models import FIELDS as MODEL_FIELDS
-from app.web.fields import WholeNumberField, name_field, optional_field, read_version
+from app.web.fields import WholeNumberField, name_field, optional_field, read_version, storable, unified
 from app.web.listing import Facet, ListSpec
 
 NAME_LENGTH = 120
@@ -73,6 +74,30 @@ CONNECTION_LIST = ListSpec(
         "updated": "Updated",
     },
     shown=("name", "slug", "kind", "status", "secret", "models"),
+)
+TRANSPORT_WORDS = {"streamable_http": "Address", "stdio": "Program"}
+TRANSPORT_HINTS = {
+    "streamable_http": "Streamable HTTP: the server answers at a URL.",
+    "stdio": "The worker starts a program of this machine, with PATH as its only environment.",
+}
+MOST_ARGUMENTS, ARGUMENT_LENGTH = 50, 1_000
+SERVER_LIST = ListSpec(
+    sorts={"name": "name", "created": "created", "updated": "updated"},
+    default_sort="name",
+    facets={
+        "transport": Facet("Transport", TRANSPORT_WORDS),
+        "status": Facet("Status", {"enabled": "Enabled", "disabled": "Disabled"}),
+    },
+    columns={
+        "name": "Name",
+        "transport": "Transport",
+        "status": "Status",
+        "secret": "Secret",
+        "tools": "Tools",
+        "created": "Created",
+        "updated": "Updated",
+    },
+    shown=("name", "transport", "status", "secret", "tools"),
 )
 CREDENTIAL_LIST = ListSpec(
     sorts={"name": "name", "set": "set", "created": "created"},
@@ -152,7 +177,8 @@ class KeyFields(FlaskForm):
 
     def offer(self, stored: Sequence[Any], current: str | None = None) -> None:
         """The credentials to choose from; `current` is the end of the secret that it opens with now."""
-        choices = [SelectChoice(KEEP, f"Keep the present one, …{current}")] if current else []
+        kept = f"Keep the present one, …{current}" if current else "Keep the present one"
+        choices = [SelectChoice(KEEP, kept)] if current or self.credential.data == KEEP else []
         choices.append(SelectChoice(NO_KEY, "None"))
         choices += [SelectChoice(str(row.id), f"{row.name}, …{row.hint}") for row in stored]
         self.credential.choices = choices
@@ -270,6 +296,55 @@ class ModelForm(FlaskForm):
         """What is known, as the form has it."""
         return {name: self[name].data for name in MODEL_FIELDS} | {
             "capabilities": sorted(self.capabilities.data or [])
+        }
+
+    def version(self) -> int:
+        """The version the form was read at; 0, which nothing has, for anything else."""
+        return read_version(self.lock_version.data)
+
+
+class ServerForm(KeyFields):
+    """An MCP server as people edit it; the version it was read at travels along."""
+
+    name = name_field("Name", NAME_LENGTH, missing="Enter a name for the server.")
+    transport = RadioField(
+        "Transport",
+        choices=TRANSPORT_WORDS,
+        default="streamable_http",
+        validate_choice=False,
+        validators=[AnyOf(TRANSPORTS, "Choose how the server is reached.")],
+    )
+    url = optional_field("URL", URL_LENGTH)
+    command = TextAreaField(
+        "Command", filters=[unified], validators=[storable], render_kw={"rows": 4, "spellcheck": "false"}
+    )
+    enabled = BooleanField("Agents may use it", default=True)
+    lock_version = HiddenField()
+
+    def validate_url(self, field: Any) -> None:
+        """Ask for an address unless the server is a program."""
+        if self.transport.data != "stdio" and not field.data:
+            raise ValidationError("Enter the URL of the server.")
+
+    def validate_command(self, _field: Any) -> None:
+        """Ask for a program if the server is one."""
+        parts = self._parts()
+        if self.transport.data == "stdio" and not parts:
+            raise ValidationError("Enter the program, and below it one argument a line.")
+        if len(parts) > MOST_ARGUMENTS or any(len(part) > ARGUMENT_LENGTH for part in parts):
+            raise ValidationError("Use at most 50 lines of at most 1,000 characters.")
+
+    def _parts(self) -> list[str]:
+        return [line.strip() for line in (self.command.data or "").splitlines() if line.strip()]
+
+    def values(self, url: str | None) -> dict[str, Any]:
+        """The fields of the server but its credential, with the checked address, if it has one."""
+        return {
+            "name": self.name.data,
+            "transport": self.transport.data,
+            "url": url,
+            "command": None if url else self._parts(),
+            "enabled": self.enabled.data,
         }
 
     def version(self) -> int:

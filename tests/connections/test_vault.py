@@ -148,11 +148,13 @@ def test_a_credential_in_use_stays_and_says_where(person, org):
     made = connections.credential(org, name="Key")
     connections.connection(org, name="OpenAI", credential_id=made.id)
     connections.mcp_server(org, name="Wiki", credential_id=made.id)
-    for answer in (person.get(path(made, "/delete")), person.submit(path(made, "/delete"), {"name": "Key"})):
-        assert answer.status_code == 409
-        assert "used by the MCP server “Wiki”, the model connection “OpenAI”" in answer.text or (
-            "used by the model connection “OpenAI”, the MCP server “Wiki”" in answer.text
-        )
+    shown = person.get(path(made, "/delete"))
+    answer = person.submit(path(made, "/delete"), {"name": "Key"})
+    assert (shown.status_code, answer.status_code) == (200, 409)
+    for words in (shown.text, answer.text):
+        assert "“Key” is used by " in words
+        assert "the MCP server “Wiki”" in words
+        assert "the model connection “OpenAI”" in words
     assert len(rows(Credential)) == 1
     shown = person.page(path(made))
     assert {"OpenAI", "Wiki"} <= {word.text for word in shown.find_all("bdi")}

@@ -12,7 +12,7 @@ from app.connections.services.vault import change_credential, create_credential,
 from app.db.session import transaction
 from app.orgs.forms import ConfirmForm
 from app.web.access import org_right
-from app.web.errors import NotFound, Refusal
+from app.web.errors import NotFound
 from app.web.filters import viewer_zone
 from app.web.idempotency import once
 from app.web.identity import require_org
@@ -111,12 +111,13 @@ def update(org: str, credential_id: UUID) -> Response:
 @bp.get("/<uuid:credential_id>/delete")
 @org_right("connections.edit")
 def confirm_delete(org: str, credential_id: UUID) -> Response:
-    """Say what deleting means. Refusal 409 as long as something opens with it."""
+    """Say what deleting means, or why it cannot be."""
     found = _found(credential_id)
     uses = CredentialsRepo().uses(found.org_id, credential_id)
-    if uses:
-        raise Refusal(409, in_use(found.name, uses))
-    return render("connections/delete_credential.html", credential=found, form=ConfirmForm(found.name))
+    why = in_use(found.name, uses) if uses else None
+    return render(
+        "connections/delete_credential.html", credential=found, form=ConfirmForm(found.name), why=why
+    )
 
 
 @bp.post("/<uuid:credential_id>/delete")
@@ -126,7 +127,7 @@ def destroy(org: str, credential_id: UUID) -> Response:
     found = _found(credential_id)
     form = ConfirmForm(found.name)
     if not form.validate():
-        return render("connections/delete_credential.html", status=422, credential=found, form=form)
+        return render("connections/delete_credential.html", status=422, credential=found, form=form, why=None)
     with transaction():
         name = delete_credential(found.org_id, credential_id)
     toast(f"“{name}” deleted.")
