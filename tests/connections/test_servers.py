@@ -198,7 +198,7 @@ def test_a_worker_lists_the_tools_of_a_real_server(person, org, allow, real, wor
     assert tool["input_schema"]["properties"]["most"]["type"] == "integer"
     page = person.both(path(stored), "server_state")
     assert not page.find("progress")
-    assert {"look_up", "environment"} <= {heading.text for heading in page.find_all("h3")}
+    assert {"look_up", "environment"} <= {name.text for name in page.select("#server_state th code")}
     assert rows(AuditEvent, action="mcp_server.discover")[0].after == {"tools": 2}
 
 
