@@ -80,3 +80,14 @@ def guarded_client(kind: str, silence_seconds: float) -> httpx2.AsyncClient:
     """A client that client libraries can be given; a peer that says nothing for so long has failed."""
     timeout = httpx2.Timeout(silence_seconds, connect=CONNECT_SECONDS)
     return httpx2.AsyncClient(transport=GuardedTransport(kind), timeout=timeout)
+
+
+def network_words(failure: BaseException) -> str | None:
+    """What went wrong on the way, for people; None if it is something else."""
+    if isinstance(failure, outbound.OutboundRefused):
+        return str(failure)
+    if isinstance(failure, httpx2.HTTPStatusError):
+        return f"The server answers {failure.response.status_code}."
+    if isinstance(failure, httpx2.HTTPError):
+        return f"The server did not answer: {type(failure).__name__}."
+    return None

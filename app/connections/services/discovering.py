@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from typing import IO, Any
 from uuid import UUID
 
-import httpx2
 import orjson
 from mcp.client.session import ClientSession
 from mcp.client.stdio import StdioServerParameters, stdio_client
@@ -21,8 +20,8 @@ from app.connections.repo.mcp_servers import McpServersRepo, ServerFacts
 from app.connections.services.vault import SecretLost, secret_of
 from app.db.session import transaction
 from app.db.work import Work
-from app.web.guarded import GuardedTransport
-from app.web.outbound import OutboundRefused, check
+from app.web.guarded import guarded_client, network_words
+from app.web.outbound import check
 from app.web.security import settings
 
 SECONDS = 20
@@ -63,12 +62,9 @@ def words_of(failure: BaseException) -> str:
         failure = failure.exceptions[0]
     if isinstance(failure, TimeoutError):
         return f"The server did not name its tools within {SECONDS} seconds."
-    if isinstance(failure, httpx2.HTTPStatusError):
-        return f"The server answers {failure.response.status_code}."
-    if isinstance(failure, Unusable | OutboundRefused):
-        return str(failure)
-    if isinstance(failure, httpx2.HTTPError):
-        return f"The server did not answer: {type(failure).__name__}."
+    on_the_way = network_words(failure)
+    if on_the_way:
+        return on_the_way
     said = "".join(char for char in " ".join(str(failure).split()) if char.isprintable())
     return said or f"The server broke off: {type(failure).__name__}."
 
@@ -107,7 +103,8 @@ async def _session(server: ServerFacts, secret: str | None) -> AsyncIterator[Cli
     assert server.url is not None
     check("mcp", server.url)
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
-    client = httpx2.AsyncClient(transport=GuardedTransport("mcp"), headers=headers, timeout=SECONDS)
+    client = guarded_client("mcp", SECONDS)
+    client.headers.update(headers)
     async with (
         client,
         streamable_http_client(server.url, http_client=client) as streams,
