@@ -3,12 +3,14 @@
 import random
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from flask import current_app
 
 from app.db.session import transaction
 from app.knowledge.repo.sources import SourcesRepo
-from app.knowledge.services import bases, passages, sources, web
+from app.knowledge.services import bases, passages, sources, upkeep, web
 from tests.support.answers import serving
 from tests.support.database import start_cluster
 from tests.support.knowledge import SEARCHABLE, WITHOUT_LIVE_SOURCE
@@ -48,10 +50,10 @@ def body(number, version=1):
     return "\n\n".join(parts)
 
 
-def change(place, service, *arguments):
+def change(place, service, *arguments, **options):
     place.enter()
     with transaction():
-        return service(place.tenants[0][0], *arguments)
+        return service(place.tenants[0][0], *arguments, **options)
 
 
 def judge(place):
@@ -184,3 +186,26 @@ def test_kn_2_a_killed_worker_s_crawl_leaves_each_page_once_and_none_without_its
                 assert sum(f"Rule {number} of version {version}." in row[0] for row in found) == 1
     finally:
         cluster.remove()
+
+
+DUE = 20
+
+
+def test_kn_3_what_is_due_is_crawled_once_however_many_workers_look(place):
+    base_id = change(place, bases.create_base, {"name": "Sites"}).id
+    bounds = {"scope": "page", "refresh_seconds": 3600}
+    for number in range(DUE):
+        change(place, web.add_web, base_id, f"https://example.com/{number}", bounds, queued=False)
+    place.change(
+        "UPDATE knowledge_base_web_urls SET status = 'ready', next_crawl_at = now() - interval '1 minute'"
+    )
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+
+    def look(_number):
+        with app.app_context():
+            return upkeep.queue_due_crawls()
+
+    with ThreadPoolExecutor(4) as workers:
+        assert sum(workers.map(look, range(8))) == DUE
+    tasks = "SELECT count(*), count(DISTINCT payload->>'source_id'), min(trigger) FROM tasks"
+    assert place.ask(tasks) == [(DUE, DUE, "schedule")]
