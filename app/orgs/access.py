@@ -90,7 +90,7 @@ def _check_access(access: Access, visitor: Visitor) -> None:
 
 def _admit_program(access: Access) -> Response | None:
     """Let a program through that shows a key with the scope of the view. Cookies play no part, hence no CSRF either."""
-    given = _given_key()
+    given = given_key()
     row = ApiKeyRepo().bearer(hash_token(given)) if given else None
     if row is None:
         spend(UNKNOWN_KEYS, source_address(request))
@@ -114,7 +114,7 @@ def _has_body() -> bool:
     return bool(request.content_length) or "Transfer-Encoding" in request.headers
 
 
-def _given_key() -> str | None:
+def given_key() -> str | None:
     """The key in one of the two headers; none if they disagree. It is read nowhere else, whatever the route."""
     scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
     given = {request.headers.get(KEY_HEADER, ""), bearer.strip() if scheme.lower() == "bearer" else ""} - {""}

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from app.agents.models import Agent
+from app.agents.models import Agent, AgentVersion
 from app.db.base import db
 from app.db.tables import ENDED, LIVE, Task, TaskEvent
 from app.tasks.repo.runs import RunRepo
@@ -150,6 +150,16 @@ class RunsRepo:
             .execution_options(synchronize_session=False)
         )
         RunRepo(self._session).note(org_id, task_id, 0, [("begin", {})])
+
+    def published_agents(self, org_id: UUID) -> Sequence[Row[str, datetime]]:
+        """Agents that answer and have a version: name, and when the newest was published."""
+        return self._session.execute(
+            select(Agent.name, func.max(AgentVersion.created_at).label("created_at"))
+            .join(AgentVersion, (AgentVersion.org_id == Agent.org_id) & (AgentVersion.agent_id == Agent.id))
+            .where(Agent.org_id == org_id, Agent.deleted_at.is_(None), ~Agent.archived, Agent.enabled)
+            .group_by(Agent.id, Agent.name)
+            .order_by(func.lower(Agent.name))
+        ).all()
 
     def forget_told(self, org_id: UUID, thread_id: UUID, kinds: Sequence[str]) -> None:
         """Delete the events of these kinds of ended runs of the thread: by now their messages say it."""

@@ -48,6 +48,7 @@ SCOPES: dict[str, str] = {
     "org:read": "org.read",
     "agents:read": "agents.read",
     "agents:write": "agents.edit",
+    "agents:run": "agents.run",
     "threads:read": "threads.read",
     "threads:write": "threads.edit",
     "knowledge:read": "knowledge.view",

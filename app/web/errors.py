@@ -16,6 +16,7 @@ from app.web.render import (
     is_api,
     is_htmx,
     shell,
+    speaks_openai,
     to_sign_in,
     toast,
     wants_fragment,
@@ -36,10 +37,22 @@ _TITLES = {
     413: "That is too large",
     415: "This kind of content is not accepted here",
     422: "Some values need another look",
+    424: "The model gave no answer",
     429: "Too many attempts",
     500: "Something went wrong on our side",
     503: "Temporarily unavailable",
     507: "There is no room left",
+}
+
+
+_KINDS = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    424: "model_error",
+    429: "rate_limit_error",
+    500: "server_error",
+    503: "server_error",
 }
 
 
@@ -95,6 +108,8 @@ def failure(
     if is_htmx() and wants_fragment() and not is_api():
         toast(message or title, "error")
         response = make_response("", status)
+    elif speaks_openai():
+        response = make_response(_openai_error(status, message or title), status)
     elif wants_json():
         response = make_response(_problem(status, title, message) | dict(more or {}), status)
         response.mimetype = PROBLEM_TYPE
@@ -120,6 +135,18 @@ def _problem(status: int, title: str, message: str) -> dict[str, Any]:
         "status": status,
         "detail": message or title,
         "request_id": g.get("request_id"),
+    }
+
+
+def _openai_error(status: int, message: str) -> dict[str, Any]:
+    """An error as OpenAI's API has them: https://platform.openai.com/docs/guides/error-codes."""
+    return {
+        "error": {
+            "message": message,
+            "type": _KINDS.get(status, "invalid_request_error"),
+            "param": None,
+            "code": None,
+        }
     }
 
 

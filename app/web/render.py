@@ -66,7 +66,12 @@ def wants_json() -> bool:
 
 def is_api() -> bool:
     """Whether the request is one of the API, known address or not."""
-    return request.path.startswith("/api/")
+    return request.path.startswith("/api/") or speaks_openai()
+
+
+def speaks_openai() -> bool:
+    """Whether the request comes from a client of OpenAI's API, known address or not."""
+    return request.path.startswith("/v1/")
 
 
 def trigger_id() -> str:

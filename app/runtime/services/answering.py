@@ -97,7 +97,7 @@ def _prepare(work: Work, given: RunInput, row: MessageRow) -> _Run:
     except NotFound as error:
         raise GiveUp("The agent or its version is gone.") from error
     toolbox = Toolbox(work.org_id, agent)
-    system = system_prompt(agent, given.variables)
+    system = system_prompt(agent, given.variables, rows)
     told = fitted(rows, system, toolbox.specs, agent, target.context_size)
     settings = agent.settings
     limits = Limits(agent.temperature, settings.max_output_tokens, float(settings.timeout_seconds))

@@ -12,8 +12,10 @@ from app.runtime.followers import followers
 from app.runtime.repo import RunsRepo
 from app.runtime.services.transcript import FOLLOWED
 
-CHECK_SECONDS = 5.0
+CHECK_SECONDS = 1.0
 """How soon a follower who may no longer look is sent away, and a bell that nobody rang is made up for."""
+SILENT_SECONDS = 15.0
+"""How often something is said at least, so that what lies between does not take the line for dead."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def _followed(
 ) -> Iterator[Told]:
     use_scope(scope)
     task_id, last = start
-    began = checked = time.monotonic()
+    began = checked = spoke = time.monotonic()
     with followers().following(task_id) as bell:
         while time.monotonic() - began < seconds:
             bell.clear()
@@ -52,10 +54,13 @@ def _followed(
                 events = RunsRepo().events(org_id, task_id, FOLLOWED, last)
             for last, kind, data in events:
                 yield Told(last, kind, data)
+            spoke = time.monotonic() if events else spoke
             if run is None or not run.live:
                 yield Told(last, "done", {"status": run.status if run else "failed"})
                 return
-            if not bell.wait(CHECK_SECONDS):
+            bell.wait(CHECK_SECONDS)
+            if time.monotonic() - spoke > SILENT_SECONDS:
+                spoke = time.monotonic()
                 yield SILENCE
             if time.monotonic() - checked > CHECK_SECONDS:
                 checked = time.monotonic()

@@ -28,11 +28,15 @@ class Fitted:
     left_out: int
 
 
-def system_prompt(agent: Snapshot, variables: Mapping[str, str]) -> str:
-    """The persona, then the prompt with its `{{variables}}` filled in; those without a value stay as they are."""
+def system_prompt(agent: Snapshot, variables: Mapping[str, str], rows: Sequence[MessageRow] = ()) -> str:
+    """The persona, the prompt with its `{{variables}}` filled in, and what the thread's system messages add.
+
+    Variables without a value stay as they are.
+    """
     texts = [agent.persona.prompt if agent.persona else "", agent.prompt]
     whole = "\n\n".join(text.strip() for text in texts if text.strip())
-    return _VARIABLE.sub(lambda found: variables.get(found[1], found[0]), whole)
+    filled = _VARIABLE.sub(lambda found: variables.get(found[1], found[0]), whole)
+    return "\n\n".join(filter(None, [filled, *(row.text_content for row in rows if row.role == "system")]))
 
 
 def fitted(

@@ -1,0 +1,137 @@
+"""Agents for every client of OpenAI's API: `GET /v1/models`, `POST /v1/chat/completions`."""
+
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import orjson
+from flask import Blueprint, Response, make_response, stream_with_context
+
+from app.api.schemas.completions import ChatRequest, completion
+from app.api.schemas.strict import read_body
+from app.api.services import viewer_of
+from app.db.session import transaction
+from app.orgs.access import given_key
+from app.orgs.repo.api_keys import ApiKeyRepo
+from app.runtime.repo import RunsRepo
+from app.runtime.services.completions import Question, ask, texts
+from app.runtime.services.following import Told, follow
+from app.runtime.services.queueing import SECONDS
+from app.runtime.services.runs import Begun
+from app.threads.repo.messages import MessageRepo, MessageRow
+from app.web.access import api_scope
+from app.web.errors import Refusal
+from app.web.identity import require_caller
+from app.web.security import hash_token
+
+bp = Blueprint("completions", __name__, url_prefix="/v1")
+FAILED_DEPENDENCY = 424
+"""Not 5xx: clients would ask again by themselves, and each time be charged for another answer."""
+_ROLES = {"developer": "system"}
+
+
+@bp.get("/models")
+@api_scope("agents:run")
+def index() -> Response:
+    """The published agents that answer, each as a model."""
+    caller = require_caller()
+    models = [
+        {
+            "id": row.name,
+            "object": "model",
+            "created": int(row.created_at.timestamp()),
+            "owned_by": caller.org.slug,
+        }
+        for row in RunsRepo().published_agents(caller.org.org_id)
+    ]
+    return make_response({"object": "list", "data": models})
+
+
+@bp.post("/chat/completions")
+@api_scope("agents:run")
+def create() -> Response:
+    """Ask an agent; its answer whole, or as it is written."""
+    wanted, caller = read_body(ChatRequest), require_caller()
+    messages = [(_ROLES.get(message.role, message.role), message.text) for message in wanted.messages]
+    thread_id = wanted.metadata and wanted.metadata.thread_id
+    with transaction():
+        begun = ask(
+            caller.org.org_id,
+            viewer_of(caller),
+            Question(wanted.model, messages, UUID(thread_id) if thread_id else None),
+        )
+    told = texts(
+        follow(caller.org.org_id, begun.task_id, 0, partial(_allowed, hash_token(given_key() or "")), SECONDS)
+    )
+    if wanted.stream:
+        lines = _lines(wanted, caller.org.org_id, begun, told)
+        response = Response(stream_with_context(lines), mimetype="text/event-stream")
+    else:
+        response = make_response(_whole(wanted, caller.org.org_id, begun, told))
+    response.headers["X-Accel-Buffering"] = "no"
+    response.headers["X-Thread-Id"] = str(begun.thread_id)
+    return response
+
+
+def _allowed(key_hash: bytes) -> bool:
+    """Whether the key still works."""
+    return ApiKeyRepo().bearer(key_hash) is not None
+
+
+def _whole(wanted: ChatRequest, org_id: UUID, begun: Begun, told: Iterator[Told]) -> dict[str, Any]:
+    """The answer once it is complete. Refusal 424 for one that ended early."""
+    for _ in told:
+        pass
+    row = _answer(org_id, begun)
+    if row is None or row.status != "complete":
+        raise Refusal(FAILED_DEPENDENCY, (row and row.error) or "The answer was stopped.")
+    message = {"role": "assistant", "content": row.text_content}
+    choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
+    return _object(wanted, begun, "chat.completion", choices=[choice], usage=_usage(row))
+
+
+def _lines(wanted: ChatRequest, org_id: UUID, begun: Begun, told: Iterator[Told]) -> Iterator[bytes]:
+    """The answer as server-sent events; one that ends early ends with an error."""
+    chunk = partial(_chunk, wanted, begun)
+    yield chunk({"role": "assistant", "content": ""})
+    for event in told:
+        if event.kind == "delta":
+            yield chunk({"content": event.data["text"]})
+        elif not event.kind:
+            yield b": still here\n\n"
+    row = _answer(org_id, begun)
+    if row is None or row.status != "complete":
+        words = (row and row.error) or "The answer was stopped."
+        yield _line({"error": {"message": words, "type": "model_error", "param": None, "code": None}})
+        return
+    yield chunk({}, "stop")
+    if wanted.stream_options and wanted.stream_options.include_usage:
+        yield _line(_object(wanted, begun, "chat.completion.chunk", choices=[], usage=_usage(row)))
+    yield b"data: [DONE]\n\n"
+
+
+def _chunk(wanted: ChatRequest, begun: Begun, delta: dict[str, Any], reason: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": reason, "logprobs": None}
+    return _line(_object(wanted, begun, "chat.completion.chunk", choices=[choice]))
+
+
+def _object(wanted: ChatRequest, begun: Begun, kind: str, **parts: Any) -> dict[str, Any]:
+    metadata = {"thread_id": str(begun.thread_id)}
+    head = completion(begun.message_id.hex, int(time.time()), wanted.model, object=kind)
+    return {**head, "metadata": metadata, **parts}
+
+
+def _answer(org_id: UUID, begun: Begun) -> MessageRow | None:
+    with transaction():
+        return MessageRepo().get(org_id, begun.thread_id, begun.message_id)
+
+
+def _usage(row: MessageRow) -> dict[str, int]:
+    used = row.input_tokens or 0, row.output_tokens or 0
+    return {"prompt_tokens": used[0], "completion_tokens": used[1], "total_tokens": sum(used)}
+
+
+def _line(value: dict[str, Any]) -> bytes:
+    return b"data: " + orjson.dumps(value) + b"\n\n"

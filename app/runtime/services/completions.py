@@ -1,0 +1,74 @@
+"""Agents asked by programs: the thread is stored, the worker answers, the program waits or follows."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from app.agents.repo.agents import AgentRepo
+from app.agents.services.versions import latest_version
+from app.runtime.services.following import Told
+from app.runtime.services.runs import Asked, Begun, begin_thread, say
+from app.threads.parts import Part, TextPart
+from app.threads.repo.threads import ThreadRepo, Viewer
+from app.threads.services.writing import append_message, create_thread
+from app.web.errors import FieldError, NotFound, Refusal
+from app.web.params import read_id
+
+Said = tuple[str, str]
+"""Role and text of a message."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """Whom to ask, the conversation so far with the question last, and the thread to go on with."""
+
+    model: str
+    messages: Sequence[Said]
+    thread_id: UUID | None = None
+
+
+def ask(org_id: UUID, viewer: Viewer, question: Question) -> Begun:
+    """Store the question and have the published agent answer it, in one transaction.
+
+    A thread that is gone on with gets the last message only: it holds the others. Refusal 404 for an unknown agent,
+    one without a version, and an unknown thread; 409 as `say`; 422 where the last message is nobody's question.
+    """
+    role, text = question.messages[-1]
+    if role != "user" or not text.strip():
+        words = "The last message must be the user's, with a text."
+        raise Refusal(422, words, errors=[FieldError("messages", words)])
+    asked = _asked(org_id, question.model)
+    parts: tuple[Part, ...] = (TextPart(text=text),)
+    if question.thread_id is not None:
+        thread = ThreadRepo().get(org_id, viewer, question.thread_id)
+        if thread is None or thread.deleted_at is not None or thread.agent_id != asked.agent_id:
+            raise NotFound
+        return say(org_id, viewer, question.thread_id, asked, parts)
+    if len(question.messages) == 1:
+        return begin_thread(org_id, viewer, asked, parts, "api")
+    thread = create_thread(org_id, {"origin": "api", "agent_id": asked.agent_id, "user_id": viewer.user_id})
+    for said_by, words in question.messages[:-1]:
+        append_message(org_id, viewer, thread.id, said_by, (TextPart(text=words),))
+    return say(org_id, viewer, thread.id, asked, parts)
+
+
+def _asked(org_id: UUID, model: str) -> Asked:
+    """The agent of this id or name, as it was published last."""
+    agent_id = read_id(model)
+    ids = [agent_id] if agent_id else AgentRepo().ids_of(org_id, [model])
+    version = latest_version(org_id, ids[0]) if len(ids) == 1 else None
+    if version is None:
+        raise Refusal(404, f"No published agent is called {model}.")
+    return Asked(version.agent_id, version.id)
+
+
+def texts(told: Iterator[Told]) -> Iterator[Told]:
+    """Of what a run tells, the texts of the answer as deltas, silence, and the end."""
+    spoken: set[int] = set()
+    for event in told:
+        if event.kind == "begin":
+            spoken.clear()
+        elif event.kind == "part" and event.data["part"]["kind"] == "text":
+            spoken.add(event.data["index"])
+        elif (event.kind == "delta" and event.data["index"] in spoken) or event.kind in {"", "done"}:
+            yield event

@@ -1,0 +1,147 @@
+"""Agents through the official OpenAI client, against the running product."""
+
+import openai
+import pytest
+
+from app.threads.models import Message, Thread
+from tests.factories import agents, connections, orgs
+from tests.factories.rows import rows
+from tests.support.live import Live
+from tests.support.model_server import Answer, model_server
+
+
+@pytest.fixture(scope="module")
+def model():
+    with model_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def site(cluster, tmp_path_factory, model):
+    allowed = f"model:127.0.0.1:{model.server_port}"
+    with Live(cluster, tmp_path_factory.mktemp("site"), OUTBOUND_ALLOW=allowed) as running:
+        yield running
+
+
+@pytest.fixture
+def agent(home, model):
+    connections.connection(home.org, slug="main", base_url=f"{model.url}/v1")
+    made = agents.agent(home.org, name="Support")
+    snapshot = {"name": "Support", "prompt": "Be kind.", "provider": "main", "model": "m"}
+    agents.version(made, snapshot=snapshot)
+    return made
+
+
+@pytest.fixture
+def client(site, home, agent):
+    key = orgs.api_key(home.org, home.owner, scopes=["agents:run"])[1]
+    with openai.OpenAI(base_url=f"{site.url}/v1", api_key=key, max_retries=0) as client:
+        yield client
+
+
+def ask(client, *messages, **options):
+    said = [{"role": role, "content": text} for role, text in messages]
+    return client.chat.completions.create(model="Support", messages=said, **options)
+
+
+def test_published_agents_are_models(client, home):
+    agents.agent(home.org, name="Unpublished")
+    found = [model.id for model in client.models.list()]
+    assert "Support" in found
+    assert "Unpublished" not in found
+
+
+def test_an_answer_comes_whole_and_the_thread_is_stored(client, home, model):
+    model.answers, model.seen = [Answer(("Hello", " there."))], []
+    answer = ask(
+        client, ("system", "Speak English."), ("user", "Hi"), ("assistant", "Yes?"), ("user", "Where?")
+    )
+    assert answer.choices[0].message.content == "Hello there."
+    assert (answer.choices[0].finish_reason, answer.usage.total_tokens) == ("stop", 18)
+    thread = next(
+        row for row in rows(Thread, org_id=home.org.id) if str(row.id) == answer.metadata["thread_id"]
+    )
+    assert (thread.origin, thread.message_count) == ("api", 5)
+    said = [(part["role"], part["content"]) for part in model.seen[0]["messages"]]
+    assert said == [
+        ("system", "Be kind.\n\nSpeak English."),
+        ("user", "Hi"),
+        ("assistant", "Yes?"),
+        ("user", "Where?"),
+    ]
+
+
+def test_a_thread_is_gone_on_with(client, home, model):
+    model.answers, model.seen = [Answer(("One.",)), Answer(("Two.",))], []
+    first = ask(client, ("user", "First?"))
+    thread_id = first.metadata["thread_id"]
+    ask(
+        client,
+        ("user", "First?"),
+        ("assistant", "One."),
+        ("user", "Second?"),
+        metadata={"thread_id": thread_id},
+    )
+    assert [part["content"] for part in model.seen[1]["messages"]] == [
+        "Be kind.",
+        "First?",
+        "One.",
+        "Second?",
+    ]
+    stored = [row for row in rows(Message, org_id=home.org.id) if str(row.thread_id) == thread_id]
+    assert len(stored) == 4
+
+
+def test_an_answer_streams_with_its_usage(client, model):
+    model.answers = [Answer(tuple(f"w{number} " for number in range(20)), ("Hm.",), pause=0.05)]
+    chunks = list(ask(client, ("user", "Tell"), stream=True, stream_options={"include_usage": True}))
+    pieces = [
+        chunk.choices[0].delta.content for chunk in chunks if chunk.choices and chunk.choices[0].delta.content
+    ]
+    assert "".join(pieces) == "".join(f"w{number} " for number in range(20))
+    assert len(pieces) > 3
+    assert chunks[-2].choices[0].finish_reason == "stop"
+    assert chunks[-1].usage.total_tokens == 18
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_ap_4_a_model_that_fails_is_an_error_once(client, model, stream):
+    model.answers, model.seen = [Answer(status=401, body=b"{}")], []
+    with pytest.raises(openai.APIError, match="refused the key"):
+        list(ask(client, ("user", "Hi"), stream=stream))
+    assert len(model.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"model": "Nobody"}, openai.NotFoundError),
+        ({"messages": []}, openai.UnprocessableEntityError),
+        ({"messages": [{"role": "assistant", "content": "x"}]}, openai.UnprocessableEntityError),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]},
+            openai.UnprocessableEntityError,
+        ),
+        ({"metadata": {"thread_id": "01930000-0000-7000-8000-000000000000"}}, openai.NotFoundError),
+        ({"n": 2}, openai.UnprocessableEntityError),
+    ],
+    ids=["unknown", "empty", "unasked", "image", "thread", "many"],
+)
+def test_what_cannot_be_asked_is_refused_in_openais_words(client, options, error):
+    asked = {"model": "Support", "messages": [{"role": "user", "content": "Hi"}], **options}
+    with pytest.raises(error) as caught:
+        client.chat.completions.create(**asked)
+    assert caught.value.body["message"]
+
+
+def test_a_key_without_the_scope_and_one_that_is_none(site, home, agent, client):
+    other = openai.OpenAI(
+        base_url=f"{site.url}/v1",
+        api_key=orgs.api_key(home.org, home.owner, scopes=["agents:read"])[1],
+        max_retries=0,
+    )
+    with pytest.raises(openai.PermissionDeniedError):
+        other.models.list()
+    wrong = openai.OpenAI(base_url=f"{site.url}/v1", api_key="ap_wrong", max_retries=0)
+    with pytest.raises(openai.AuthenticationError):
+        wrong.models.list()
