@@ -109,6 +109,7 @@ SCOPE_HINTS = {
     "org:read": "Name and address of the organisation.",
     "agents:read": "Lists agents and reads their prompts.",
     "agents:write": "Creates, changes, archives and deletes agents.",
+    "agents:run": "Asks published agents, as OpenAI's clients do.",
     "threads:read": "Reads and searches threads, as its person may.",
     "threads:write": "Begins and renames threads, adds messages and feedback.",
     "knowledge:read": "Searches knowledge bases.",

@@ -25,7 +25,7 @@ def test_the_organisation_stands_in_the_path_of_its_routes(app):
 
 def test_programs_have_addresses_of_their_own(app):
     for rule in app.url_map.iter_rules():
-        versioned = rule.rule.startswith("/api/v1/")
+        versioned = rule.rule.startswith(("/api/v1/", "/v1/"))
         assert versioned == (access_of(app, rule.endpoint).kind == "api"), rule.rule
 
 

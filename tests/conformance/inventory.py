@@ -81,6 +81,11 @@ class Call:
     arguments: frozenset[str]
 
     @property
+    def problem(self) -> str:
+        """The type of its refusals."""
+        return "application/json" if self.rule.startswith("/v1/") else "application/problem+json"
+
+    @property
     def safe(self) -> bool:
         return self.method == "GET"
 

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Flask, current_app
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
-from werkzeug.routing import AnyConverter
+from werkzeug.routing import AnyConverter, IntegerConverter
 
 from app.api.schemas.operations import Operation, Route, routes
 from app.api.schemas.strict import CANONICAL_ID, Problem
@@ -130,6 +130,8 @@ def _argument(route: Route, name: str) -> dict[str, Any]:
     converter = route.rule._converters[name]  # noqa: SLF001 - the only place that names a route's arguments
     if isinstance(converter, AnyConverter):
         return {"type": "string", "enum": sorted(converter.items)}
+    if isinstance(converter, IntegerConverter):
+        return {"type": "integer", "minimum": 0}
     return {"type": "string", "format": "uuid", "pattern": CANONICAL_ID}
 
 

@@ -49,11 +49,11 @@ def operation(described: Operation) -> Callable[[View], View]:
 
 
 def routes(app: Flask) -> list[Route]:
-    """Every view of the API. AttributeError for one that nothing describes."""
+    """Every view of the API below `/api/`; OpenAI describes its own. AttributeError for one that nothing describes."""
     found = []
     for rule in app.url_map.iter_rules():
         access = access_of(app, rule.endpoint)
-        if access.kind == "api":
+        if access.kind == "api" and rule.rule.startswith("/api/"):
             view: Any = app.view_functions[rule.endpoint]
             (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
             found.append(Route(rule, method, str(access.right), view.operation))
