@@ -11,9 +11,9 @@ from tests.support.answers import permitting, serving
 from tests.support.apart import apart
 
 
-def ask(kind: str, *urls: str) -> list[httpx2.Response]:
+def ask(kind: str, *urls: str, **limits: int) -> list[httpx2.Response]:
     async def all_of_them() -> list[httpx2.Response]:
-        async with httpx2.AsyncClient(transport=GuardedTransport(kind)) as client:
+        async with httpx2.AsyncClient(transport=GuardedTransport(kind, **limits)) as client:
             return [await client.post(url, json={"a": 1}) for url in urls]
 
     return apart(asyncio.run, all_of_them())
@@ -49,9 +49,9 @@ def test_ss_2_a_redirect_is_an_answer_and_each_request_is_judged(app):
 
 def test_ss_3_answers_are_bounded(app):
     with permitting(app) as permit, serving(wide=(200, {"X-Wide": "y" * 66_000}, b"")) as server:
-        server.answers["/big"] = (200, {}, b"x" * (32 * 1024 * 1024 + 1))
+        server.answers["/big"] = (200, {}, b"x" * 2_000)
         permit(server, kind="model")
         with pytest.raises(OutboundFailed, match="larger"):
-            ask("model", f"{server.url}/big")
+            ask("model", f"{server.url}/big", max_bytes=1_000)
         with pytest.raises(OutboundFailed, match="headers"):
             ask("model", f"{server.url}/wide")

@@ -64,9 +64,11 @@ class Near:
 
 BITS_FACTOR = 5
 BITS_LEAST = 100
-_SCAN = text(
-    "SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', :width, true)"
-)
+# A plan for all values at once does not know how few of them a filter leaves, and may leave the index.
+_SCAN = text("""
+    SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', :width, true),
+           set_config('plan_cache_mode', 'force_custom_plan', true)
+""")
 _NUMBER = "coalesce(CAST(:generation AS integer), b.live_generation)"
 # The vectors of the model in the live generation or the one asked for; and those of them whose passage is found.
 _VECTORS = """
