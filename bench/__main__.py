@@ -6,7 +6,7 @@ Prints Markdown tables. Compare only figures of one run.
 import argparse
 from pathlib import Path
 
-from bench import knowledge, product, servers, tasks, threads
+from bench import answers, knowledge, product, servers, tasks, threads
 
 
 def main() -> None:
@@ -18,6 +18,7 @@ def main() -> None:
     many.add_argument("--keep", type=Path, help="keep the filled databases in this directory")
     many.add_argument("--only", nargs="*", choices=list(threads.GROUPS), help="some of the tables")
     groups.add_parser("tasks", help="tasks and schedules")
+    groups.add_parser("answers", help="what the runtime adds to a model")
     groups.add_parser("servers", help="gunicorn against granian")
     searches = groups.add_parser("knowledge", help="the search in knowledge bases")
     searches.add_argument("--vectors", type=int, default=50_000)
@@ -27,6 +28,8 @@ def main() -> None:
         threads.main(wanted.threads, wanted.messages, wanted.keep, wanted.only)
     elif wanted.group == "tasks":
         tasks.main()
+    elif wanted.group == "answers":
+        answers.main()
     elif wanted.group == "servers":
         servers.main()
     elif wanted.group == "knowledge":

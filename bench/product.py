@@ -85,7 +85,12 @@ def family(pid: int) -> list[psutil.Process]:
 
 def resident(pid: int) -> str:
     """The megabytes of the largest process of a family."""
-    return f"{max(process.memory_info().rss for process in family(pid)) / 1e6:.0f}"
+    return f"{largest(pid) / 1e6:.0f}"
+
+
+def largest(pid: int) -> int:
+    """The resident bytes of the largest process of a family."""
+    return max(process.memory_info().rss for process in family(pid))
 
 
 def proportional(*pids: int) -> str:
@@ -129,11 +134,14 @@ def worker_state(live: Live) -> str:
 
 
 @contextmanager
-def product() -> Iterator[tuple[Live, int]]:
-    """The product on a database of its own."""
+def product(**settings: str) -> Iterator[tuple[Live, int]]:
+    """The product on a database of its own, with these settings."""
     cluster: Postgres = start_cluster()
     try:
-        with tempfile.TemporaryDirectory() as directory, Live(cluster.dsn(), Path(directory)) as live:
+        with (
+            tempfile.TemporaryDirectory() as directory,
+            Live(cluster.dsn(), Path(directory), **settings) as live,
+        ):
             yield live, cluster.pid
     finally:
         cluster.remove()
