@@ -1,7 +1,8 @@
 """Mail and tasks as rows of the caller's transaction: sent and run if and only if it is committed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -20,7 +21,38 @@ from app.db.work import Given, Kind
 MAIL = "agentpress_mail"
 """Where mail is called."""
 EVENTS = "agentpress_events"
-"""Where the id of a task is called when it has said something."""
+"""Where it is called that a task has said something, and what."""
+_LONGEST_CALL = 7_900
+"""Bytes; PostgreSQL takes less than 8,000."""
+Said = tuple[str, Mapping[str, Any]]
+"""Kind and data of an event of a task."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """Events of a task, the first of them with this number; none where they are too long to be called."""
+
+    task_id: str
+    first: int = 0
+    said: Sequence[Said] = ()
+
+    @property
+    def last(self) -> int:
+        """The number of the last event."""
+        return self.first + len(self.said) - 1
+
+    def text(self) -> str:
+        """The call as its channel carries it."""
+        whole = orjson.dumps([self.task_id, self.first, self.said])
+        return (whole if len(whole) <= _LONGEST_CALL else orjson.dumps([self.task_id, 0, []])).decode()
+
+    @classmethod
+    def read(cls, text: str) -> "Call":
+        """What a channel carried."""
+        task_id, first, said = orjson.loads(text)
+        return cls(task_id, first, tuple((kind, data) for kind, data in said))
+
+
 _VERSIONS = table(
     "agent_versions",
     column("id", Uuid()),

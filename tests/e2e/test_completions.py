@@ -92,13 +92,16 @@ def test_a_thread_is_gone_on_with(client, home, model):
     assert len(stored) == 4
 
 
+PIECES = (*(f"w{number} " for number in range(20)), "long " * 4_000, "end")
+
+
 def test_an_answer_streams_with_its_usage(client, model):
-    model.answers = [Answer(tuple(f"w{number} " for number in range(20)), ("Hm.",), pause=0.05)]
+    model.answers = [Answer(PIECES, ("Hm.",), pause=0.05)]
     chunks = list(ask(client, ("user", "Tell"), stream=True, stream_options={"include_usage": True}))
     pieces = [
         chunk.choices[0].delta.content for chunk in chunks if chunk.choices and chunk.choices[0].delta.content
     ]
-    assert "".join(pieces) == "".join(f"w{number} " for number in range(20))
+    assert "".join(pieces) == "".join(PIECES)
     assert len(pieces) > 3
     assert chunks[-2].choices[0].finish_reason == "stop"
     assert chunks[-1].usage.total_tokens == 18

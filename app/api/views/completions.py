@@ -17,7 +17,7 @@ from app.orgs.access import given_key
 from app.orgs.repo.api_keys import ApiKeyRepo
 from app.runtime.repo import RunsRepo
 from app.runtime.services.completions import Question, ask, texts
-from app.runtime.services.following import Told, follow
+from app.runtime.services.following import Told, Watch, follow
 from app.runtime.services.queueing import SECONDS
 from app.runtime.services.runs import Begun
 from app.threads.repo.messages import MessageRepo, MessageRow
@@ -29,6 +29,7 @@ from app.web.security import hash_token
 bp = Blueprint("completions", __name__, url_prefix="/v1")
 FAILED_DEPENDENCY = 424
 """Not 5xx: clients would ask again by themselves, and each time be charged for another answer."""
+CHECK_SECONDS = 1.0
 _ROLES = {"developer": "system"}
 
 
@@ -62,9 +63,8 @@ def create() -> Response:
             viewer_of(caller),
             Question(wanted.model, messages, UUID(thread_id) if thread_id else None),
         )
-    told = texts(
-        follow(caller.org.org_id, begun.task_id, 0, partial(_allowed, hash_token(given_key() or "")), SECONDS)
-    )
+    watch = Watch(partial(_allowed, hash_token(given_key() or "")), CHECK_SECONDS, SECONDS)
+    told = texts(follow(caller.org.org_id, begun.task_id, 0, watch))
     if wanted.stream:
         lines = _lines(wanted, caller.org.org_id, begun, told)
         response = Response(stream_with_context(lines), mimetype="text/event-stream")

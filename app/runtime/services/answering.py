@@ -15,7 +15,7 @@ from app.runtime.providers import Call, Done, Exchange, Limits, ModelFailed, Sai
 from app.runtime.repo import RunsRepo
 from app.runtime.services.lineage import MOST_MESSAGES, with_earlier
 from app.runtime.services.prompting import Fitted, fitted, system_prompt
-from app.runtime.services.queueing import RunInput
+from app.runtime.services.queueing import FINISH, RunInput
 from app.runtime.services.toolbox import Toolbox
 from app.runtime.services.transcript import FOLLOWED, Transcript
 from app.threads.parts import TEXT_LENGTH
@@ -74,7 +74,7 @@ def answer(work: Work, given: RunInput) -> Mapping[str, Any]:
         work.step(f"reopen-{len(told)}", lambda: _reopen(work, given))
     run = _prepare(work, given, row)
     asyncio.run(_converse(run))
-    return work.step("finish", lambda: _finish(run, given))
+    return work.step(FINISH, lambda: _finish(run, given))
 
 
 def _reopen(work: Work, given: RunInput) -> None:

@@ -1,4 +1,8 @@
-"""What a run tells, to those who follow it: from the first event or from where they left off, until it has ended."""
+"""What a run tells, to those who follow it: from the first event or from where they left off, until it has ended.
+
+Events come with the calls of their transaction; the database is read at the beginning, where calls are missing, and now
+and then.
+"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -6,16 +10,20 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from app.db.queue import Call
 from app.db.scope import Scope, current_scope, use_scope
 from app.db.session import transaction
-from app.runtime.followers import followers
+from app.runtime.followers import Line, followers
 from app.runtime.repo import RunsRepo
+from app.runtime.services.queueing import FINISH
 from app.runtime.services.transcript import FOLLOWED
 
-CHECK_SECONDS = 1.0
-"""How soon a follower who may no longer look is sent away, and a bell that nobody rang is made up for."""
+HEAR_SECONDS = 1.0
+READ_SECONDS = 5.0
+"""How often the database is read though nothing was called."""
 SILENT_SECONDS = 15.0
 """How often something is said at least, so that what lies between does not take the line for dead."""
+_READ = (*FOLLOWED, "step")
 
 
 @dataclass(frozen=True)
@@ -30,39 +38,96 @@ class Told:
 SILENCE = Told(0, "", {})
 
 
-def follow(
-    org_id: UUID, task_id: UUID, after: int, allowed: Callable[[], bool], seconds: float
-) -> Iterator[Told]:
-    """The events after a number as they come, for at most so long; no connection is held between them.
+@dataclass(frozen=True)
+class Watch:
+    """How long somebody may follow, and how often it is asked whether they still may, both in seconds."""
+
+    allowed: Callable[[], bool]
+    check_seconds: float
+    seconds: float
+
+
+def follow(org_id: UUID, task_id: UUID, after: int, watch: Watch) -> Iterator[Told]:
+    """The events after a number as they come; no connection is held between them.
 
     They are read in the scope of the caller, also when the answer is streamed after the request has ended.
     """
-    return _followed(current_scope(), org_id, (task_id, after), allowed, seconds)
+    return _followed(current_scope(), org_id, task_id, _Heard(after), watch)
 
 
-def _followed(
-    scope: Scope, org_id: UUID, start: tuple[UUID, int], allowed: Callable[[], bool], seconds: float
-) -> Iterator[Told]:
+@dataclass
+class _Heard:
+    """Where a follower is: the number of its last event, when it last read and was spoken to, and if that was all."""
+
+    last: int
+    read_at: float = 0.0
+    spoken_at: float = 0.0
+    ended: bool = False
+
+    def missed(self, call: Call | None) -> bool:
+        """Whether the database must be read."""
+        if call is None:
+            return time.monotonic() - self.read_at > READ_SECONDS
+        return not call.said or call.first > self.last + 1
+
+    def news(self, call: Call | None) -> list[Told]:
+        """What a call says that was not heard yet."""
+        if call is None:
+            return []
+        numbered = enumerate(call.said, call.first)
+        return [Told(seq, kind, dict(data)) for seq, (kind, data) in numbered if seq > self.last]
+
+    def spoken(self, events: list[Told]) -> Iterator[Told]:
+        """The events that followers are told, and a sign after a long silence."""
+        for told in events:
+            self.last = max(self.last, told.seq)
+            self.ended = told.kind == "done"
+            if told.kind in FOLLOWED or self.ended:
+                self.spoken_at = time.monotonic()
+                yield told
+        if time.monotonic() - self.spoken_at > SILENT_SECONDS:
+            self.spoken_at = time.monotonic()
+            yield SILENCE
+
+
+def _followed(scope: Scope, org_id: UUID, task_id: UUID, heard: _Heard, watch: Watch) -> Iterator[Told]:
     use_scope(scope)
-    task_id, last = start
-    began = checked = spoke = time.monotonic()
-    with followers().following(task_id) as bell:
-        while time.monotonic() - began < seconds:
-            bell.clear()
-            with transaction():
-                run = RunsRepo().get(org_id, task_id)
-                events = RunsRepo().events(org_id, task_id, FOLLOWED, last)
-            for last, kind, data in events:
-                yield Told(last, kind, data)
-            spoke = time.monotonic() if events else spoke
-            if run is None or not run.live:
-                yield Told(last, "done", {"status": run.status if run else "failed"})
+    began = checked = heard.spoken_at = time.monotonic()
+    with followers().following(task_id) as line:
+        events = _read(org_id, task_id, heard)
+        while True:
+            yield from heard.spoken(events)
+            now = time.monotonic()
+            if heard.ended or now - began > watch.seconds:
                 return
-            bell.wait(CHECK_SECONDS)
-            if time.monotonic() - spoke > SILENT_SECONDS:
-                spoke = time.monotonic()
-                yield SILENCE
-            if time.monotonic() - checked > CHECK_SECONDS:
-                checked = time.monotonic()
-                if not allowed():
+            if now - checked > watch.check_seconds:
+                checked = now
+                if not watch.allowed():
                     return
+            events = _next(org_id, task_id, heard, line)
+
+
+def _next(org_id: UUID, task_id: UUID, heard: _Heard, line: Line) -> list[Told]:
+    call = line.hear(HEAR_SECONDS)
+    if heard.missed(call):
+        return _read(org_id, task_id, heard)
+    return _with_end(heard.news(call))
+
+
+def _read(org_id: UUID, task_id: UUID, heard: _Heard) -> list[Told]:
+    """What the database holds of it; the run is read first, so that no event of one that has ended is missing."""
+    with transaction():
+        run = RunsRepo().get(org_id, task_id)
+        found = RunsRepo().events(org_id, task_id, _READ, heard.last)
+    heard.read_at = time.monotonic()
+    events = _with_end([Told(seq, kind, data) for seq, kind, data in found])
+    if (run is None or not run.live) and not (events and events[-1].kind == "done"):
+        last = events[-1].seq if events else heard.last
+        events.append(Told(last, "done", {"status": run.status if run else "failed"}))
+    return events
+
+
+def _with_end(events: list[Told]) -> list[Told]:
+    """The events; with the end where the answer is stored."""
+    end = next((one for one in events if one.kind == "step" and one.data.get("name") == FINISH), None)
+    return [*events, Told(end.seq, "done", {"status": "succeeded"})] if end else events

@@ -11,6 +11,8 @@ from app.runtime.services.transcript import FOLLOWED, Transcript
 from app.threads.parts import ErrorPart, Part, first_error
 from app.threads.services.writing import message_values
 
+FINISH = "finish"
+"""The step that stores a complete answer."""
 SECONDS = 3_700
 """A little more than the longest time that an agent may allow itself."""
 

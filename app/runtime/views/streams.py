@@ -12,7 +12,7 @@ from flask import Blueprint, Response, request, stream_with_context
 from app.auth.access import load_visitor
 from app.runtime.forms import read_event_id
 from app.runtime.repo import RunsRepo
-from app.runtime.services.following import Told, follow
+from app.runtime.services.following import Told, Watch, follow
 from app.threads.repo.threads import ThreadRepo, Viewer
 from app.threads.views.found import seen_thread
 from app.web.access import org_right, role_has
@@ -22,6 +22,7 @@ from app.web.identity import require_org, require_visitor
 bp = Blueprint("streams", __name__, url_prefix="/o/<org>/threads/<uuid:thread_id>/runs/<uuid:task_id>")
 SECONDS = 60.0
 """How long one stream lasts; the browser then goes on after the last event."""
+CHECK_SECONDS = 5.0
 MOST_STREAMS = 4
 """Streams of one session: browsers open six connections to a server, and pages need some of them."""
 
@@ -64,7 +65,7 @@ def events(org: str, thread_id: UUID, task_id: UUID) -> Response:
     if not _grants.take(session_id):
         return Response(status=204)
     after = read_event_id(request.headers.get("Last-Event-ID"))
-    told = follow(org_id, task_id, after, partial(_allowed, thread_id), SECONDS)
+    told = follow(org_id, task_id, after, Watch(partial(_allowed, thread_id), CHECK_SECONDS, SECONDS))
     response = Response(stream_with_context(_lines(told)), mimetype="text/event-stream")
     response.call_on_close(partial(_grants.give_back, session_id))
     response.headers["X-Accel-Buffering"] = "no"

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.agents.models import Agent
 from app.auth.models import User
 from app.db.base import db
-from app.db.queue import EVENTS
+from app.db.queue import EVENTS, Call
 from app.db.tables import LIVE, Task, TaskEvent
 from app.orgs.models import OrgMember
 from app.tasks.repo.tasks import Event
@@ -159,9 +159,12 @@ class RunRepo:
         self._session.execute(insert(TaskEvent), rows)
         return first + len(rows)
 
-    def wake(self, task_id: UUID) -> None:
-        """Wake those who follow the task, once the transaction is committed."""
-        self._session.execute(select(func.pg_notify(EVENTS, str(task_id))))
+    def wake(
+        self, task_id: UUID, last: int = 0, entries: Sequence[tuple[str, Mapping[str, Any]]] = ()
+    ) -> None:
+        """Call those who follow the task once the transaction is committed, with its entries up to number `last`."""
+        call = Call(str(task_id), last - len(entries) + 1, entries) if entries else Call(str(task_id))
+        self._session.execute(select(func.pg_notify(EVENTS, call.text())))
 
     def live(self, org_id: UUID, schedule_id: UUID) -> bool:
         """Whether a task of the schedule has not ended yet."""

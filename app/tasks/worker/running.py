@@ -122,7 +122,7 @@ class RunningTask:
         entries = [*(("log", line) for line in self._lines), *more]
         last = repo.note(self.org_id, self.task_id, self.attempt, entries) if entries else 0
         if self._followed:
-            repo.wake(self.task_id)
+            repo.wake(self.task_id, last, entries)
         self._lines = []
         if self._progress is not None:
             self._progress, self._progress_at = None, time.monotonic()
