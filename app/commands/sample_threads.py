@@ -80,6 +80,7 @@ _REFUND: Sequence[tuple[str, list[RawPart]]] = (
                 "url": "https://example.org/terms#7",
                 "score": 0.91,
             },
+            {"kind": "notice", "text": "2 earlier messages were left out: the model takes 8,192 tokens."},
         ],
     ),
     ("user", [{"kind": "text", "text": "Thanks! Can you send the label to my phone?"}]),

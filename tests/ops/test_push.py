@@ -26,7 +26,7 @@ DIFFERENCES = (
     "ALTER TABLE agents ADD COLUMN experiment text",
     "ALTER TABLE users ALTER COLUMN email DROP NOT NULL",
     "DROP INDEX sessions_user_id_idx",
-    "DROP TABLE personas",
+    "DROP TABLE saved_views",
     "DROP TABLE login_attempts",
     "CREATE TABLE scratch (id int)",
 )

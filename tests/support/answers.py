@@ -12,6 +12,7 @@ from flask import Flask
 
 class _Requests(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))  # else the connection is reset at its end
         self.server.seen.append((self.path, dict(self.headers)))
         time.sleep(self.server.slow.get(self.path, 0))
         status, headers, body = self.server.answers.get(self.path.partition("?")[0], (404, {}, b""))
