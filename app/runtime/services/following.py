@@ -102,9 +102,16 @@ def _followed(scope: Scope, org_id: UUID, task_id: UUID, heard: _Heard, watch: W
                 return
             if now - checked > watch.check_seconds:
                 checked = now
-                if not watch.allowed():
+                if not _allowed(watch):
                     return
             events = _next(org_id, task_id, heard, line)
+
+
+def _allowed(watch: Watch) -> bool:
+    """Whether they still may; the connection that it took to find out is given back at once."""
+    found = watch.allowed()
+    with transaction():
+        return found
 
 
 def _next(org_id: UUID, task_id: UUID, heard: _Heard, line: Line) -> list[Told]:
