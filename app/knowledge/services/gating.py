@@ -15,8 +15,6 @@ from app.knowledge.services.judging import Figures, ask_generation
 from app.knowledge.services.queueing import queue_generation
 from app.web.errors import NotFound, Refusal
 
-GATES = ("none", "no_worse", "least")
-"""What a new generation must do: nothing, find no less than the live one, or find the share `least_recall`."""
 _LITTLE = 1e-9
 
 
