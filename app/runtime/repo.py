@@ -59,6 +59,17 @@ class RunsRepo:
         ).one_or_none()
         return None if row is None else RunRow(*row)
 
+    def last_variables(self, org_id: UUID, thread_id: UUID) -> Mapping[str, str]:
+        """What the variables of the prompt were filled with last in the thread."""
+        payload = self._session.scalar(
+            select(Task.payload)
+            .where(Task.org_id == org_id, Task.thread_id == thread_id, Task.kind.like("agent.run%"))
+            .order_by(Task.created_at.desc())
+            .limit(1)
+        )
+        found: Mapping[str, str] = (payload or {}).get("variables", {})
+        return found
+
     def of_message(self, org_id: UUID, thread_id: UUID, message_id: UUID) -> RunRow | None:
         """The newest run that writes or wrote the message."""
         row = self._session.execute(

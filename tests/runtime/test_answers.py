@@ -115,6 +115,16 @@ def test_variables_are_filled_in(member, org, server, work):
     assert server.seen[0]["messages"][0]["content"] == "Help Ana in Rome {{name}}, {{other}}."
 
 
+def test_variables_stay_filled_in_where_a_conversation_goes_on(member, org, server, work):
+    agent = agents.agent(org, primary_model_provider="main", primary_model="m", prompt=PROMPT)
+    place = begin(member, agent, variable_name="Ana")
+    work()
+    for page in (place, f"{place}/messages/{messages()[0].id}/edit"):
+        assert member.page(page).find(id="variable_name")["value"] == "Ana"
+    refused = member.submit(place, {"message": "", "version": "draft", "variable_name": "Bo"})
+    assert 'value="Bo"' in refused.text
+
+
 def test_a_tool_is_called_and_its_result_told(member, agent, server, work):
     server.answers = [
         Answer(("Let me look.",), calls=(("c1", "current_time", '{"time_zone": "Europe/Rome"}'),)),

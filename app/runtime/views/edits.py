@@ -8,7 +8,7 @@ from app.db.session import transaction
 from app.runtime.forms import SayForm
 from app.runtime.services.runs import Place, say
 from app.runtime.views.asking import asked_by, parts_of
-from app.runtime.views.scene import found_thread
+from app.runtime.views.scene import filled, found_thread
 from app.threads.access import current_viewer
 from app.threads.repo.messages import MessageRepo, MessageRow
 from app.web.access import org_right
@@ -31,7 +31,9 @@ def edit(org: str, thread_id: UUID, message_id: UUID) -> Response:
     row, form = _found(thread_id, message_id), SayForm()
     form.offer(draft)
     form.message.data = row.text_content
-    return render("playground/edit.html", thread=thread, message=row, form=form)
+    return render(
+        "playground/edit.html", thread=thread, message=row, form=form, variables=filled(draft, thread)
+    )
 
 
 @bp.post("")
@@ -42,7 +44,15 @@ def branch(org: str, thread_id: UUID, message_id: UUID) -> Response:
     row, form = _found(thread_id, message_id), SayForm()
     form.offer(draft)
     if not form.validate_on_submit():
-        return render("playground/edit.html", "form", 422, thread=thread, message=row, form=form)
+        return render(
+            "playground/edit.html",
+            "form",
+            422,
+            thread=thread,
+            message=row,
+            form=form,
+            variables=filled(draft),
+        )
     with transaction():
         begun = say(
             require_org().org_id,

@@ -6,10 +6,17 @@ from flask import Blueprint, Response, request, url_for
 
 from app.agents.repo.versions import Draft
 from app.db.session import transaction
-from app.runtime.forms import SayForm, prompt_variables
+from app.runtime.forms import SayForm
 from app.runtime.services.runs import Place, begin_thread, say, stop, try_again
 from app.runtime.views.asking import asked_by, parts_of
-from app.runtime.views.scene import conversation, found_draft, found_thread, read_branch, recent_threads
+from app.runtime.views.scene import (
+    conversation,
+    filled,
+    found_draft,
+    found_thread,
+    read_branch,
+    recent_threads,
+)
 from app.threads.access import current_viewer
 from app.web.access import org_right
 from app.web.identity import require_org
@@ -101,5 +108,4 @@ def retry(org: str, thread_id: UUID, message_id: UUID) -> Response:
 
 
 def _page(draft: Draft, form: SayForm, status: int = 200) -> Response:
-    variables = prompt_variables(draft)
-    return render("playground/new.html", "composer", status, draft=draft, form=form, variables=variables)
+    return render("playground/new.html", "composer", status, draft=draft, form=form, variables=filled(draft))

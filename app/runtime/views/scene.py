@@ -1,5 +1,6 @@
 """What the pages of a conversation are made of."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -7,7 +8,7 @@ from uuid import UUID
 from flask import request, url_for
 
 from app.agents.repo.versions import Draft, VersionRepo
-from app.runtime.forms import SayForm, prompt_variables
+from app.runtime.forms import SayForm, prompt_variables, read_variables
 from app.runtime.repo import RunRow, RunsRepo
 from app.runtime.services.lineage import with_earlier
 from app.threads.access import current_viewer
@@ -70,7 +71,16 @@ def read_scene(thread: ThreadHead) -> Scene:
 
 def conversation(thread: ThreadHead, draft: Draft, form: SayForm) -> dict[str, Any]:
     """What `playground/show.html` shows."""
-    return {"scene": read_scene(thread), "draft": draft, "form": form, "variables": prompt_variables(draft)}
+    return {"scene": read_scene(thread), "draft": draft, "form": form, "variables": filled(draft, thread)}
+
+
+def filled(draft: Draft, thread: ThreadHead | None = None) -> dict[str, str]:
+    """The variables of the prompt with what was just sent for them, or else was given last in the thread."""
+    names = prompt_variables(draft)
+    given: Mapping[str, str] = read_variables(request.form, names)
+    if names and thread and request.method == "GET":
+        given = RunsRepo().last_variables(require_org().org_id, thread.id)
+    return {name: given.get(name, "") for name in names}
 
 
 def recent_threads() -> dict[str, Any]:
