@@ -82,6 +82,7 @@ def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask
     limits.register(app, settings.redis_url)
     sealed.register(app, [settings.secret_key, *settings.secret_key_fallbacks])
     work.register(app, handlers.KINDS)
+    work.register_duties(app, handlers.DUTIES)
     followers.register(app)
     saved.register(app, offered)
     if pages:

@@ -1,4 +1,4 @@
-"""Every kind of task with the place of its declaration, one line each; loaded on first use."""
+"""Every kind of task, and what each worker looks after, with the place of its declaration; loaded on first use."""
 
 KINDS: dict[str, str] = {
     "agent.change": "app.agents.kinds:CHANGE",
@@ -12,3 +12,8 @@ KINDS: dict[str, str] = {
     "thread.erase": "app.threads.kinds:ERASURE",
     "thread.import": "app.threads.services.uploads:IMPORT",
 }
+
+DUTIES: dict[str, str] = {
+    "approvals": "app.runtime.services.approving:expire_due",
+}
+"""What each worker does every 15 s."""

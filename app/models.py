@@ -7,6 +7,7 @@ from app.connections import models as connections
 from app.db import tables
 from app.knowledge.models import chunks, sources
 from app.orgs import models as orgs
+from app.runtime import models as runtime
 from app.tasks import models as tasks
 from app.threads import models as threads
 
@@ -17,6 +18,7 @@ __all__ = [
     "chunks",
     "connections",
     "orgs",
+    "runtime",
     "sources",
     "tables",
     "tasks",

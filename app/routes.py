@@ -50,8 +50,8 @@ from app.orgs.views import (
     setup,
     sign_up,
 )
+from app.runtime.views import approvals, playground, streams
 from app.runtime.views import edits as playground_edits
-from app.runtime.views import playground, streams
 from app.studio import views as studio
 from app.tasks.views import mail, schedules, system, tasks
 from app.threads.views import changes as thread_changes
@@ -114,6 +114,7 @@ BLUEPRINTS = (
     playground.bp,
     playground_edits.bp,
     streams.bp,
+    approvals.bp,
     search.bp,
     thread.bp,
     edits.bp,

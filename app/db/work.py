@@ -6,7 +6,7 @@ without work stays small.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NoReturn, Protocol, TypeVar
 from uuid import UUID
 
 import orjson
@@ -61,6 +61,16 @@ class Work(Protocol):
         """Store events, each a kind and its data, for those who follow the task, and wake them; the last one's number.
 
         Without events it only checks that the task may go on.
+        """
+
+
+class Pausable(Work, Protocol):
+    """A running task that can be left until somebody has decided; what workers give to every kind."""
+
+    def wait(self, name: str, act: Callable[[], None]) -> NoReturn:
+        """Call `act` in one transaction with the end of this attempt: the task waits until it is resumed.
+
+        It leaves the function of the task, which is called again then. `name` begins that of the step it notes.
         """
 
 
@@ -134,3 +144,8 @@ def kinds() -> Kinds:
 def register(app: Flask, paths: Mapping[str, str]) -> None:
     """Tell the application where its kinds are declared: name to `module:attribute`."""
     app.extensions["kinds"] = Kinds(paths)
+
+
+def register_duties(app: Flask, paths: Mapping[str, str]) -> None:
+    """Tell the application what each worker looks after now and then: name to `module:function`."""
+    app.extensions["duties"] = paths

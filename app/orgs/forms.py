@@ -36,6 +36,7 @@ INVENTORY = {
     "message_attachments": ("attachment", "attachments"),
     "blobs": ("stored file", "stored files"),
     "schedules": ("schedule", "schedules"),
+    "tool_approvals": ("call to approve", "calls to approve"),
     "tasks": ("task", "tasks"),
     "org_members": ("member", "members"),
     "invitations": ("invitation", "invitations"),

@@ -1,21 +1,41 @@
-"""What people say to agents."""
+"""What people say to agents, and about the calls that they want to make."""
 
 import re
 from collections.abc import Mapping, Sequence
 
 from flask_wtf import FlaskForm
-from wtforms import SelectChoice, SelectField, TextAreaField
-from wtforms.validators import DataRequired, Length
+from wtforms import SelectChoice, SelectField, StringField, TextAreaField
+from wtforms.validators import AnyOf, DataRequired, Length
 
 from app.agents.repo.versions import Draft
 from app.agents.services.agents import prompt_facts
-from app.web.fields import storable, unified
+from app.runtime.services.approving import REASON_LENGTH, VERDICTS
+from app.web.fields import optional_field, storable, unified
+from app.web.listing import Facet, ListSpec
 
 MESSAGE_LENGTH = 200_000
 VARIABLE_LENGTH = 10_000
 DRAFT = "draft"
 _MOST_VERSIONS = 50
 _FIELD = "variable_"
+
+
+APPROVAL_STATUSES = {
+    "pending": "Pending",
+    "approved": "Approved",
+    "rejected": "Rejected",
+    "expired": "Expired",
+    "cancelled": "Cancelled",
+}
+APPROVAL_COLUMNS = {
+    "tool": "Tool",
+    "status": "Status",
+    "agent": "Agent",
+    "thread": "Thread",
+    "created": "Asked",
+    "expires": "Expires",
+    "decider": "Decided by",
+}
 
 
 class SayForm(FlaskForm):
@@ -60,3 +80,22 @@ def read_variables(form: Mapping[str, str], names: Sequence[str]) -> dict[str, s
 def read_event_id(raw: str | None) -> int:
     """The number of the last event a follower has, as EventSource sends it; 0 for anything else."""
     return int(raw) if raw and re.fullmatch(r"[0-9]{1,9}", raw) else 0
+
+
+class DecideForm(FlaskForm):
+    """What a person decides about a call, and why; `place` is where the person came from."""
+
+    verdict = StringField(validators=[AnyOf(VERDICTS, "Choose whether to approve or to reject the call.")])
+    reason = optional_field("Reason", REASON_LENGTH)
+    place = StringField()
+
+
+def approval_list(agents: Mapping[str, str]) -> ListSpec:
+    """The list of calls to decide, of these agents."""
+    return ListSpec(
+        sorts={"created": "asked"},
+        default_sort="created",
+        facets={"status": Facet("Status", APPROVAL_STATUSES), "agent": Facet("Agent", agents)},
+        columns=APPROVAL_COLUMNS,
+        shown=("tool", "status", "agent", "thread", "created", "expires"),
+    )

@@ -140,6 +140,10 @@ class Exchange:
             ]
         )
 
+    def recall(self, turns: Sequence[Turn]) -> None:
+        """Add what was said before in the answer that goes on."""
+        self._messages.extend(_messages("", turns))
+
     def give(self, results: Sequence[tuple[Call, str]]) -> None:
         """Tell the model what came of its calls."""
         self._messages.append(

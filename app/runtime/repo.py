@@ -36,6 +36,11 @@ class RunRow:
 _COLUMNS: tuple[Any, ...] = tuple(getattr(Task, name) for name in RunRow.__dataclass_fields__)
 
 
+EXPECTED = ("pending", "waiting")
+"""The statuses of an answer of which more is to come."""
+_SPENT = ("input_tokens", "output_tokens", "cost_micros", "latency_ms")
+
+
 class RunsRepo:
     """Runs of one organisation."""
 
@@ -145,19 +150,28 @@ class RunsRepo:
         """Write the answer down if it is still expected."""
         done = self._session.execute(
             update(Message)
-            .where(Message.org_id == org_id, Message.id == message_id, Message.status == "pending")
+            .where(Message.org_id == org_id, Message.id == message_id, Message.status.in_(EXPECTED))
             .values(**values)
             .returning(Message.id)
             .execution_options(synchronize_session=False)
         )
         return done.one_or_none() is not None
 
+    def expect(self, org_id: UUID, message_id: UUID) -> None:
+        """Have an answer that waits for people be written on."""
+        self._session.execute(
+            update(Message)
+            .where(Message.org_id == org_id, Message.id == message_id, Message.status == "waiting")
+            .values(status="pending")
+            .execution_options(synchronize_session=False)
+        )
+
     def reopen(self, org_id: UUID, task_id: UUID, message_id: UUID) -> None:
         """Expect an answer that failed or was stopped anew; what the task told so far is void."""
         self._session.execute(
             update(Message)
             .where(Message.org_id == org_id, Message.id == message_id, Message.status != "complete")
-            .values(status="pending", parts=[], text_content="", error=None)
+            .values(status="pending", parts=[], text_content="", error=None, **dict.fromkeys(_SPENT))
             .execution_options(synchronize_session=False)
         )
         RunRepo(self._session).note(org_id, task_id, 0, [("begin", {})])

@@ -31,7 +31,7 @@ ORIGINS = ("console", "api", "import", "schedule", "playground")
 SHARED_ORIGINS = ("api", "import", "schedule")
 """Threads that everyone in the organisation sees; the others are their person's, owners' and admins'."""
 ROLES = ("user", "assistant", "system", "tool")
-STATUSES = ("complete", "pending", "stopped", "failed")
+STATUSES = ("complete", "pending", "waiting", "stopped", "failed")
 
 _LIVE = text("deleted_at IS NULL AND NOT archived")
 

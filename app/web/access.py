@@ -18,6 +18,7 @@ RIGHTS: dict[str, str] = {
     "agents.read": "viewer",
     "agents.edit": "member",
     "agents.run": "member",
+    "approvals.decide": "admin",
     "threads.read": "viewer",
     "threads.edit": "member",
     "threads.read_all": "admin",

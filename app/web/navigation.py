@@ -20,6 +20,7 @@ _ORG_SECTIONS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
     "Run": (
         ("Playground", "playground.index", "play", "agents.run"),
         ("Threads", "threads.index", "threads", "threads.read"),
+        ("Approvals", "approvals.index", "shield", "threads.read"),
         ("Tasks", "tasks.index", "check-circle", "tasks.read"),
         ("Schedules", "schedules.index", "calendar", "tasks.read"),
     ),

@@ -37,6 +37,13 @@ function follow(article) {
     if (stick) scrollTo(0, document.documentElement.scrollHeight);
   });
   source = new EventSource(texts.stream);
+  source.addEventListener("error", () => source.readyState === EventSource.CLOSED && setTimeout(end, POLL));
+  if ("awaiting" in texts) {
+    const typing = () => [...article.querySelectorAll("input[name=reason]")].find((field) => field.value);
+    const news = () => typing() ? say(texts.changed) : end();
+    for (const name of ["begin", "part", "delta", "decided", "done"]) source.addEventListener(name, news);
+    return;
+  }
   on("begin", () => {
     parts.replaceChildren();
     say(texts.answering);
@@ -50,10 +57,10 @@ function follow(article) {
   on("delta", ({ index, text }) => parts.children[index]?.querySelector(".coming").append(text));
   on("done", ({ status }) => {
     const count = parts.innerText.split(/\s+/).filter(Boolean).length;
-    say(status === "succeeded" ? texts.complete.replace("{n}", count) : texts.early);
+    const ends = { succeeded: texts.complete.replace("{n}", count), waiting: texts.waiting };
+    say(ends[status] ?? texts.early);
     end();
   });
-  source.addEventListener("error", () => source.readyState === EventSource.CLOSED && setTimeout(end, POLL));
 }
 
 function start() {

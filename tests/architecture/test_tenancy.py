@@ -23,6 +23,7 @@ SPECIAL = {
     "knowledge_base_web_urls_definer": ("SELECT", "agentpress_definer", "true", None),
     "knowledge_base_chunks_definer": ("SELECT", "agentpress_definer", "true", None),
     "knowledge_base_chunk_search_definer": ("SELECT", "agentpress_definer", "true", None),
+    "tool_approvals_definer": ("SELECT", "agentpress_definer", "true", None),
     "audit_events_read": (
         "SELECT",
         "agentpress_app",

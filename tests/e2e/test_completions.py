@@ -1,5 +1,7 @@
 """Agents through the official OpenAI client, against the running product."""
 
+from uuid import uuid4
+
 import openai
 import pytest
 
@@ -105,6 +107,27 @@ def test_an_answer_streams_with_its_usage(client, model):
     assert len(pieces) > 3
     assert chunks[-2].choices[0].finish_reason == "stop"
     assert chunks[-1].usage.total_tokens == 18
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_that_waits_for_a_person_ends_and_says_so(client, home, agent, model, stream):
+    tool = {"id": str(uuid4()), "name": "current_time", "approval": "ask"}
+    snapshot = {"name": "Support", "provider": "main", "model": "m", "tools": [tool]}
+    agents.version(agent, number=2, snapshot=snapshot)
+    model.answers = [Answer(("Let me look.",), calls=(("c1", "current_time", "{}"),))]
+    answer = ask(client, ("user", "Time?"), stream=stream)
+    if stream:
+        chunks = list(answer)
+        text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+        reason, thread_id = chunks[-1].choices[0].finish_reason, chunks[-1].metadata["thread_id"]
+    else:
+        text, reason = answer.choices[0].message.content, answer.choices[0].finish_reason
+        thread_id = answer.metadata["thread_id"]
+        assert answer.metadata["status"] == "waiting"
+    assert text.startswith("Let me look.\n\n[Waits for approval: current_time.")
+    assert reason == "stop"
+    with pytest.raises(openai.ConflictError):
+        ask(client, ("user", "And?"), metadata={"thread_id": thread_id})
 
 
 @pytest.mark.parametrize("stream", [False, True])

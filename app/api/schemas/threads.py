@@ -115,7 +115,7 @@ class Message(Model):
     parent_id: UUID | None
     branch: int
     role: Role
-    status: Literal["complete", "pending", "stopped", "failed"]
+    status: Literal["complete", "pending", "waiting", "stopped", "failed"]
     parts: Shown
     text: str
     agent_version: int | None

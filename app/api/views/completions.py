@@ -16,7 +16,7 @@ from app.db.session import transaction
 from app.orgs.access import given_key
 from app.orgs.repo.api_keys import ApiKeyRepo
 from app.runtime.repo import RunsRepo
-from app.runtime.services.completions import Question, ask, texts
+from app.runtime.services.completions import WELL, Question, ask, closing, texts
 from app.runtime.services.following import Told, Watch, follow
 from app.runtime.services.queueing import SECONDS
 from app.runtime.services.runs import Begun
@@ -85,11 +85,12 @@ def _whole(wanted: ChatRequest, org_id: UUID, begun: Begun, told: Iterator[Told]
     for _ in told:
         pass
     row = _answer(org_id, begun)
-    if row is None or row.status != "complete":
+    if row is None or row.status not in WELL:
         raise Refusal(FAILED_DEPENDENCY, (row and row.error) or "The answer was stopped.")
-    message = {"role": "assistant", "content": row.text_content}
+    message = {"role": "assistant", "content": row.text_content + closing(row)}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
-    return _object(wanted, begun, "chat.completion", choices=[choice], usage=_usage(row))
+    metadata = {"thread_id": str(begun.thread_id), "status": row.status}
+    return _object(wanted, begun, "chat.completion", choices=[choice], usage=_usage(row), metadata=metadata)
 
 
 def _lines(wanted: ChatRequest, org_id: UUID, begun: Begun, told: Iterator[Told]) -> Iterator[bytes]:
@@ -102,10 +103,12 @@ def _lines(wanted: ChatRequest, org_id: UUID, begun: Begun, told: Iterator[Told]
         elif not event.kind:
             yield b": still here\n\n"
     row = _answer(org_id, begun)
-    if row is None or row.status != "complete":
+    if row is None or row.status not in WELL:
         words = (row and row.error) or "The answer was stopped."
         yield _line({"error": {"message": words, "type": "model_error", "param": None, "code": None}})
         return
+    if words := closing(row):
+        yield chunk({"content": words})
     yield chunk({}, "stop")
     if wanted.stream_options and wanted.stream_options.include_usage:
         yield _line(_object(wanted, begun, "chat.completion.chunk", choices=[], usage=_usage(row)))

@@ -3,22 +3,32 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.agents.services.versions import draft_snapshot, version_snapshot
-from app.agents.snapshot import Snapshot
+from app.agents.snapshot import SHORTEST_SECONDS, Snapshot
 from app.connections.services.targets import ModelTarget, NoConnection, model_target
 from app.db.session import transaction
-from app.db.work import GiveUp, Work
+from app.db.work import GiveUp, Pausable, Work
 from app.runtime.providers import Call, Done, Exchange, Limits, ModelFailed, Said
 from app.runtime.repo import RunsRepo
+from app.runtime.services.judging import judge
 from app.runtime.services.lineage import MOST_MESSAGES, with_earlier
-from app.runtime.services.prompting import Fitted, fitted, system_prompt
-from app.runtime.services.queueing import FINISH, RunInput
+from app.runtime.services.prompting import Fitted, fitted, system_prompt, turns_of
+from app.runtime.services.queueing import FINISH, GONE, WAIT, RunInput
+from app.runtime.services.staging import (
+    ALWAYS,
+    CallIds,
+    Staged,
+    ids_of,
+    settle_decided,
+    store_waiting,
+    tool_of,
+)
 from app.runtime.services.toolbox import Toolbox
 from app.runtime.services.transcript import FOLLOWED, Transcript
-from app.threads.parts import TEXT_LENGTH
+from app.threads.parts import TEXT_LENGTH, dump_parts
 from app.threads.repo.messages import MessageRepo, MessageRow
 from app.threads.services.writing import message_values
 from app.web.errors import NotFound
@@ -35,7 +45,7 @@ _CALLS = "The agent used more than {most} tool calls in one answer."
 class _Run:
     """One attempt at an answer."""
 
-    work: Work
+    work: Pausable
     agent: Snapshot
     target: ModelTarget
     exchange: Exchange
@@ -45,6 +55,15 @@ class _Run:
     input_tokens: int = 0
     output_tokens: int = 0
     calls: int = 0
+    spent_ms: int = 0
+    paid_micros: int = 0
+    ids: CallIds = field(default_factory=lambda: CallIds(()))
+    staged: list[Staged] = field(default_factory=list)
+
+    @property
+    def latency_ms(self) -> int:
+        """The time that the answer took, without that in which it waited for people."""
+        return self.spent_ms + round((time.monotonic() - self.began) * 1000)
 
     def tell(self) -> None:
         """Tell followers what is new. Raises what ends the task."""
@@ -59,29 +78,52 @@ class _Run:
         return -(-(self.input_tokens * prices[0] + self.output_tokens * prices[1]) // 1_000_000)
 
 
-def answer(work: Work, given: RunInput) -> Mapping[str, Any]:
+def answer(work: Pausable, given: RunInput) -> Mapping[str, Any]:
     """Write the message that waits; its facts. Raises GiveUp with the reason if there will be none."""
     with transaction():
         row = MessageRepo().get(work.org_id, given.thread_id, given.message_id)
         told = RunsRepo().events(work.org_id, work.task_id, FOLLOWED)
     if row is None:
-        raise GiveUp("The thread or the message is gone.")
+        raise GiveUp(GONE)
     if row.status == "complete":
         return {"message_id": str(row.id)}
-    if row.status == "pending" and told and told[-1][1] != "begin":
+    said = Transcript.of((kind, data) for _, kind, data in told).parts
+    if row.status == "pending" and len(said) > len(row.parts):
         raise GiveUp(LOST)
     if row.status != "pending":
         work.step(f"reopen-{len(told)}", lambda: _reopen(work, given))
+        row = replace(row, parts=[])
     run = _prepare(work, given, row)
+    if row.parts:
+        _go_on(run, given, row)
     asyncio.run(_converse(run))
+    if run.staged:
+        work.wait(WAIT, lambda: _wait(run, given))
     return work.step(FINISH, lambda: _finish(run, given))
+
+
+def _go_on(run: _Run, given: RunInput, row: MessageRow) -> None:
+    """Take up an answer that people have decided about: what it said, what it used, and the calls that waited."""
+    run.transcript = Transcript.holding(row.parts)
+    run.spent_ms, run.paid_micros = row.latency_ms or 0, row.cost_micros or 0
+    run.input_tokens, run.output_tokens = row.input_tokens or 0, row.output_tokens or 0
+    run.calls = len(run.transcript.calls[0])
+    run.tell()
+    settle_decided(run.work, given, run.toolbox, run.transcript)
+    run.exchange.recall(turns_of(replace(row, parts=dump_parts(run.transcript.parts))))
+
+
+def _wait(run: _Run, given: RunInput) -> None:
+    """Keep the answer as far as it is, with the calls that wait for a person."""
+    _pay(run)
+    store_waiting(run.work, given, _facts(run, given), run.staged)
 
 
 def _reopen(work: Work, given: RunInput) -> None:
     RunsRepo().reopen(work.org_id, work.task_id, given.message_id)
 
 
-def _prepare(work: Work, given: RunInput, row: MessageRow) -> _Run:
+def _prepare(work: Pausable, given: RunInput, row: MessageRow) -> _Run:
     try:
         with transaction():
             agent = (
@@ -96,12 +138,14 @@ def _prepare(work: Work, given: RunInput, row: MessageRow) -> _Run:
         raise GiveUp(str(error)) from error
     except NotFound as error:
         raise GiveUp("The agent or its version is gone.") from error
-    toolbox = Toolbox(work.org_id, agent)
+    cited = [part["number"] for part in row.parts if part["kind"] == "citation"]
+    toolbox = Toolbox(work.org_id, agent, max(cited, default=0))
     system = system_prompt(agent, given.variables, rows)
     told = fitted(rows, system, toolbox.specs, agent, target.context_size)
     settings = agent.settings
     limits = Limits(agent.temperature, settings.max_output_tokens, float(settings.timeout_seconds))
     run = _Run(work, agent, target, Exchange(target, system, told.turns, toolbox.specs, limits), toolbox)
+    run.ids = ids_of(work.org_id, row.id, row.parts)
     run.transcript.begin()
     _notice(run, told)
     return run
@@ -117,12 +161,17 @@ def _notice(run: _Run, told: Fitted) -> None:
 
 
 async def _converse(run: _Run) -> None:
-    """Speak until the model calls no more tools."""
+    """Speak until the model calls no more tools, or until a call waits for a person."""
     seconds = run.agent.settings.timeout_seconds
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(max(seconds - run.spent_ms / 1000, SHORTEST_SECONDS)):
             while (done := await _listen(run)).calls:
-                run.exchange.give([(call, _use(run, call)) for call in done.calls])
+                results = [
+                    (call, text) for call in done.calls if (text := await _settle(run, call)) is not None
+                ]
+                if run.staged:
+                    return
+                run.exchange.give(results)
     except TimeoutError as error:
         raise _failed(run, f"The answer did not end within {seconds} s.") from error
     except ModelFailed as error:
@@ -172,8 +221,32 @@ def _say(run: _Run, said: Said) -> None:
     run.transcript.say(said.kind, said.text)
 
 
-def _use(run: _Run, call: Call) -> str:
-    """Call a tool once, also if the answer is begun again; what the model is told of it."""
+async def _settle(run: _Run, asked: Call) -> str | None:
+    """Make a call of the model, or have it wait for a person; what the model is told of it, None if it waits."""
+    call = run.ids.named(asked)
+    _note(run, call)
+    staged = await _asks(run, call)
+    if staged is None:
+        return _use(run, call)
+    run.staged.append(staged)
+    return None
+
+
+async def _asks(run: _Run, call: Call) -> Staged | None:
+    """The call as it waits for a person; None if it can be made, or refused, at once."""
+    tool = tool_of(run.agent, call.name)
+    if tool is None or tool.approval == "allow" or run.toolbox.fault(call) is not None:
+        return None
+    if tool.approval == "ask":
+        return Staged(call, ALWAYS, tool)
+    verdict = await judge(run.target, run.agent, tool, call, run.work.log)
+    run.input_tokens += verdict.input_tokens
+    run.output_tokens += verdict.output_tokens
+    return None if verdict.allowed else Staged(call, verdict.note, tool)
+
+
+def _note(run: _Run, call: Call) -> None:
+    """Tell followers of a call, if the answer may make one more."""
     run.calls += 1
     most = run.agent.settings.max_tool_calls
     if run.calls > most:
@@ -182,6 +255,10 @@ def _use(run: _Run, call: Call) -> str:
         {"kind": "tool_call", "call_id": call.call_id, "name": call.name, "arguments": call.arguments}
     )
     run.tell()
+
+
+def _use(run: _Run, call: Call) -> str:
+    """Call a tool once, also if the answer is begun again; what the model is told of it."""
     outcome = run.toolbox.call(call)
     for part in outcome.parts:
         run.transcript.add(part)
@@ -189,21 +266,28 @@ def _use(run: _Run, call: Call) -> str:
     return outcome.text
 
 
-def _finish(run: _Run, given: RunInput) -> dict[str, Any]:
-    """Write the answer with what it used and cost."""
-    org_id, parts = run.work.org_id, run.transcript.parts
-    cost = run.cost_micros
-    values = {
-        "status": "complete",
+def _facts(run: _Run, given: RunInput) -> dict[str, Any]:
+    """The columns of the message: what it says, used and cost so far."""
+    return {
         "model": run.target.model[:255],
         "agent_version_id": given.version_id,
         "input_tokens": run.input_tokens,
         "output_tokens": run.output_tokens,
-        "cost_micros": cost,
-        "latency_ms": round((time.monotonic() - run.began) * 1000),
-        **message_values(parts),
+        "cost_micros": run.cost_micros,
+        "latency_ms": run.latency_ms,
+        **message_values(run.transcript.parts),
     }
-    RunsRepo().settle_message(org_id, given.message_id, values)
-    if cost:
-        RunsRepo().add_cost(org_id, run.work.task_id, cost)
+
+
+def _pay(run: _Run) -> None:
+    """Add what was not yet paid to the cost of the task."""
+    if cost := (run.cost_micros or 0) - run.paid_micros:
+        RunsRepo().add_cost(run.work.org_id, run.work.task_id, cost)
+
+
+def _finish(run: _Run, given: RunInput) -> dict[str, Any]:
+    """Write the answer with what it used and cost."""
+    values = {**_facts(run, given), "status": "complete"}
+    RunsRepo().settle_message(run.work.org_id, given.message_id, values)
+    _pay(run)
     return {"message_id": str(given.message_id), "characters": run.transcript.length}

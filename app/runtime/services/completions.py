@@ -9,6 +9,7 @@ from app.agents.services.versions import latest_version
 from app.runtime.services.following import Told
 from app.runtime.services.runs import Asked, Begun, begin_thread, say
 from app.threads.parts import Part, TextPart
+from app.threads.repo.messages import MessageRow
 from app.threads.repo.threads import ThreadRepo, Viewer
 from app.threads.services.writing import append_message, create_thread
 from app.web.errors import FieldError, NotFound, Refusal
@@ -16,6 +17,10 @@ from app.web.params import read_id
 
 Said = tuple[str, str]
 """Role and text of a message."""
+
+
+WELL = ("complete", "waiting")
+"""The statuses of an answer that did not fail."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,18 @@ def _asked(org_id: UUID, model: str) -> Asked:
     if version is None:
         raise Refusal(404, f"No published agent is called {model}.")
     return Asked(version.agent_id, version.id)
+
+
+def closing(row: MessageRow) -> str:
+    """What a program is told at the end of an answer that waits for people; nothing for one that is complete."""
+    if row.status != "waiting":
+        return ""
+    results = {part["call_id"] for part in row.parts if part["kind"] == "tool_result"}
+    names = [
+        part["name"] for part in row.parts if part["kind"] == "tool_call" and part["call_id"] not in results
+    ]
+    words = f"[Waits for approval: {', '.join(names)}. The answer goes on in its thread once a person has decided.]"
+    return f"\n\n{words}" if row.text_content else words
 
 
 def texts(told: Iterator[Told]) -> Iterator[Told]:

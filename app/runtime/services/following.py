@@ -15,7 +15,7 @@ from app.db.scope import Scope, current_scope, use_scope
 from app.db.session import transaction
 from app.runtime.followers import Line, followers
 from app.runtime.repo import RunsRepo
-from app.runtime.services.queueing import FINISH
+from app.runtime.services.queueing import FINISH, WAIT
 from app.runtime.services.transcript import FOLLOWED
 
 HEAR_SECONDS = 1.0
@@ -135,6 +135,9 @@ def _read(org_id: UUID, task_id: UUID, heard: _Heard) -> list[Told]:
 
 
 def _with_end(events: list[Told]) -> list[Told]:
-    """The events; with the end where the answer is stored."""
+    """The events; with the end where the answer is stored, or has come to wait for people."""
+    last = events[-1] if events else None
+    if last and last.kind == "step" and last.data.get("name", "").startswith(f"{WAIT}-"):
+        return [*events, Told(last.seq, "done", {"status": "waiting"})]
     end = next((one for one in events if one.kind == "step" and one.data.get("name") == FINISH), None)
     return [*events, Told(end.seq, "done", {"status": "succeeded"})] if end else events

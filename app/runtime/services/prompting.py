@@ -92,8 +92,9 @@ def result_text(part: Mapping[str, Any]) -> str:
     """The result of a call as the model reads it, at most 20,000 characters."""
     result = part.get("result")
     text = result if isinstance(result, str) else orjson.dumps(result).decode()
-    if part.get("status", "succeeded") != "succeeded":
-        text = f"The call failed: {text}"
+    status = part.get("status", "succeeded")
+    if status != "succeeded":
+        text = f"The call was not allowed: {text}" if status == "rejected" else f"The call failed: {text}"
     return (
         text
         if len(text) <= LONGEST_RESULT

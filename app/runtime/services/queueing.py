@@ -6,13 +6,18 @@ from uuid import UUID
 
 from app.db.work import Kind, TaskInput, Work
 from app.late import load
+from app.runtime.approvals_repo import ApprovalsRepo
 from app.runtime.repo import RunsRepo
 from app.runtime.services.transcript import FOLLOWED, Transcript
-from app.threads.parts import ErrorPart, Part, first_error
+from app.threads.parts import ErrorPart, Part, first_error, read_parts
+from app.threads.repo.messages import MessageRepo
 from app.threads.services.writing import message_values
 
 FINISH = "finish"
 """The step that stores a complete answer."""
+WAIT = "wait"
+"""What the name of a step begins with that has the answer wait for people."""
+GONE = "The thread or the message is gone."
 SECONDS = 3_700
 """A little more than the longest time that an agent may allow itself."""
 
@@ -37,7 +42,10 @@ def close_answer(org_id: UUID, task_id: UUID, given: RunInput, reason: str) -> N
     """Keep what was said of an answer that ended early, marked as stopped or with the reason as its last part."""
     stopped = reason == "cancelled"
     events = RunsRepo().events(org_id, task_id, FOLLOWED)
-    parts: tuple[Part, ...] = Transcript.of((kind, data) for _, kind, data in events).parts
+    row = MessageRepo().get(org_id, given.thread_id, given.message_id)
+    told = Transcript.of((kind, data) for _, kind, data in events).parts
+    parts: tuple[Part, ...] = max(told, read_parts(row.parts) if row else (), key=len)
+    ApprovalsRepo().cancel(org_id, task_id)
     if not stopped and first_error(parts) is None:
         parts = (*parts, ErrorPart(message=reason))
     values = {

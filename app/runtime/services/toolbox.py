@@ -96,23 +96,30 @@ class Toolbox:
         }
         return Outcome([part, *cited], result_text(part))
 
-    def _called(self, call: Call, cited: list[dict[str, Any]]) -> Any:
+    def fault(self, call: Call) -> str | None:
+        """Why a call cannot be made: an unknown tool, or arguments that do not fit; None if it can."""
         spec = next((spec for spec in self.specs if spec.name == call.name), None)
         if spec is None:
-            raise ToolFailed(
-                f"There is no tool {call.name}. Tools: {', '.join(spec.name for spec in self.specs)}."
-            )
+            return f"There is no tool {call.name}. Tools: {', '.join(spec.name for spec in self.specs)}."
         if not isinstance(call.arguments, dict):
-            raise ToolFailed("The arguments are no JSON object.")
+            return "The arguments are no JSON object."
         faults = sorted(
             Draft202012Validator(spec.schema).iter_errors(call.arguments), key=lambda fault: fault.json_path
         )
-        if faults:
-            raise ToolFailed(f"The arguments do not fit: {'; '.join(fault.message for fault in faults[:5])}.")
+        return (
+            f"The arguments do not fit: {'; '.join(fault.message for fault in faults[:5])}."
+            if faults
+            else None
+        )
+
+    def _called(self, call: Call, cited: list[dict[str, Any]]) -> Any:
+        fault = self.fault(call)
+        if fault is not None:
+            raise ToolFailed(fault)
         act: Callable[[Mapping[str, Any], list[dict[str, Any]]], Any] = {
             _SEARCH.name: self._search,
             _TIME.name: self._time,
-        }[spec.name]
+        }[call.name]
         return act(call.arguments, cited)
 
     def _search(self, arguments: Mapping[str, Any], cited: list[dict[str, Any]]) -> Any:

@@ -1,7 +1,8 @@
 """An answer as it comes: its parts, and the events by which others follow it.
 
 Events are `begin` (what an attempt said before is void), `part` (`index`, `part`: new, or in place of the former) and
-`delta` (`index`, `text`: more of that part's text).
+`delta` (`index`, `text`: more of that part's text). `decided` (`call_id`, `status`) says what a person decided about a
+call that waits; what follows begins anew with all that was there.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,7 +11,8 @@ from typing import Any, Literal
 from app.threads.parts import Part, read_parts
 
 Event = tuple[str, Mapping[str, Any]]
-FOLLOWED = ("begin", "part", "delta")
+DECIDED = "decided"
+FOLLOWED = ("begin", "part", "delta", DECIDED)
 
 
 class Transcript:
@@ -33,10 +35,28 @@ class Transcript:
                 made._parts[data["index"]]["text"] += data["text"]
         return made
 
+    @classmethod
+    def holding(cls, parts: Iterable[Mapping[str, Any]]) -> "Transcript":
+        """One that begins with these parts."""
+        made = cls()
+        made.begin()
+        for part in parts:
+            made.add(part)
+        return made
+
     @property
     def parts(self) -> tuple[Part, ...]:
         """The parts, checked; empty texts are left out."""
         return read_parts([part for part in self._parts if part.get("text", "_").strip()])
+
+    @property
+    def calls(self) -> tuple[set[str], set[str]]:
+        """The ids of its tool calls, and of those with a result."""
+        ids: tuple[set[str], set[str]] = set(), set()
+        for part in self._parts:
+            if part["kind"] in {"tool_call", "tool_result"}:
+                ids[part["kind"] == "tool_result"].add(part["call_id"])
+        return ids
 
     @property
     def length(self) -> int:

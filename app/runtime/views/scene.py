@@ -1,6 +1,6 @@
 """What the pages of a conversation are made of."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -8,8 +8,10 @@ from uuid import UUID
 from flask import request, url_for
 
 from app.agents.repo.versions import Draft, VersionRepo
+from app.runtime.approvals_repo import ApprovalRow, ApprovalsRepo
 from app.runtime.forms import SayForm, prompt_variables, read_variables
 from app.runtime.repo import RunRow, RunsRepo
+from app.runtime.services.approving import may_decide
 from app.runtime.services.lineage import with_earlier
 from app.threads.access import current_viewer
 from app.threads.repo.beside import Beside
@@ -18,23 +20,38 @@ from app.threads.repo.threads import ThreadHead
 from app.threads.views.found import seen_thread
 from app.threads.views.shown import ShownMessage, shown_messages
 from app.web.errors import NotFound
-from app.web.identity import require_org
+from app.web.identity import require_org, require_visitor
 
 SHOWN = 40
 MOST_AGENTS = 50
 MOST_THREADS = 10
-_ORIGINS = ("playground", "console")
+CONVERSED = ("playground", "console")
+"""The origins of threads that people go on with in the playground."""
+
+
+@dataclass(frozen=True)
+class ShownApproval:
+    """A call to decide, and whether the visitor may."""
+
+    row: ApprovalRow
+    may: bool
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A conversation: its messages, the branch that is read, and the run that writes the last one."""
+    """A conversation: its messages, the branch that is read, the run that writes the last one, or what it waits for."""
 
     thread: ThreadHead
     messages: list[ShownMessage]
     older: bool
     branch: int
     run: RunRow | None
+    calls: list[ShownApproval]
+
+    @property
+    def told(self) -> int:
+        """The number of the last event of the run that waits."""
+        return self.calls[-1].row.told if self.calls else 0
 
 
 def found_draft(agent_id: UUID) -> Draft:
@@ -48,7 +65,7 @@ def found_draft(agent_id: UUID) -> Draft:
 def found_thread(thread_id: UUID) -> tuple[ThreadHead, Draft]:
     """A conversation of the playground or console that the visitor sees, and its agent. Raises NotFound."""
     thread = seen_thread(thread_id)
-    if thread.origin not in _ORIGINS or thread.agent_id is None or thread.deleted_at:
+    if thread.origin not in CONVERSED or thread.agent_id is None or thread.deleted_at:
         raise NotFound
     return thread, found_draft(thread.agent_id)
 
@@ -59,14 +76,22 @@ def read_scene(thread: ThreadHead) -> Scene:
     window = MessageRepo().latest(org_id, thread.id, SHOWN, branch)
     rows = window.rows if window.older else with_earlier(org_id, thread.id, window.rows)
     files = f"{url_for('thread.show', org=require_org().slug, thread_id=thread.id)}/files"
-    pending = bool(rows) and rows[-1].status == "pending"
+    status = rows[-1].status if rows else ""
+    waiting = ApprovalsRepo().of_message(org_id, rows[-1].id) if status == "waiting" else []
     return Scene(
         thread=thread,
         messages=shown_messages(thread, rows, Beside(), files),
         older=window.older,
         branch=rows[-1].branch if rows else 0,
-        run=RunsRepo().live(org_id, thread.id) if pending else None,
+        run=RunsRepo().live(org_id, thread.id) if status == "pending" else None,
+        calls=shown_approvals(waiting),
     )
+
+
+def shown_approvals(rows: Sequence[ApprovalRow]) -> list[ShownApproval]:
+    """Calls to decide as the visitor sees them."""
+    role, user_id = require_org().role, require_visitor().id
+    return [ShownApproval(row, row.status == "pending" and may_decide(role, user_id, row)) for row in rows]
 
 
 def conversation(thread: ThreadHead, draft: Draft, form: SayForm) -> dict[str, Any]:

@@ -56,7 +56,10 @@ _grants = _Grants()
 @bp.get("/events")
 @org_right("threads.read")
 def events(org: str, thread_id: UUID, task_id: UUID) -> Response:
-    """The events of a run after the one named by Last-Event-ID; 204, which ends an event source, beyond four."""
+    """The events of a run after the one named by Last-Event-ID, else by `after`.
+
+    204, which ends an event source, beyond four.
+    """
     thread, org_id = seen_thread(thread_id), require_org().org_id
     run = RunsRepo().get(org_id, task_id)
     if run is None or run.thread_id != thread.id:
@@ -64,7 +67,7 @@ def events(org: str, thread_id: UUID, task_id: UUID) -> Response:
     session_id = require_visitor().session_id
     if not _grants.take(session_id):
         return Response(status=204)
-    after = read_event_id(request.headers.get("Last-Event-ID"))
+    after = read_event_id(request.headers.get("Last-Event-ID") or request.args.get("after"))
     told = follow(org_id, task_id, after, Watch(partial(_allowed, thread_id), CHECK_SECONDS, SECONDS))
     response = Response(stream_with_context(_lines(told)), mimetype="text/event-stream")
     response.call_on_close(partial(_grants.give_back, session_id))

@@ -58,13 +58,21 @@ class Standing:
 
 @dataclass(frozen=True)
 class Ending:
-    """How an attempt ended and what becomes of the task; with `retry_in` it is queued again after that time."""
+    """How an attempt ended and what becomes of the task; with `retry_in` it is queued again after that time.
+
+    `settled` ones are written down already.
+    """
 
     outcome: str
     status: str
     result: Mapping[str, Any] | None = None
     error: str | None = None
     retry_in: timedelta | None = None
+    settled: bool = False
+
+
+WAITING = Ending("succeeded", "waiting", settled=True)
+"""The attempt did what it could; the task goes on once somebody has decided."""
 
 
 class RunRepo:
@@ -115,6 +123,17 @@ class RunRepo:
             },
         )
         return bool(found)
+
+    def wait(self, org_id: UUID, task_id: UUID, attempt: int) -> bool:
+        """End the attempt well and have the task wait; False if the attempt is no longer the current one."""
+        settled = self.settle(task_id, attempt, WAITING)
+        self._session.execute(
+            update(Task)
+            .where(Task.org_id == org_id, Task.id == task_id, Task.status == "waiting")
+            .values(finished_at=None)
+            .execution_options(synchronize_session=False)
+        )
+        return settled
 
     def stalled(self, age: timedelta, limit: int) -> list[Claim]:
         """Tasks of every organisation whose worker gave no sign of life for so long."""

@@ -206,6 +206,24 @@ class TasksRepo:
             )
         )
 
+    def resume(self, org_id: UUID, task_id: UUID) -> bool:
+        """Queue a task that waits; False if it does not."""
+        done = self._session.execute(
+            update(Task)
+            .where(Task.org_id == org_id, Task.id == task_id, Task.status == "waiting")
+            .values(
+                status="queued",
+                failures=0,
+                losses=0,
+                available_at=func.now(),
+                updated_at=func.now(),
+                delivery_id=func.deliver_task(Task.id, Task.queue, Task.priority, None, None),
+            )
+            .returning(Task.id)
+            .execution_options(synchronize_session=False)
+        )
+        return done.one_or_none() is not None
+
 
 def _named(org_id: UUID) -> Select[Any]:
     columns: list[Any] = [column.label(name) for name, column in _LISTED.items()]

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from flask import Flask
@@ -19,6 +20,7 @@ from uuid_utils.compat import uuid7
 from app.db.queue import MAIL, listening
 from app.db.session import transaction
 from app.knowledge.services.upkeep import give_up_ended_builds, queue_due_crawls
+from app.late import load
 from app.tasks.repo.runs import RunRepo
 from app.tasks.repo.upkeep import WorkerRepo
 from app.tasks.services.cleaning import clean_up
@@ -35,6 +37,7 @@ WATCH_SECONDS = 1
 TICK_SECONDS = 1
 TELL_SECONDS = 30
 KNOWLEDGE_SECONDS = 15
+DUTY_SECONDS = 15
 STALLED = timedelta(seconds=30)
 STEADY_SECONDS = 12
 """How long the own heartbeat must have been regular before others are judged: after an outage everyone is late."""
@@ -87,6 +90,8 @@ class Worker:
         self._repeat("clock", TICK_SECONDS, self._tick)
         self._repeat("notices", TELL_SECONDS, self._tell)
         self._repeat("knowledge", KNOWLEDGE_SECONDS, self._keep_knowledge)
+        for name, path in self._app.extensions["duties"].items():
+            self._repeat(name, DUTY_SECONDS, partial(self._do, path))
         threading.Thread(target=self._dispatcher.run, name="dispatcher", daemon=True).start()
         return True
 
@@ -167,6 +172,11 @@ class Worker:
         with self._app.app_context():
             give_up_ended_builds()
             queue_due_crawls()
+
+    def _do(self, path: str) -> None:
+        """A duty of another domain."""
+        with self._app.app_context():
+            load(path)()
 
     def _clean_if_due(self) -> None:
         if time.monotonic() < self._clean_at:

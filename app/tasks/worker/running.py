@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from app.db.scope import Scope, use_scope
 from app.db.session import transaction
 from app.db.work import Answer, GiveUp, Kind, UnknownKind, kinds, tell_ended
-from app.tasks.repo.runs import Claim, Ending, RunRepo, Standing
+from app.tasks.repo.runs import WAITING, Claim, Ending, RunRepo, Standing
 from app.web.access import role_has
 
 MOST_FAILURES = 3
@@ -93,6 +93,18 @@ class RunningTask:
             repo, self._followed = RunRepo(), True
             self._check(repo)
             return self._write(repo, entries) if entries else 0
+
+    def wait(self, name: str, act: Callable[[], None]) -> NoReturn:
+        """See Work."""
+        with transaction():
+            repo = RunRepo()
+            self._check(repo)
+            if not repo.hold(self.org_id, self.task_id, self.attempt, None):
+                raise Stop(None)
+            act()
+            self._write(repo, [("step", {"name": f"{name}-{self.attempt}", "answer": None})])
+            repo.wait(self.org_id, self.task_id, self.attempt)
+        raise Stop(WAITING)
 
     def flush(self) -> None:
         """Store what the function said last."""
@@ -203,6 +215,8 @@ def returned() -> Ending:
 
 def settle(org_id: UUID, task_id: UUID, number: int, ending: Ending) -> bool:
     """Write down how an attempt ended; False, with a line in the log, if it is no longer the current one."""
+    if ending.settled:
+        return True
     use_scope(Scope(org_id))
     with transaction():
         repo = RunRepo()

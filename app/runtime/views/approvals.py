@@ -1,0 +1,88 @@
+"""Calls that wait for a person: the list, one of them, those of an answer, and the decision."""
+
+from uuid import UUID
+
+from flask import Blueprint, Response, url_for
+
+from app.db.session import transaction
+from app.runtime.approvals_repo import ApprovalRow, ApprovalsRepo
+from app.runtime.forms import APPROVAL_STATUSES, DecideForm, approval_list
+from app.runtime.services.approving import decide as settle
+from app.runtime.views.scene import CONVERSED, shown_approvals
+from app.threads.access import current_viewer
+from app.threads.repo.messages import MessageRepo
+from app.threads.views.found import seen_thread
+from app.web.access import org_right
+from app.web.errors import NotFound
+from app.web.filters import viewer_zone
+from app.web.identity import require_org
+from app.web.listing import read_list, show_list
+from app.web.render import leave, render, toast
+from app.web.trail import came_from
+
+bp = Blueprint("approvals", __name__, url_prefix="/o/<org>")
+
+
+@bp.get("/approvals")
+@org_right("threads.read")
+def index(org: str) -> Response:
+    """The calls that match the address in threads the visitor sees; at first those that wait, the oldest first."""
+    repo, org_id = ApprovalsRepo(), require_org().org_id
+    state = read_list(approval_list(repo.agents(org_id)), viewer_zone().key)
+    page = repo.page(org_id, current_viewer(), state)
+    return show_list("approvals/index.html", state, page, statuses=APPROVAL_STATUSES)
+
+
+@bp.get("/approvals/<uuid:approval_id>")
+@org_right("threads.read")
+def show(org: str, approval_id: UUID) -> Response:
+    """One call, and its decision."""
+    return _page(_found(approval_id), DecideForm())
+
+
+@bp.post("/approvals/<uuid:approval_id>")
+@org_right("agents.run")
+def decide(org: str, approval_id: UUID) -> Response:
+    """Approve or reject a call; the answer goes on once nothing else is waited for."""
+    row, form = _found(approval_id), DecideForm()
+    if not form.validate_on_submit():
+        return _page(row, form, 422)
+    verdict, membership = form.verdict.data or "", require_org()
+    with transaction():
+        settle(membership.org_id, current_viewer(), membership.role, approval_id, verdict, form.reason.data)
+    toast("Call approved." if verdict == "approve" else "Call rejected.")
+    return leave(_back(row, form.place.data or ""))
+
+
+@bp.get("/threads/<uuid:thread_id>/messages/<uuid:message_id>/approvals")
+@org_right("threads.read")
+def of_message(org: str, thread_id: UUID, message_id: UUID) -> Response:
+    """The calls of one answer that a person decides or decided about."""
+    thread, org_id = seen_thread(thread_id), require_org().org_id
+    if MessageRepo().get(org_id, thread_id, message_id) is None:
+        raise NotFound
+    calls = shown_approvals(ApprovalsRepo().of_message(org_id, message_id))
+    return render("approvals/message.html", "calls", thread=thread, message_id=message_id, calls=calls)
+
+
+def _found(approval_id: UUID) -> ApprovalRow:
+    row = ApprovalsRepo().get(require_org().org_id, current_viewer(), approval_id)
+    if row is None:
+        raise NotFound
+    return row
+
+
+def _page(row: ApprovalRow, form: DecideForm, status: int = 200) -> Response:
+    trail = came_from(url_for(".index", org=require_org().slug))
+    (call,) = shown_approvals([row])
+    return render("approvals/show.html", status=status, call=call, form=form, trail=trail)
+
+
+def _back(row: ApprovalRow, place: str) -> str:
+    """Where the person came from: the list, or the thread, in the playground if it is one of its conversations."""
+    org = require_org().slug
+    if place == "list":
+        return url_for(".index", org=org)
+    if place == "playground" and row.origin in CONVERSED:
+        return url_for("playground.show", org=org, thread_id=row.thread_id)
+    return url_for("thread.show", org=org, thread_id=row.thread_id, at=row.message_id)
