@@ -5,6 +5,7 @@ KINDS: dict[str, str] = {
     "agent.erase": "app.agents.kinds:ERASURE",
     "agent.export": "app.agents.kinds:EXPORT",
     "agent.run": "app.runtime.services.queueing:RUN",
+    "agent.run.prompt": "app.runtime.services.scheduled:PROMPT",
     "connections.discover": "app.connections.services.queueing:DISCOVER",
     "knowledge.crawl": "app.knowledge.services.queueing:CRAWL",
     "knowledge.ingest": "app.knowledge.services.queueing:INGEST",

@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from app.late import load
 
 Answer = TypeVar("Answer")
+Choices = Mapping[str, Sequence[tuple[str, str]]]
+"""What a field can be chosen from: values with what they are called, in named groups; those of "" stand first."""
 
 
 class GiveUp(Exception):
@@ -81,6 +83,9 @@ class Kind(Generic[Given]):
     `ended` is called in the transaction in which a task ends other than well, with its organisation, its id, its input
     and the reason: what the task has begun elsewhere must not be left as if it still went on.
 
+    For forms, `choices` says what fields can be chosen from in an organisation, given what is in the form. For whoever
+    stores an input, `check` says what is wrong with it there, by field, beyond what its type says.
+
     A task that raises is tried again, three times in all; one that runs longer than `seconds` counts as failed. The
     name of a queue has at most seven letters.
     """
@@ -95,6 +100,8 @@ class Kind(Generic[Given]):
     seconds: int = 600
     schedulable: bool = False
     ended: Callable[[UUID, UUID, Given, str], None] | None = None
+    choices: Callable[[UUID, Mapping[str, Any]], Mapping[str, Choices]] | None = None
+    check: Callable[[UUID, Given], Mapping[str, str]] | None = None
 
     def read(self, payload: Mapping[str, Any]) -> Given:
         """The stored input. ValidationError (pydantic) if it does not fit."""

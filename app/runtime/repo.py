@@ -186,6 +186,15 @@ class RunsRepo:
             .order_by(func.lower(Agent.name))
         ).all()
 
+    def become(self, org_id: UUID, task_id: UUID, values: Mapping[str, Any]) -> None:
+        """Have the task, which runs, be another from its next attempt on."""
+        self._session.execute(
+            update(Task)
+            .where(Task.org_id == org_id, Task.id == task_id)
+            .values(**values)
+            .execution_options(synchronize_session=False)
+        )
+
     def forget_told(self, org_id: UUID, thread_id: UUID, kinds: Sequence[str]) -> None:
         """Delete the events of these kinds of ended runs of the thread: by now their messages say it."""
         ended = select(Task.id).where(

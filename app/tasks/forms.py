@@ -1,8 +1,10 @@
 """What the lists of tasks, schedules and mail can be asked, and the form of a test message."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, cast
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from flask_wtf import FlaskForm
@@ -159,19 +161,48 @@ class ScheduleForm(FlaskForm):
             form.paused_until.data = None
         return form
 
-    def offer(self, offered: list[tuple[str, str]]) -> None:
-        """The kinds to choose from."""
-        self.kind.choices = [SelectChoice(name, title) for name, title in offered]
+    def offer(self, org_id: UUID) -> None:
+        """The kinds to choose from, and what can be chosen for each of them."""
+        self.kind.choices = [SelectChoice(name, title) for name, title in schedulable(kinds())]
+        for name, _ in schedulable(kinds()):
+            kind, fields = kinds().get(name), self.inputs_of(name)
+            given = {name: field.data for name, field in fields.items()}
+            for field, groups in (kind.choices(org_id, given) if kind.choices else {}).items():
+                cast("SelectField", fields[field]).choices = [
+                    SelectChoice(value, words, optgroup=group or None)
+                    for group, values in groups.items()
+                    for value, words in values
+                ]
+
+    def begin_with(self, kind: str, given: Mapping[str, str]) -> None:
+        """Fill in what is to run and some of what it takes, as an address names them; unknown ones are left out."""
+        if kind in dict(schedulable(kinds())):
+            self.kind.data = kind
+            for name, field in self.inputs_of(kind).items():
+                field.data = given.get(name, field.data)
 
     def inputs(self) -> list[tuple[str, list[Field]]]:
-        """The title of each kind that takes something, with the fields of it."""
-        found = [(title, list(self.inputs_of(name).values())) for name, title in schedulable(kinds())]
+        """The title of each kind that takes something, with the fields of it; the chosen one first."""
+        offered = sorted(schedulable(kinds()), key=lambda kind: kind[0] != self.kind.data)
+        found = [(title, list(self.inputs_of(name).values())) for name, title in offered]
         return [(title, fields) for title, fields in found if fields]
 
     def inputs_of(self, kind: str) -> dict[str, Field]:
         """The fields of what a kind takes, by their names there."""
         begin = _input(kind, "")
         return {field.name.removeprefix(begin): field for field in self if field.name.startswith(begin)}
+
+    def fits(self, org_id: UUID) -> bool:
+        """Whether all fields fit, and what the chosen kind takes in this organisation."""
+        kind, fine = self.kind.data, self.validate()
+        found = kinds().get(kind) if fine else None
+        if found is None or found.check is None:
+            return fine
+        given = found.read(self._given())
+        for name, words in found.check(org_id, given).items():
+            self.inputs_of(kind)[name].errors = [words]
+            fine = False
+        return fine
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Whether all fields fit, those of the chosen timing and of the chosen kind included."""
@@ -242,6 +273,8 @@ class ScheduleForm(FlaskForm):
         }
         if self.stored is None or self.stored.kind != kind.name or given != self.stored.payload:
             values["payload"] = kind.read(given).model_dump(mode="json")
+            about = values["payload"].get("agent_id")
+            values["agent_id"] = about and UUID(about)
         return values
 
     def version(self) -> int:

@@ -63,7 +63,19 @@ class Thread(Identified, Tenant, Stamped, Base):
         ForeignKeyConstraint(
             ["org_id", "agent_id"], ["agents.org_id", "agents.id"], ondelete="SET NULL (agent_id)"
         ),
+        ForeignKeyConstraint(
+            ["org_id", "schedule_id"],
+            ["schedules.org_id", "schedules.id"],
+            ondelete="SET NULL (schedule_id)",
+        ),
         one_of("origin", ORIGINS),
+        Index(
+            "threads_org_id_schedule_id_created_at_idx",
+            "org_id",
+            "schedule_id",
+            "created_at",
+            postgresql_where=text("schedule_id IS NOT NULL"),
+        ),
         Index(
             "threads_user_id_created_at_idx",
             "user_id",
@@ -102,6 +114,7 @@ class Thread(Identified, Tenant, Stamped, Base):
 
     user_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     agent_id: Mapped[uuid.UUID | None]
+    schedule_id: Mapped[uuid.UUID | None]
     name: Mapped[str] = mapped_column(String(255))
     origin: Mapped[str]
     external_id: Mapped[str | None] = mapped_column(String(255))

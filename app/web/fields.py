@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from wtforms import DateTimeLocalField, EmailField, Form, IntegerField, StringField
+from wtforms import DateTimeLocalField, EmailField, Form, IntegerField, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length, ValidationError
 
 from app.web.addresses import MAX_LENGTH, read_address
@@ -84,6 +84,32 @@ class WholeNumberField(IntegerField):
             self.data = None
             raise ValueError("Enter a whole number.")
         self.data = int(digits)
+
+
+class AssignmentsField(TextAreaField):
+    """Names with texts, one on each line, as `name: text`."""
+
+    data: dict[str, str] | None
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        return "\n".join(f"{name}: {text}" for name, text in (self.data or {}).items())
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read the lines that were sent, empty ones left out; ValueError for one without a name, or with it again."""
+        self.data = {}
+        if valuelist and "\0" in valuelist[0]:
+            raise ValueError("Remove the null characters.")
+        for line in valuelist[0].splitlines() if valuelist else ():
+            name, colon, text = line.partition(":")
+            if not line.strip():
+                continue
+            if not colon or not name.strip():
+                raise ValueError("Write each as name: value, on a line of its own.")
+            if name.strip() in self.data:
+                raise ValueError(f"{name.strip()} stands there twice.")
+            self.data[name.strip()] = text.strip()
 
 
 class MomentField(DateTimeLocalField):

@@ -7,13 +7,19 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from pydantic.fields import FieldInfo
-from wtforms import BooleanField, SelectChoice, SelectField, StringField
+from wtforms import BooleanField, SelectChoice, SelectField, StringField, TextAreaField
 from wtforms.validators import Optional
 
-from app.web.fields import WholeNumberField, optional_field
+from app.web.fields import AssignmentsField, WholeNumberField, optional_field, storable, unified
 
 LONGEST = 4_000
 _ZONE = {"format": "time-zone"}
+LONG_TEXT: dict[str, Any] = {"format": "long-text"}
+"""Extra of a field that is a text of several lines."""
+ASSIGNMENTS: dict[str, Any] = {"format": "assignments"}
+"""Extra of a field of names with texts."""
+CHOICE: dict[str, Any] = {"format": "choice"}
+"""Extra of a field that is chosen from what the kind offers (`Kind.choices`)."""
 _WORDS = {
     "missing": "Enter a value.",
     "literal_error": "Choose one of the list.",
@@ -21,7 +27,9 @@ _WORDS = {
     "string_too_short": "Enter a value.",
     "greater_than_equal": "Enter {ge:,} or more.",
     "less_than_equal": "Enter {le:,} or less.",
+    "too_long": "Use at most {max_length:,}.",
     "int_type": "Enter a whole number.",
+    "uuid_type": "Choose one of the list.",
     "uuid_parsing": "Enter an ID, as its page shows it.",
 }
 
@@ -34,6 +42,22 @@ def _known_zone(name: str) -> str:
 
 ZoneName = Annotated[str, AfterValidator(_known_zone), Field(json_schema_extra=_ZONE)]
 """A time zone in a typed input, chosen from the list of all."""
+
+
+def worded(words: Mapping[str, str]) -> dict[str, Any]:
+    """Extra of a field that is one of a few values: what people call each."""
+    return {"format": "words", "words": dict(words)}
+
+
+def words_of(field: FieldInfo) -> Mapping[str, str]:
+    """What people call the values of a field; empty where it does not say."""
+    found: Mapping[str, str] = _extra(field).get("words", {})
+    return found
+
+
+def is_choice(field: FieldInfo) -> bool:
+    """Whether a field is chosen from what its kind offers."""
+    return _extra(field) == CHOICE
 
 
 def label_of(name: str, field: FieldInfo) -> str:
@@ -54,8 +78,10 @@ def _form_field(name: str, field: FieldInfo) -> Any:
     }
     if field.json_schema_extra == _ZONE:
         return _select(label, sorted(available_timezones()), values)
-    if get_origin(kind) is Literal:
-        return _select(label, get_args(kind), values)
+    if get_origin(kind) is Literal or is_choice(field):
+        return _select(label, get_args(kind), values, words_of(field))
+    if _extra(field) in (LONG_TEXT, ASSIGNMENTS):
+        return _lines(field, label, values)
     if kind is bool:
         return BooleanField(label, **values)
     if kind is int:
@@ -63,10 +89,21 @@ def _form_field(name: str, field: FieldInfo) -> Any:
     return optional_field(label, LONGEST, **values)
 
 
-def _select(label: str, choices: Any, values: Mapping[str, Any]) -> SelectField:
-    return SelectField(
-        label, choices=[SelectChoice(choice) for choice in choices], validate_choice=False, **values
-    )
+def _select(
+    label: str, choices: Any, values: Mapping[str, Any], words: Mapping[str, str] | None = None
+) -> SelectField:
+    named = [SelectChoice(choice, (words or {}).get(choice)) for choice in choices]
+    return SelectField(label, choices=named, validate_choice=False, **values)
+
+
+def _lines(field: FieldInfo, label: str, values: Mapping[str, Any]) -> TextAreaField:
+    if _extra(field) == ASSIGNMENTS:
+        return AssignmentsField(label, render_kw={"rows": 3}, **values)
+    return TextAreaField(label, filters=[unified], validators=[storable], render_kw={"rows": 4}, **values)
+
+
+def _extra(field: FieldInfo) -> dict[str, Any]:
+    return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
 
 
 def _without_none(annotation: Any) -> Any:
@@ -77,13 +114,16 @@ def _without_none(annotation: Any) -> Any:
 def sent_values(model: type[BaseModel], fields: Mapping[str, Any]) -> dict[str, Any]:
     """What a posted form says about the model's fields; what it is silent or empty about is left out.
 
-    An emptied text is the empty text; a box that is not ticked is false.
+    An emptied text is the empty text, an emptied choice is none; a box that is not ticked is false.
     """
     values: dict[str, Any] = {}
     for name, field in fields.items():
         empty = "" if model.model_fields[name].annotation is str else None
-        if isinstance(field, BooleanField) or field.raw_data:
-            value = empty if isinstance(field, StringField) and not field.data else field.data
+        if is_choice(model.model_fields[name]) and field.raw_data:
+            values |= {name: field.data or None}
+        elif isinstance(field, BooleanField) or field.raw_data:
+            text = isinstance(field, StringField) and not isinstance(field, AssignmentsField)
+            value = empty if text and not field.data else field.data
             values |= {} if value is None else {name: value}
     return values
 

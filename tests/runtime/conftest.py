@@ -1,9 +1,13 @@
 """An organisation whose agent answers by a model on loopback."""
 
+from datetime import timedelta
+
 import pytest
+from sqlalchemy import text
 
 from app.knowledge.embedders import registry
-from tests.factories import agents, connections, orgs
+from app.tasks.services.schedules import tick
+from tests.factories import agents, connections, orgs, tasks
 from tests.support import embedder
 from tests.support.answers import permitting
 from tests.support.apart import apart
@@ -49,6 +53,51 @@ def agent(org, server):
 def work():
     """Do the waiting tasks, as a worker does; how each ended."""
     return lambda: [apart(run, claim)[0] for claim in claims()]
+
+
+@pytest.fixture
+def version(agent):
+    return agents.version(
+        agent, snapshot={"name": "Support", "prompt": "For {{who}}.", "provider": "main", "model": "m"}
+    )
+
+
+@pytest.fixture
+def now(connection):
+    """The time of the database, which stands still in a test, at the start of a minute."""
+    return connection.scalar(text("SELECT date_trunc('minute', now())"))
+
+
+@pytest.fixture
+def scheduled(org, person, agent, version, now):
+    """A function that returns a schedule that is due now."""
+
+    def make(thread="new", prompt="Report for {{date}}, {{time}}", given=None, **values):
+        payload = {"agent_id": str(agent.id), "prompt": prompt, "thread": thread, **(given or {})}
+        defaults = {
+            "name": "Daily",
+            "kind": "agent.run.prompt",
+            "created_by": person.id,
+            "time_zone": "Asia/Tokyo",
+        }
+        timing = {"cron": "* * * * *", "starts_at": now - timedelta(days=1), "next_run_at": now}
+        return tasks.schedule(
+            org, **{**defaults, **timing, "payload": payload, "agent_id": agent.id, **values}
+        )
+
+    return make
+
+
+@pytest.fixture
+def fire(app, connection, work):
+    """A function that has what is due become tasks and does them; how each ended."""
+
+    def act():
+        with app.app_context():
+            tick()
+            return work()
+
+    return act
 
 
 @pytest.fixture

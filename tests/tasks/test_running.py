@@ -205,7 +205,8 @@ def test_rights_are_asked_for_before_each_step(acting, org, member, change):
     with pytest.raises(running.Stop) as stop:
         task.step("one", lambda: 1)
     assert settle(*key(claim), stop.value.ending)
-    assert (stored(task_id).status, stored(task_id).error) == ("failed", "no longer permitted")
+    reason = "its agent is deleted" if change == "agent" else "no longer permitted"
+    assert (stored(task_id).status, stored(task_id).error) == ("failed", reason)
 
 
 def test_who_lost_the_right_while_the_task_waited_starts_nothing(acting, org, member):

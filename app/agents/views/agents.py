@@ -9,6 +9,7 @@ from app.agents.forms.agents import AgentForm, stored_values
 from app.agents.models import Agent
 from app.agents.repo.agents import AgentRepo, NameTaken
 from app.agents.repo.options import OptionRepo
+from app.agents.repo.scheduled import ScheduledRepo
 from app.agents.repo.versions import Draft
 from app.agents.services.agents import Stale, change_agent, create_agent, prompt_facts
 from app.agents.services.comparing import setting_words
@@ -26,6 +27,7 @@ from app.web.trail import came_from, walk
 
 bp = Blueprint("agents", __name__, url_prefix="/o/<org>/agents")
 HISTORY_LENGTH = 50
+SCHEDULES_SHOWN = 20
 NAME_IN_USE = "Another agent has this name. Choose a different one."
 
 
@@ -80,8 +82,15 @@ def show(org: str, agent_id: UUID) -> Response:
     draft = found_draft(org_id, agent_id)
     history = AuditRepo().for_target(org_id, "agent", agent_id, HISTORY_LENGTH)
     facts, trail = prompt_facts(draft.snapshot.prompt), came_from(url_for(".index", org=org))
-    limits = setting_words(draft.snapshot.settings)
-    return render("agents/show.html", draft=draft, limits=limits, history=history, prompt=facts, trail=trail)
+    return render(
+        "agents/show.html",
+        draft=draft,
+        limits=setting_words(draft.snapshot.settings),
+        schedules=ScheduledRepo().of_agent(org_id, agent_id, SCHEDULES_SHOWN),
+        history=history,
+        prompt=facts,
+        trail=trail,
+    )
 
 
 @bp.get("/<uuid:agent_id>/<any(previous,next):way>")

@@ -1,6 +1,5 @@
 """What a model is told: the agent's prompt with its variables, and as much of the thread as fits its context."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +8,7 @@ import orjson
 
 from app.agents.snapshot import Snapshot
 from app.runtime.providers import Call, ToolSpec, Turn
+from app.runtime.services.variables import filled_in
 from app.threads.repo.messages import MessageRow
 
 CHARACTERS_A_TOKEN = 4
@@ -17,7 +17,6 @@ TOKENS_A_TURN = 8
 ANSWER_TOKENS = 4_096
 """Kept free for the answer where the agent sets no limit."""
 LONGEST_RESULT = 20_000
-_VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ def system_prompt(agent: Snapshot, variables: Mapping[str, str], rows: Sequence[
     """
     texts = [agent.persona.prompt if agent.persona else "", agent.prompt]
     whole = "\n\n".join(text.strip() for text in texts if text.strip())
-    filled = _VARIABLE.sub(lambda found: variables.get(found[1], found[0]), whole)
+    filled = filled_in(whole, variables)
     return "\n\n".join(filter(None, [filled, *(row.text_content for row in rows if row.role == "system")]))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from app.agents.repo.versions import VersionRepo
+from app.agents.repo.versions import Draft, VersionRepo
 from app.db.queue import enqueue
 from app.runtime.repo import RunRow, RunsRepo
 from app.runtime.services.queueing import RUN, RunInput
@@ -72,7 +72,24 @@ def say(
     Raises NotFound for a thread the viewer does not see and for an unknown agent or version, Refusal 409 for an agent
     that does not answer now and while the thread is being answered.
     """
-    _check(org_id, asked)
+    given, branch = put(org_id, viewer, thread_id, asked, parts, place)
+    task_id = enqueue(RUN, given, agent_id=asked.agent_id, thread_id=thread_id)
+    return Begun(task_id, thread_id, given.message_id, branch)
+
+
+def put(
+    org_id: UUID,
+    viewer: Viewer,
+    thread_id: UUID,
+    asked: Asked,
+    parts: Sequence[Part],
+    place: Place = MAIN,
+) -> tuple[RunInput, int]:
+    """Add a message and the empty answer to a thread: what the run that writes it is given, and the branch.
+
+    Raises as `say` does.
+    """
+    check_asked(org_id, asked)
     RunsRepo().hold_thread(org_id, thread_id)
     if RunsRepo().live(org_id, thread_id):
         raise Refusal(409, BUSY)
@@ -102,12 +119,11 @@ def say(
         version_id=asked.version_id,
         variables=dict(asked.variables),
     )
-    return Begun(
-        enqueue(RUN, given, agent_id=asked.agent_id, thread_id=thread_id), thread_id, answer.id, branch
-    )
+    return given, branch
 
 
-def _check(org_id: UUID, asked: Asked) -> None:
+def check_asked(org_id: UUID, asked: Asked) -> Draft:
+    """The agent, if it answers. Raises NotFound for an unknown agent or version, Refusal 409 for one that does not."""
     draft = VersionRepo().draft(org_id, asked.agent_id)
     if draft is None:
         raise NotFound
@@ -119,6 +135,7 @@ def _check(org_id: UUID, asked: Asked) -> None:
         version = VersionRepo().get(org_id, asked.version_id)
         if version is None or version.agent_id != asked.agent_id:
             raise NotFound
+    return draft
 
 
 def stop(org_id: UUID, thread_id: UUID) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Row, Text, bindparam, case, cast, delete, func, select, t
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.agents.models import Agent
+from app.agents.models import Agent, AgentVersion
 from app.auth.models import User
 from app.db.base import db
 from app.db.cursor import Order, Page, paginate
@@ -82,6 +82,16 @@ class Due:
     now: datetime
 
 
+@dataclass(frozen=True)
+class ShownSchedule:
+    """A schedule with the agent it is about: its name, whether it is deleted, and the version that is pinned."""
+
+    schedule: Schedule
+    agent: str | None
+    agent_deleted: bool
+    version: int | None
+
+
 class ScheduleRepo:
     """Schedules of one organisation."""
 
@@ -111,6 +121,18 @@ class ScheduleRepo:
         """A schedule as it is stored now."""
         statement = select(Schedule).where(Schedule.org_id == org_id, Schedule.id == schedule_id)
         return self._session.scalar(statement, execution_options={"populate_existing": True})
+
+    def with_agent(self, org_id: UUID, schedule_id: UUID) -> ShownSchedule | None:
+        """A schedule as it is stored now, with the agent it is about."""
+        pinned = cast(AgentVersion.id, Text) == Schedule.payload["version_id"].astext
+        statement = (
+            select(Schedule, Agent.name, Agent.deleted_at.is_not(None), AgentVersion.number)
+            .outerjoin(Agent, (Agent.org_id == Schedule.org_id) & (Agent.id == Schedule.agent_id))
+            .outerjoin(AgentVersion, (AgentVersion.agent_id == Agent.id) & pinned)
+            .where(Schedule.org_id == org_id, Schedule.id == schedule_id)
+        )
+        row = self._session.execute(statement, execution_options={"populate_existing": True}).one_or_none()
+        return None if row is None else ShownSchedule(*row)
 
     def to_come(self, org_id: UUID, before: datetime, limit: int) -> Sequence[Schedule]:
         """Schedules that run next before a moment, the first ones first."""

@@ -36,6 +36,7 @@ _LISTED: dict[str, Any] = {
     "schedule_id": Task.schedule_id,
     "schedule": Schedule.name,
     "slot_at": Task.slot_at,
+    "thread_id": Task.thread_id,
     "agent_id": Task.agent_id,
     "agent": Agent.name,
     "created_by": FULL_NAME,
@@ -61,6 +62,7 @@ class TaskRow:
     schedule_id: UUID | None
     schedule: str | None
     slot_at: datetime | None
+    thread_id: UUID | None
     agent_id: UUID | None
     agent: str | None
     created_by: str | None
@@ -157,10 +159,13 @@ class TasksRepo:
         return [Attempt(*row) for row in self._session.execute(statement.order_by(TaskAttempt.attempt))]
 
     def events(self, org_id: UUID, task_id: UUID, after: int = 0, limit: int = 200) -> list[Event]:
-        """What a task said behind a number, the last `limit` of it, in order."""
+        """What a task said behind a number, the last `limit` of it, in order; not what it tells its followers."""
         columns = [getattr(TaskEvent, name) for name in Event.__dataclass_fields__]
         statement = select(*columns).where(
-            TaskEvent.org_id == org_id, TaskEvent.task_id == task_id, TaskEvent.seq > after
+            TaskEvent.org_id == org_id,
+            TaskEvent.task_id == task_id,
+            TaskEvent.seq > after,
+            TaskEvent.kind.in_(("log", "step")),
         )
         rows = self._session.execute(statement.order_by(TaskEvent.seq.desc()).limit(limit)).all()
         return [Event(*row) for row in reversed(rows)]

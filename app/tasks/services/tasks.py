@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from pydantic.fields import FieldInfo
 
 from app.audit.services import record
 from app.db.tables import LIVE, Task
@@ -15,7 +16,7 @@ from app.tasks.repo.tasks import AGAIN, TasksRepo
 from app.tasks.services.cleaning import KEEP_FILES
 from app.web.access import role_has
 from app.web.errors import NotFound
-from app.web.inputs import label_of
+from app.web.inputs import is_choice, label_of, words_of
 from app.web.selection import Outcome, Skipped
 
 DONE = {"cancel": "cancelled", "retry": "queued again"}
@@ -40,21 +41,29 @@ def title_of(kind: str) -> str:
 
 
 def shown_input(kind: str, payload: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What a kind is given, each value with what people call it; empty ones are left out."""
+    """What a kind is given, each value with what people call it; empty ones and what is chosen by id are left out."""
     try:
         fields = kinds().get(kind).given.model_fields
     except UnknownKind:
         fields = {}
     return [
-        (label_of(name, fields[name]) if name in fields else name, _shown(value))
+        _labelled(name, fields.get(name), value)
         for name, value in sorted(payload.items(), key=lambda item: [*fields, item[0]].index(item[0]))
-        if value not in (None, "", [])
+        if value not in (None, "", [], {}) and not (name in fields and is_choice(fields[name]))
     ]
+
+
+def _labelled(name: str, field: FieldInfo | None, value: Any) -> tuple[str, str]:
+    if field is None:
+        return name, _shown(value)
+    return label_of(name, field), words_of(field).get(str(value)) or _shown(value)
 
 
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "Yes" if value else "No"
+    if isinstance(value, dict):
+        return "\n".join(f"{name}: {_shown(one)}" for name, one in value.items())
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 

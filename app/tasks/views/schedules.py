@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, request, url_for
 
 from app.db.session import transaction
-from app.db.work import UnknownKind, kinds
+from app.db.work import UnknownKind
 from app.orgs.forms import ConfirmForm
-from app.tasks.forms import SCHEDULE_LIST, ScheduleForm, schedulable, schedule_form
+from app.tasks.forms import SCHEDULE_LIST, ScheduleForm, schedule_form
 from app.tasks.models import Schedule
 from app.tasks.repo.schedules import ScheduleRepo
 from app.tasks.repo.tasks import TasksRepo
@@ -25,6 +25,8 @@ from app.tasks.services.schedules import (
 )
 from app.tasks.services.tasks import shown_input, title_of
 from app.tasks.slots import SlotError
+from app.threads.access import current_viewer
+from app.threads.repo.threads import ThreadRepo
 from app.web.access import org_right
 from app.web.errors import NotFound, Refusal
 from app.web.filters import viewer_zone
@@ -36,6 +38,8 @@ from app.web.trail import came_from
 
 bp = Blueprint("schedules", __name__, url_prefix="/o/<org>/schedules")
 RUNS_SHOWN = 10
+LONG = 80
+"""Characters from which on an input is shown as a text."""
 CHANGED = "Somebody else changed this schedule in the meantime. Look at it again first."
 
 
@@ -67,8 +71,10 @@ def calendar(org: str) -> Response:
 @bp.get("/new")
 @org_right("tasks.edit")
 def new(org: str) -> Response:
-    """An empty form."""
-    return _form(schedule_form()(time_zone=viewer_zone().key), "schedules/new.html")
+    """An empty form, or one with what the address names."""
+    form = schedule_form()(time_zone=viewer_zone().key)
+    form.begin_with(request.args.get("kind", ""), request.args)
+    return _form(form, "schedules/new.html")
 
 
 @bp.post("/new")
@@ -76,7 +82,7 @@ def new(org: str) -> Response:
 def create(org: str) -> Response:
     """Store a new schedule, which acts for whoever makes it."""
     form = schedule_form()()
-    if not form.validate():
+    if not form.fits(require_org().org_id):
         return _form(form, "schedules/new.html", 422)
 
     def stored() -> str:
@@ -96,20 +102,28 @@ def create(org: str) -> Response:
 @bp.get("/<uuid:schedule_id>")
 @org_right("tasks.read")
 def show(org: str, schedule_id: UUID) -> Response:
-    """One schedule: when it runs next, in its zone and the visitor's, and what it ran last."""
-    schedule = _schedule(schedule_id)
+    """One schedule: when it runs next, in its zone and the visitor's, what it ran last, and its threads."""
+    org_id = require_org().org_id
+    shown = ScheduleRepo().with_agent(org_id, schedule_id)
+    if shown is None:
+        raise NotFound
+    schedule = shown.schedule
     zone = ZoneInfo(schedule.time_zone)
+    inputs = shown_input(schedule.kind, schedule.payload)
     return render(
         "schedules/show.html",
         schedule=schedule,
+        shown=shown,
         title_of=title_of,
         state=state_of(schedule),
-        inputs=shown_input(schedule.kind, schedule.payload),
+        inputs=inputs,
+        texts=[value for _, value in inputs if "\n" in value or len(value) > LONG],
         runs=[
             {"slot": slot, "local": f"{slot.at.astimezone(zone):%a %d %b %Y, %H:%M %Z}"}
             for slot in runs_to_come(schedule, RUNS_SHOWN)
         ],
-        tasks=TasksRepo().of_schedule(schedule.org_id, schedule_id, RUNS_SHOWN),
+        tasks=TasksRepo().of_schedule(org_id, schedule_id, RUNS_SHOWN),
+        threads=ThreadRepo().of_schedule(org_id, current_viewer(), schedule_id, RUNS_SHOWN),
         trail=came_from(url_for(".index", org=org)),
     )
 
@@ -128,7 +142,7 @@ def update(org: str, schedule_id: UUID) -> Response:
     """Save the form; from now on the schedule acts for whoever saved it."""
     form, schedule = schedule_form()(), _schedule(schedule_id)
     form.stored = schedule
-    if not form.validate():
+    if not form.fits(require_org().org_id):
         return _form(form, "schedules/edit.html", 422, schedule=schedule)
     try:
         with transaction():
@@ -197,5 +211,5 @@ def _schedule(schedule_id: UUID) -> Schedule:
 
 
 def _form(form: ScheduleForm, template: str, status: int = 200, **context: object) -> Response:
-    form.offer(schedulable(kinds()))
+    form.offer(require_org().org_id)
     return render(template, "form", status, form=form, **context)

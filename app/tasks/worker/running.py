@@ -23,6 +23,7 @@ MOST_LOSSES = 5
 WORKER_ENDED = "its worker ended"
 BACKOFF_SECONDS = 3.0
 NOT_PERMITTED = "no longer permitted"
+AGENT_DELETED = "its agent is deleted"
 PROGRESS_SECONDS = 1.0
 LINE_LENGTH = 2_000
 REASON_LENGTH = 2_000
@@ -121,8 +122,8 @@ class RunningTask:
             raise Stop(None)
         if found.cancelled:
             raise Stop(Ending("cancelled", "cancelled"))
-        if not permitted(found, self._kind):
-            raise Stop(Ending("refused", "failed", error=NOT_PERMITTED))
+        if reason := refused(found, self._kind):
+            raise Stop(Ending("refused", "failed", error=reason))
 
     def _write(self, repo: RunRepo, more: Sequence[tuple[str, Mapping[str, Any]]]) -> int:
         """Add log lines, then more events, to the task; the number of the last.
@@ -141,11 +142,11 @@ class RunningTask:
         return last
 
 
-def permitted(found: Standing, kind: Kind[Any]) -> bool:
-    """Whether whoever asked for the task may still do it, to an agent that still is."""
+def refused(found: Standing, kind: Kind[Any]) -> str | None:
+    """Why the task may not go on: its agent is deleted, or whoever asked for it may no longer do it."""
     if found.agent_deleted:
-        return False
-    return found.trigger == "system" or role_has(found.role, kind.right)
+        return AGENT_DELETED
+    return None if found.trigger == "system" or role_has(found.role, kind.right) else NOT_PERMITTED
 
 
 def attempt(claim: Claim, begun: Callable[[RunningTask, Kind[Any]], None]) -> Ending | None:
@@ -160,8 +161,8 @@ def attempt(claim: Claim, begun: Callable[[RunningTask, Kind[Any]], None]) -> En
         return Ending("failed", "failed", error=f"The input does not fit: {error.errors()[0]['msg']}.")
     if claim.cancelled:
         return Ending("cancelled", "cancelled")
-    if not permitted(Standing(claim.trigger, claim.role, claim.agent_deleted, claim.cancelled), kind):
-        return Ending("refused", "failed", error=NOT_PERMITTED)
+    if reason := refused(Standing(claim.trigger, claim.role, claim.agent_deleted, claim.cancelled), kind):
+        return Ending("refused", "failed", error=reason)
     running = RunningTask(claim, kind)
     begun(running, kind)
     return _call(claim, kind, running, given)

@@ -6,7 +6,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, Select, cast, func, or_, select, true, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Row,
+    Select,
+    Uuid,
+    cast,
+    column,
+    func,
+    or_,
+    select,
+    table,
+    true,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from app.agents.models import Agent, AgentVersion
@@ -54,6 +68,8 @@ class ThreadHead:
     created_at: datetime
     updated_at: datetime
     revision: int
+    schedule_id: UUID | None
+    schedule_name: str | None
 
     @property
     def status(self) -> str:
@@ -86,7 +102,12 @@ def person_name() -> ColumnElement[str]:
     return func.coalesce(func.nullif(func.concat_ws(" ", *parts), ""), User.email)
 
 
-_NAMES: Mapping[str, Any] = {"agent_name": Agent.name, "user_name": person_name()}
+_SCHEDULES = table("schedules", column("id", Uuid()), column("org_id", Uuid()), column("name"))
+_NAMES: Mapping[str, Any] = {
+    "agent_name": Agent.name,
+    "user_name": person_name(),
+    "schedule_name": _SCHEDULES.c.name,
+}
 _HEAD: tuple[Any, ...] = tuple(
     _NAMES[name] if name in _NAMES else getattr(Thread, name) for name in ThreadHead.__dataclass_fields__
 )
@@ -117,6 +138,10 @@ class ThreadRepo:
             select(*_HEAD)
             .outerjoin(Agent, (Agent.org_id == Thread.org_id) & (Agent.id == Thread.agent_id))
             .outerjoin(User, User.id == Thread.user_id)
+            .outerjoin(
+                _SCHEDULES,
+                (_SCHEDULES.c.org_id == Thread.org_id) & (_SCHEDULES.c.id == Thread.schedule_id),
+            )
             .where(Thread.org_id == org_id, Thread.id == thread_id, visible_to(viewer))
         )
         row = self._session.execute(statement).one_or_none()
@@ -126,6 +151,33 @@ class ThreadRepo:
         """A thread, deleted or not, as it is stored now, if the viewer may see it."""
         statement = select(Thread).where(Thread.org_id == org_id, Thread.id == thread_id, visible_to(viewer))
         return self._session.scalar(statement, execution_options={"populate_existing": True})
+
+    def of_schedule(
+        self, org_id: UUID, viewer: Viewer, schedule_id: UUID, limit: int
+    ) -> Sequence[Row[UUID, str, int, int, datetime]]:
+        """The newest threads of a schedule: id, name, messages, those with errors, and last activity."""
+        return self._session.execute(
+            select(Thread.id, Thread.name, Thread.message_count, Thread.error_count, Thread.last_message_at)
+            .where(
+                Thread.org_id == org_id,
+                Thread.schedule_id == schedule_id,
+                Thread.deleted_at.is_(None),
+                visible_to(viewer),
+            )
+            .order_by(Thread.created_at.desc())
+            .limit(limit)
+        ).all()
+
+    def last_of_schedule(
+        self, org_id: UUID, schedule_id: UUID, agent_id: UUID
+    ) -> Row[UUID, datetime | None] | None:
+        """The newest thread of a schedule with an agent, deleted or not: id and when it was deleted."""
+        return self._session.execute(
+            select(Thread.id, Thread.deleted_at)
+            .where(Thread.org_id == org_id, Thread.schedule_id == schedule_id, Thread.agent_id == agent_id)
+            .order_by(Thread.created_at.desc())
+            .limit(1)
+        ).one_or_none()
 
     def paginated(
         self, org_id: UUID, viewer: Viewer, *, page: int = 1, size: int = PAGE_SIZE, **wanted: Any
