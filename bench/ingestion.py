@@ -17,6 +17,7 @@ from app.db.scope import use_scope
 from app.db.session import transaction
 from app.knowledge.services import evaluating, ingesting, passages
 from app.knowledge.services.bases import create_base
+from app.knowledge.services.choosing import LOCAL_MODEL
 from app.knowledge.services.sources import add_text
 from app.orgs.repo.orgs import OrgRepo
 from tests.support.database import settings
@@ -49,7 +50,7 @@ def body() -> str:
 
 def main(address: str) -> None:
     """Bring it in, and print what that took."""
-    ingesting.vectors = timed(ingesting.vectors)  # type: ignore[assignment]
+    ingesting.embed_passages = timed(ingesting.embed_passages)  # type: ignore[assignment]
     passages.split = timed(passages.split)  # type: ignore[assignment]
     app = create_app(settings(address))
     registry.register(app)
@@ -60,7 +61,7 @@ def main(address: str) -> None:
             org_id = OrgRepo().add("Bench").id
             use_scope(replace(OPERATOR, org_id=org_id))
             base_id = create_base(org_id, {"name": "Bench"}).id
-        ingesting.vectors("all-MiniLM-L6-v2", 384, ["warm"])
+        ingesting.embed_passages(evaluating.Direct(org_id), LOCAL_MODEL, ["warm"])
         spent["inside"] = 0.0
         with transaction():
             source_id = add_text(org_id, base_id, "Handbook", body(), queued=False)

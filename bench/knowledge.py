@@ -173,7 +173,7 @@ def _hybrid(here: Place, few: Filled, many: Filled) -> None:
     table("search for two words, ms", "likeness", "words", "both", "both to their sum", "goal")
     for filled in (few, many):
         turn = cycle(vector for group in filled.questions for vector in group)
-        retrieval.vectors = lambda *_given, turn=turn: [next(turn)]  # type: ignore[assignment]
+        retrieval.embed_question = lambda *_given, turn=turn: next(turn)  # type: ignore[assignment]
 
         def ask(legs: Sequence[Leg], filled: Filled = filled) -> object:
             words = Question("word40x word300x", base_ids=filled.base_ids, legs=legs)

@@ -15,6 +15,7 @@ from flask.cli import AppGroup, with_appcontext
 from app.commands.running import OPERATOR, operating, org_of
 from app.db.scope import use_scope
 from app.db.session import transaction
+from app.knowledge.embedders.registry import EmbeddingFailed
 from app.knowledge.readers.document import Unreadable
 from app.knowledge.repo.bases import KnowledgeBasesRepo
 from app.knowledge.scoring import Unusable, read_collection
@@ -108,7 +109,12 @@ def search_bases(*, words: str, slug: str, names: tuple[str, ...], as_json: bool
         org_id = _enter(slug)
         with transaction():
             bases = [_base(org_id, name, create=False) for name in names] or None
-            found = search(org_id, _question(words, bases, **narrowed))
+            try:
+                found = search(org_id, _question(words, bases, **narrowed))
+            except EmbeddingFailed as error:
+                raise click.ClickException(str(error)) from error
+    for notice in found.notices:
+        click.echo(notice, err=True)
     click.echo(json.dumps(_facts(found), ensure_ascii=False) if as_json else _lines(found))
 
 
@@ -225,6 +231,7 @@ def _facts(found: Found) -> dict[str, Any]:
             for hit in found.hits
         ],
         "milliseconds": dict(found.milliseconds),
+        "notices": list(found.notices),
     }
 
 

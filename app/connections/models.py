@@ -26,6 +26,8 @@ USES = ("model", "mcp", "tool")
 PROVIDERS = ("openai", "anthropic")
 """The protocols that model connections speak."""
 PURPOSES = ("chat", "embedding")
+WIDTHS = (384, 768, 1024, 1536, 3072)
+"""Numbers per vector that knowledge bases can search: there is an index for each."""
 TRANSPORTS = ("streamable_http", "stdio")
 
 

@@ -98,6 +98,15 @@ def read_answer(answer: Answer) -> Tried:
     return Tried(answer.status, 0, _offered(listed))
 
 
+def reason(answer: Answer, secret: str | None) -> str:
+    """Why an answer is none, in the provider's own words where it gives some, without the secret."""
+    try:
+        words = _said(orjson.loads(answer.body)) or "The provider gives no reason."
+    except orjson.JSONDecodeError:
+        words = _no_json(answer)
+    return masked(words, secret)[:WORDS_LENGTH]
+
+
 def masked(text: str, secret: str | None) -> str:
     """A text without the secret, nor any piece of it as long as _PIECE characters."""
     if not secret:

@@ -40,6 +40,16 @@ def transaction() -> Iterator[Session]:
         callback()
 
 
+def rest() -> None:
+    """Give the connection to the database back until the next statement, unless inside `transaction()`.
+
+    For a visitor's request that has read what it needs and now waits for something else.
+    """
+    session = db.session()
+    if "callbacks" not in session.info:
+        session.commit()
+
+
 def on_commit(callback: Callable[[], None]) -> None:
     """Run `callback` once the running `transaction()` has committed; in-process notices only."""
     db.session().info["callbacks"].append(callback)

@@ -11,11 +11,13 @@ from wtforms import HiddenField, RadioField, SelectField, StringField, TextAreaF
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, ValidationError
 
+from app.knowledge.embedders.registry import Model
 from app.knowledge.models.sources import STAGES
 from app.knowledge.readers.detection import HEAD_BYTES, detect
 from app.knowledge.readers.document import CSV, PLAIN, XLSX, Unreadable
 from app.knowledge.repo.sources import SourceRow
 from app.knowledge.services.bases import DEFAULTS, FIELDS
+from app.knowledge.services.choosing import Choice
 from app.knowledge.services.retrieval import LEGS, LONGEST, Leg
 from app.knowledge.services.sources import MOST_FILE_BYTES, MOST_TEXT_LENGTH
 from app.web.fields import WholeNumberField, name_field, read_version, storable, unified
@@ -118,6 +120,11 @@ def _moves_on(size: int | None, overlap: int | None) -> None:
         raise ValidationError("Use at most half of the longest passage.")
 
 
+def _model_words(choice: Choice) -> str:
+    where = f"at {choice.connection}" if choice.connection else "on this machine"
+    return f"{choice.model.name} {where}, {choice.model.dimensions:,} numbers"
+
+
 class BaseForm(FlaskForm):
     """A knowledge base as people edit it; the version it was read at travels along."""
 
@@ -128,6 +135,7 @@ class BaseForm(FlaskForm):
         validators=[Length(max=DESCRIPTION_LENGTH, message="Use at most 2,000 characters."), storable],
         render_kw={"rows": 3, "dir": "auto"},
     )
+    model = SelectField("Embedding model", default=DEFAULTS["model"])
     size = whole_number("Longest passage", *SIZES, DEFAULTS["size"])
     overlap = whole_number("Overlap", *OVERLAPS, DEFAULTS["overlap"])
     top_k = whole_number("Passages found", 1, 50, DEFAULTS["top_k"])
@@ -137,6 +145,13 @@ class BaseForm(FlaskForm):
     )
     least_percent = whole_number("Least share", 0, 100, round(100 * DEFAULTS["least_recall"]))
     lock_version = HiddenField()
+
+    def offer(self, choices: Sequence[Choice], current: Model | None) -> None:
+        """The models to choose from; the present one of the base stays, even if it is offered no more."""
+        labels = {choice.model.key: _model_words(choice) for choice in choices}
+        if current:
+            labels.setdefault(current.key, f"{current.name}, which is not offered any more")
+        self.model.choices = [SelectChoice(*label) for label in labels.items()]
 
     def validate_overlap(self, field: Any) -> None:
         """Passages must move on."""

@@ -1,13 +1,15 @@
 """One running product for the browser tests of a module; each test has an organisation of its own in it."""
 
 import itertools
+import os
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.factories import agents, auth, world
-from tests.support.browser import Watch
+from tests.support.browser import NARROWEST, THEMES, WIDE, Watch, axe, overflows, screenshots, set_appearance
 from tests.support.live import Live
 
 AGENTS = 45
@@ -73,3 +75,23 @@ def open_as(site, browser):
     for context, watch in contexts:
         watch.check()
         context.close()
+
+
+@pytest.fixture
+def look():
+    """A function that judges a page at each size and theme, and keeps pictures if they are wanted."""
+
+    def act(shown, name):
+        found = []
+        for width in (WIDE, NARROWEST):
+            for theme in THEMES:
+                set_appearance(shown, width, theme)
+                found += [f"{name} at {width} {theme}: {line}" for line in axe(shown)]
+                if overflows(shown):
+                    found.append(f"{name} at {width} {theme}: scrolls sideways")
+        if "SCREENSHOTS" in os.environ:
+            screenshots(shown, Path(os.environ["SCREENSHOTS"]), name)
+        assert found == []
+        set_appearance(shown, WIDE, "light")
+
+    return act

@@ -3,15 +3,12 @@
 With SCREENSHOTS=folder a picture of each page is written there.
 """
 
-import os
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import expect
 
 from tests.factories import auth, knowledge, orgs
 from tests.support.answers import serving
-from tests.support.browser import NARROWEST, THEMES, WIDE, Watch, axe, overflows, screenshots, set_appearance
+from tests.support.browser import WIDE, Watch
 from tests.support.live import Live
 
 pytestmark = pytest.mark.e2e
@@ -40,26 +37,6 @@ def site():
 def live(cluster, tmp_path, site):
     with Live(cluster, tmp_path, OUTBOUND_ALLOW=f"crawl:127.0.0.1:{site.server_port}") as running:
         yield running
-
-
-@pytest.fixture
-def look():
-    """A function that judges a page at each size and theme, and keeps pictures if they are wanted."""
-
-    def act(shown, name):
-        found = []
-        for width in (WIDE, NARROWEST):
-            for theme in THEMES:
-                set_appearance(shown, width, theme)
-                found += [f"{name} at {width} {theme}: {line}" for line in axe(shown)]
-                if overflows(shown):
-                    found.append(f"{name} at {width} {theme}: scrolls sideways")
-        assert found == []
-        if "SCREENSHOTS" in os.environ:
-            screenshots(shown, Path(os.environ["SCREENSHOTS"]), name)
-        set_appearance(shown, WIDE, "light")
-
-    return act
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from uuid_utils.compat import uuid7
 
 from app.audit.models import AuditEvent
 from app.db.tables import Task
+from app.knowledge.embedders.registry import Model
 from app.knowledge.models.chunks import Chunk
 from app.knowledge.models.sources import WebPage, WebUrl
 from app.knowledge.services import bases, crawling, generations, sources, web
@@ -251,7 +252,7 @@ def test_a_newer_crawl_takes_over(start, base, server, monkeypatch):
 
 def test_disabling_and_deleting_act_at_once_in_every_generation(site, do, start, base, server):
     web_id = site()
-    do(generations.rebuild, base.id, "words-768", 768)
+    do(generations.rebuild, base.id, Model("words-768", 768))
     fees = pages(server)["/fees"].id
     start(sources.set_enabled, base.id, "page", fees, enabled=False)
     assert searchable() == ["# Start\n\nWelcome.", RULES]

@@ -5,6 +5,7 @@ from sqlalchemy import update
 
 from app.audit.models import AuditEvent
 from app.db.tables import Task
+from app.knowledge.embedders.registry import Model
 from app.knowledge.models.chunks import Chunk, Embedding
 from app.knowledge.models.sources import FreeformText, Generation
 from app.knowledge.repo.generations import GenerationsRepo
@@ -54,7 +55,7 @@ def test_another_model_writes_vectors_only(do, base, embedded):
     do(sources.add_text, base.id, "Refunds", BODY)
     chunks = {chunk.id for chunk in rows(Chunk)}
     embedded.clear()
-    do(generations.rebuild, base.id, WIDE, 768)
+    do(generations.rebuild, base.id, Model(WIDE, 768))
     assert {chunk.id for chunk in rows(Chunk)} == chunks
     assert len(embedded) == len(chunks)
     spans = sorted(
@@ -112,7 +113,7 @@ def test_what_is_edited_while_a_generation_is_built_is_in_it(do, start, work, ba
 def test_a_cancelled_build_leaves_the_live_set_as_it_was(do, start, work, base):
     do(sources.add_text, base.id, "Refunds", BODY)
     chunks, vectors = rows(Chunk), rows(Embedding)
-    start(generations.rebuild, base.id, "unknown-model", 768)
+    start(generations.rebuild, base.id, Model("unknown-model", 768))
     (claim,) = claims()
     ending, _ = run(claim)
     assert ending.error == "There is no embedding model unknown-model."
@@ -126,7 +127,7 @@ def test_a_cancelled_build_leaves_the_live_set_as_it_was(do, start, work, base):
 
 def failed_for_good(start, base):
     """Begin a generation whose task fails until it is not tried again."""
-    start(generations.rebuild, base.id, "unknown-model", 768)
+    start(generations.rebuild, base.id, Model("unknown-model", 768))
     task = rows(Task, status="queued")[0]
     with as_owner() as session:
         session.execute(update(Task).where(Task.id == task.id).values(status="failed", error="Too bad."))
@@ -173,7 +174,7 @@ def test_old_generations_are_pruned(do, base):
 def test_only_one_generation_is_built_and_only_former_ones_are_gone_back_to(start, base):
     start(resize(base, 60))
     with pytest.raises(Refusal, match="built anew"):
-        start(generations.rebuild, base.id, WIDE, 768)
+        start(generations.rebuild, base.id, Model(WIDE, 768))
     for number in (1, 2, 9):
         with pytest.raises(NotFound):
             start(generations.roll_back, base.id, number)

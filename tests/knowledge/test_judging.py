@@ -123,7 +123,7 @@ def spoil(monkeypatch, base):
     real = judging.search
 
     def blind(org_id, question):
-        return real(org_id, question) if question.generation == 1 else SimpleNamespace(hits=())
+        return real(org_id, question) if question.generation == 1 else SimpleNamespace(hits=(), notices=())
 
     monkeypatch.setattr(judging, "search", blind)
 

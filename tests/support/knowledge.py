@@ -12,7 +12,8 @@ _LIVE = """
 """
 SEARCHABLE = text(f"""
     SELECT c.text {_LIVE} AND EXISTS (
-        SELECT FROM embeddings e WHERE e.chunk_id = c.id AND e.model = b.model
+        SELECT FROM embeddings e WHERE e.chunk_id = c.id AND e.dimensions = b.dimensions
+           AND e.model = coalesce(b.connection_id || '/' || b.dimensions || '/', '') || b.model
            AND e.first_generation <= b.live_generation
            AND coalesce(e.last_generation, b.live_generation) >= b.live_generation)
      ORDER BY coalesce(c.file_id, c.freeform_text_id, c.table_id, c.web_page_id), c.start_offset

@@ -27,6 +27,7 @@ _WORDS = {
     415: "The body is no application/json.",
     422: "Some values are wrong; `errors` names them.",
     429: "Too many requests; `Retry-After` says when to go on.",
+    424: "A model gave no answer; `detail` says why.",
     503: "The database does not answer; `Retry-After` says when to go on.",
 }
 _RATE_HEADERS = {

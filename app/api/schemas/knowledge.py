@@ -55,6 +55,7 @@ class KnowledgeResult(Model):
 
     data: list[Passage]
     milliseconds: Milliseconds
+    notices: Annotated[list[str], Field(description="What could not be searched, in sentences.")]
 
 
 _IDS = {"type": "array", "maxItems": MOST_NAMED, "items": {"type": "string", "format": "uuid"}}
@@ -141,7 +142,11 @@ def _wrong_values(given: Mapping[str, str]) -> Iterator[FieldError]:
 def knowledge_result(found: Found) -> KnowledgeResult:
     """What was found."""
     parts = {name: found.milliseconds.get(name, 0.0) for name in Milliseconds.model_fields}
-    return KnowledgeResult(data=[_passage(hit) for hit in found.hits], milliseconds=Milliseconds(**parts))
+    return KnowledgeResult(
+        data=[_passage(hit) for hit in found.hits],
+        milliseconds=Milliseconds(**parts),
+        notices=list(found.notices),
+    )
 
 
 def _passage(hit: Hit) -> Passage:

@@ -16,11 +16,17 @@ bp = Blueprint("api_knowledge", __name__, url_prefix="/api/v1/knowledge")
 
 @bp.get("/search")
 @api_scope("knowledge:read")
-@operation(Operation("Search in knowledge bases", KnowledgeResult, query=QUERY, refusals=(404, 503)))
+@operation(Operation("Search in knowledge bases", KnowledgeResult, query=QUERY, refusals=(404, 424, 503)))
 def index() -> Response:
-    """The passages that answer `q` best, by likeness and by words."""
+    """The passages that answer `q` best, by likeness and by words.
+
+    If a base's embedding model does not answer, `notices` says so, and its passages are searched by words; 424 if only
+    likeness is asked for.
+    """
     question = read_question()
     try:
         return answer(knowledge_result(search(require_caller().org.org_id, question)))
-    except (EmbeddingFailed, ModelMissing) as error:
+    except EmbeddingFailed as error:
+        raise Refusal(424, f"Likeness could not be searched: {error}") from error
+    except ModelMissing as error:
         raise Refusal(503, str(error)) from error

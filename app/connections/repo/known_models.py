@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Row, and_, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from app.connections.models import ConnectionModel
+from app.connections.models import ConnectionModel, ModelConnection
 from app.connections.repo.taken import unique_names
 from app.db.base import db
 
@@ -39,6 +39,33 @@ class KnownModelsRepo:
             ConnectionModel.org_id == org_id, ConnectionModel.model_connection_id == connection_id
         )
         return set(self._session.scalars(statement))
+
+    def offered(self, org_id: UUID, purpose: str) -> Sequence[Row[Any]]:
+        """Models of a purpose at enabled connections of OpenAI's protocol, by connection and name, MOST_SHOWN at most.
+
+        Columns: connection_id, connection (its name), model, dimensions.
+        """
+        columns: tuple[Any, ...] = (
+            ModelConnection.id.label("connection_id"),
+            ModelConnection.name.label("connection"),
+            ConnectionModel.name.label("model"),
+            ConnectionModel.dimensions,
+        )
+        mine = and_(
+            ModelConnection.org_id == org_id, ModelConnection.id == ConnectionModel.model_connection_id
+        )
+        statement = (
+            select(*columns)
+            .join(ModelConnection, mine)
+            .where(
+                ConnectionModel.org_id == org_id,
+                ConnectionModel.purpose == purpose,
+                ModelConnection.enabled,
+                ModelConnection.kind == "openai",
+            )
+            .order_by(func.lower(ModelConnection.name), func.lower(ConnectionModel.name), ConnectionModel.id)
+        )
+        return self._session.execute(statement.limit(MOST_SHOWN)).all()
 
     def get(
         self, org_id: UUID, connection_id: UUID, model_id: UUID, *, hold: bool = False

@@ -1,12 +1,12 @@
 """Model connections."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, and_, case, delete, func, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, case, delete, func, literal_column, select, update
 from sqlalchemy.orm import Session
 
 from app.connections.models import ConnectionModel, Credential, ModelConnection
@@ -28,6 +28,13 @@ _RESOLVED: tuple[Any, ...] = (
     ConnectionModel.input_price_micros,
     ConnectionModel.output_price_micros,
 )
+_BASES: ColumnElement[Any] = literal_column(
+    "ARRAY(SELECT b.name FROM knowledge_bases b"
+    " WHERE b.org_id = model_connections.org_id AND (b.connection_id = model_connections.id"
+    " OR EXISTS (SELECT FROM knowledge_base_generations g WHERE g.org_id = b.org_id"
+    " AND g.knowledge_base_id = b.id AND g.connection_id = model_connections.id"
+    " AND g.status IN ('building', 'held'))) ORDER BY lower(b.name), b.id)"
+)
 _STATUS = case((ModelConnection.enabled, "enabled"), else_="disabled")
 _SORTS: dict[str, ColumnElement[Any]] = {
     "name": func.lower(ModelConnection.name),
@@ -38,7 +45,10 @@ _SORTS: dict[str, ColumnElement[Any]] = {
 
 @dataclass(frozen=True)
 class ConnectionFacts:
-    """A connection with its credential's name and hint, and how many models are listed for it."""
+    """A connection with its credential's name and hint, and how many models are listed for it.
+
+    `bases` are the names of the knowledge bases that one of its models embeds, or is to embed.
+    """
 
     id: UUID
     org_id: UUID
@@ -55,6 +65,7 @@ class ConnectionFacts:
     credential: str | None
     hint: str | None
     model_count: int
+    bases: Sequence[str]
 
 
 class ModelConnectionsRepo:
@@ -87,12 +98,13 @@ class ModelConnectionsRepo:
             return None
         return self.get(org_id, connection_id)
 
-    def resolve(self, org_id: UUID, slug: str, model: str) -> Row[Any] | None:
-        """The connection with this slug, with what is known of one of its models; one statement.
+    def resolve(self, org_id: UUID, where: str | UUID, model: str) -> Row[Any] | None:
+        """The connection with this slug or id, with what is known of one of its models; one statement.
 
         Columns: id, name, kind, base_url, credential_id, enabled, context_size, input_price_micros,
         output_price_micros.
         """
+        named: Any = ModelConnection.id if isinstance(where, UUID) else ModelConnection.slug
         statement = (
             select(*_RESOLVED)
             .outerjoin(
@@ -103,7 +115,7 @@ class ModelConnectionsRepo:
                     ConnectionModel.name == model,
                 ),
             )
-            .where(ModelConnection.org_id == org_id, ModelConnection.slug == slug)
+            .where(ModelConnection.org_id == org_id, named == where)
         )
         return self._session.execute(statement).one_or_none()
 
@@ -167,6 +179,7 @@ def _facts(org_id: UUID) -> Select[Any]:
             Credential.name.label("credential"),
             Credential.hint,
             listed.label("model_count"),
+            _BASES.label("bases"),
         )
         .outerjoin(
             Credential,

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -95,12 +95,32 @@ def set_enabled(org_id: UUID, connection_id: UUID, *, enabled: bool) -> None:
 
 
 def delete_connection(org_id: UUID, connection_id: UUID) -> str:
-    """Delete a connection with the list of its models; its name. The credential stays. Raises NotFound."""
+    """Delete a connection with the list of its models; its name. The credential stays.
+
+    Raises NotFound, and Refusal 409 as long as a knowledge base is embedded with one of its models.
+    """
     before = locked_connection(org_id, connection_id)
+    if before.bases:
+        raise Refusal(409, in_use(before))
     noted = _noted({name: getattr(before, name) for name in FIELDS}) | {"models": before.model_count}
     record("model_connection.delete", "model_connection", connection_id, before.name, before=noted)
     ModelConnectionsRepo().remove(org_id, connection_id)
     return before.name
+
+
+def in_use(connection: ConnectionFacts) -> str:
+    """Why a connection stays."""
+    return (
+        f"“{connection.name}” embeds {named_bases(connection.bases)}. Choose another model there first; the connection"
+        " can go once the new generation is live."
+    )
+
+
+def named_bases(names: Sequence[str]) -> str:
+    """Some knowledge bases in words."""
+    named = ", ".join(f"“{name}”" for name in names[:5])
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"the knowledge base{'' if len(names) == 1 else 's'} {named}{more}"
 
 
 def locked_connection(org_id: UUID, connection_id: UUID) -> ConnectionFacts:

@@ -1,8 +1,10 @@
 """Where a model answers: what an agent names, resolved to the connection, its secret and what is known of the model."""
 
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
+from app.connections.asking import Endpoint
 from app.connections.repo.model_connections import ModelConnectionsRepo
 from app.connections.services.vault import SecretLost, secret_of
 
@@ -27,6 +29,11 @@ class ModelTarget:
     input_price_micros: int | None
     output_price_micros: int | None
 
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where to ask for vectors or an order of texts."""
+        return Endpoint(self.base_url, self.secret, self.model)
+
 
 def model_target(org_id: UUID, provider: str | None, model: str | None) -> ModelTarget:
     """The model of the enabled connection whose slug is `provider`, in whatever case.
@@ -41,6 +48,22 @@ def model_target(org_id: UUID, provider: str | None, model: str | None) -> Model
     found = ModelConnectionsRepo().resolve(org_id, slug.lower(), name)
     if found is None:
         raise NoConnection(f"No connection is called {slug}. Create one, or name another as the provider.")
+    return _target(org_id, found, name)
+
+
+def target_at(org_id: UUID, connection_id: UUID, model: str) -> ModelTarget:
+    """A model of an enabled connection that speaks OpenAI's protocol, by the connection's id. Raises NoConnection."""
+    found = ModelConnectionsRepo().resolve(org_id, connection_id, model)
+    if found is None:
+        raise NoConnection(f"The connection of the model {model} was deleted.")
+    if found.kind != "openai":
+        raise NoConnection(
+            f"The connection {found.name} must speak OpenAI’s protocol to answer with {model}."
+        )
+    return _target(org_id, found, model)
+
+
+def _target(org_id: UUID, found: Any, name: str) -> ModelTarget:
     if not found.enabled:
         raise NoConnection(f"The connection {found.name} is disabled.")
     try:

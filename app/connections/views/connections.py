@@ -6,6 +6,7 @@ from flask import Blueprint, Response, url_for
 
 from app.audit.repo import AuditRepo
 from app.connections.forms import CONNECTION_LIST, PROVIDER_HINTS, PROVIDER_WORDS, ConnectionForm, price_text
+from app.connections.models import WIDTHS
 from app.connections.providers import DEFAULT_URLS, Tried
 from app.connections.repo.credentials import CredentialsRepo
 from app.connections.repo.known_models import KnownModelsRepo
@@ -16,9 +17,12 @@ from app.connections.services.connections import (
     clean_base_url,
     create_connection,
     delete_connection,
+    in_use,
+    named_bases,
     set_enabled,
     try_connection,
 )
+from app.connections.services.trying import Asked
 from app.db.session import transaction
 from app.orgs.forms import ConfirmForm
 from app.web.access import org_right
@@ -83,7 +87,7 @@ def create(org: str) -> Response:
 @org_right("connections.view")
 def show(org: str, connection_id: UUID) -> Response:
     """What a connection is, the models that are known of it, and what happened to it."""
-    return _page(found_connection(connection_id), None)
+    return connection_page(found_connection(connection_id))
 
 
 @bp.get("/<uuid:connection_id>/edit")
@@ -130,15 +134,16 @@ def switch(org: str, connection_id: UUID, act: str) -> Response:
 def test(org: str, connection_id: UUID) -> Response:
     """Ask the provider for its models and show what it answers."""
     tried = try_connection(require_org().org_id, connection_id)
-    return _page(found_connection(connection_id), tried)
+    return connection_page(found_connection(connection_id), tried)
 
 
 @bp.get("/<uuid:connection_id>/delete")
 @org_right("connections.edit")
 def confirm_delete(org: str, connection_id: UUID) -> Response:
-    """Say what goes."""
+    """Say what goes, or why it cannot."""
     found = found_connection(connection_id)
-    return render("connections/delete.html", connection=found, form=ConfirmForm(found.name))
+    why = in_use(found) if found.bases else None
+    return render("connections/delete.html", connection=found, form=ConfirmForm(found.name), why=why)
 
 
 @bp.post("/<uuid:connection_id>/delete")
@@ -148,7 +153,7 @@ def destroy(org: str, connection_id: UUID) -> Response:
     found = found_connection(connection_id)
     form = ConfirmForm(found.name)
     if not form.validate():
-        return render("connections/delete.html", status=422, connection=found, form=form)
+        return render("connections/delete.html", status=422, connection=found, form=form, why=None)
     with transaction():
         name = delete_connection(found.org_id, connection_id)
     toast(f"“{name}” deleted.")
@@ -163,18 +168,24 @@ def found_connection(connection_id: UUID) -> ConnectionFacts:
     return found
 
 
-def _page(connection: ConnectionFacts, tried: Tried | None) -> Response:
+def connection_page(
+    connection: ConnectionFacts, tried: Tried | None = None, asked: Asked | None = None
+) -> Response:
+    """The page of a connection, with what came of a test of it or of one of its models."""
     org = require_org()
     return render(
         "connections/show.html",
         "test_result",
         connection=connection,
         tried=tried,
+        asked=asked,
+        widths=WIDTHS,
+        embedded=named_bases(connection.bases) if connection.bases else None,
         kind=PROVIDER_WORDS[connection.kind],
         models=KnownModelsRepo().of_connection(org.org_id, connection.id),
         price=price_text,
         history=AuditRepo().for_target(org.org_id, "model_connection", connection.id, HISTORY_LENGTH),
-        trail=came_from(url_for(".index", org=org.slug)),
+        trail=came_from(url_for("connections.index", org=org.slug)),
     )
 
 

@@ -12,7 +12,8 @@ from app.connections.repo.known_models import KnownModelsRepo
 from app.connections.repo.taken import NameTaken
 from app.connections.services.connections import try_connection
 from app.connections.services.known_models import add_model, add_offered, change_model, remove_model
-from app.connections.views.connections import found_connection
+from app.connections.services.trying import ask_model
+from app.connections.views.connections import connection_page, found_connection
 from app.db.session import transaction
 from app.web.access import org_right
 from app.web.errors import NotFound, Refusal
@@ -89,6 +90,14 @@ def destroy(org: str, connection_id: UUID, model_id: UUID) -> Response:
         name = remove_model(require_org().org_id, connection_id, model_id)
     toast(f"“{name}” removed from the list.")
     return leave(url_for("connections.show", org=org, connection_id=connection_id))
+
+
+@bp.post("/<uuid:model_id>/test")
+@org_right("connections.edit")
+def test(org: str, connection_id: UUID, model_id: UUID) -> Response:
+    """Ask an embedding model for a vector and show how wide it is."""
+    asked = ask_model(require_org().org_id, connection_id, model_id)
+    return connection_page(found_connection(connection_id), asked=asked)
 
 
 @bp.post("/offered")

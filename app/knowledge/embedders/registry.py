@@ -1,9 +1,11 @@
-"""The embedding models by name, each loaded when it is first asked; what they answer is checked here."""
+"""Embedding models of this machine by name, each loaded when it is first asked; the check of what any model answers."""
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from app.late import load
 
@@ -20,20 +22,59 @@ class EmbeddingFailed(Exception):
     """A model is unknown, or answered with something else than a vector for each text; says which numbers differ."""
 
 
+class EmbeddingDelayed(EmbeddingFailed):
+    """A model did not answer now, and may do so later."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model, the numbers in each of its vectors, and the connection it is asked at, unless it is of this machine."""
+
+    name: str
+    dimensions: int
+    connection_id: UUID | None = None
+
+    @property
+    def key(self) -> str:
+        """What vectors are told apart by: models of the same name at two connections need not be the same."""
+        return f"{self.connection_id}/{self.dimensions}/{self.name}" if self.connection_id else self.name
+
+
+def known(name: str) -> bool:
+    """Whether this machine has a model of this name."""
+    return name in MODELS
+
+
 def vectors(model: str, dimensions: int, texts: Sequence[str]) -> list[str]:
-    """The vectors of texts as the database reads them, `[0.5,-1]`. Raises EmbeddingFailed."""
-    rows = _model(model).embed(texts)
-    if len(rows) != len(texts):
-        raise EmbeddingFailed(f"{model} answered {len(rows)} vectors for {len(texts)} texts.")
-    return [_written(model, dimensions, [float(number) for number in row]) for row in rows]
+    """The vectors of texts by a model of this machine, as `checked` writes them. Raises EmbeddingFailed."""
+    return checked(Model(model, dimensions), _model(model).embed(texts), len(texts))
 
 
-def _written(model: str, dimensions: int, numbers: list[float]) -> str:
-    if len(numbers) != dimensions:
-        raise EmbeddingFailed(f"{model} answered a vector of {len(numbers)} numbers instead of {dimensions}.")
-    if not all(map(math.isfinite, numbers)):
-        raise EmbeddingFailed(f"{model} answered a vector with something that is no number in it.")
-    return f"[{','.join(f'{number:.5g}' for number in numbers)}]"
+def checked(model: Model, rows: Sequence[Sequence[Any]], count: int) -> list[str]:
+    """Vectors as the database reads them, `[0.5,-1]`, each of length 1. Raises EmbeddingFailed.
+
+    There must be `count`, each as wide as the model's, of finite numbers that are not all zero.
+    """
+    if len(rows) != count:
+        raise EmbeddingFailed(f"{model.name} answered {len(rows)} vectors for {count} texts.")
+    return [_written(model, row) for row in rows]
+
+
+def _written(model: Model, row: Sequence[Any]) -> str:
+    if len(row) != model.dimensions:
+        raise EmbeddingFailed(
+            f"{model.name} answered a vector of {len(row)} numbers instead of {model.dimensions}."
+        )
+    try:
+        numbers = [float(number) for number in row]
+        length = math.hypot(*numbers)
+    except (TypeError, ValueError):
+        length = math.nan
+    if not math.isfinite(length):
+        raise EmbeddingFailed(f"{model.name} answered a vector with something that is no number in it.")
+    if length == 0:
+        raise EmbeddingFailed(f"{model.name} answered a vector of nothing but zeros.")
+    return f"[{','.join(f'{number / length:.5g}' for number in numbers)}]"
 
 
 @cache

@@ -21,6 +21,7 @@ from sqlalchemy.dialects.postgresql import BIT, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
 
+from app.connections.models import WIDTHS
 from app.db.base import Base
 from app.db.columns import Created, Identified, Tenant, tenant_key
 from app.knowledge.models.sources import of_base
@@ -32,8 +33,6 @@ SOURCE_KEYS = {
     "web_page_id": "knowledge_base_web_pages",
 }
 """The columns of a chunk that name its source; exactly one is filled."""
-WIDTHS = (384, 768, 1024, 1536, 3072)
-"""Numbers per vector for which there is an index."""
 
 
 class Chunk(Identified, Tenant, Created, Base):

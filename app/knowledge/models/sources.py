@@ -27,6 +27,18 @@ STAGES = ("queued", "fetching", "reading", "splitting", "embedding", "ready", "f
 """What becomes of a source, in this order; `ready` and `failed` are ends."""
 
 
+def of_connection(ondelete: str | None = None) -> tuple[Any, ...]:
+    """The key to the connection whose model embeds, and its index."""
+    return (
+        ForeignKeyConstraint(
+            ["org_id", "connection_id"],
+            ["model_connections.org_id", "model_connections.id"],
+            ondelete=ondelete,
+        ),
+        Index(None, "org_id", "connection_id", postgresql_where=text("connection_id IS NOT NULL")),
+    )
+
+
 def of_base() -> ForeignKeyConstraint:
     """The key to the base, whose rows go with it."""
     return ForeignKeyConstraint(
@@ -38,11 +50,12 @@ class KnowledgeBase(Identified, Tenant, Stamped, Base):
     """A set of sources that are searched together.
 
     `chunking` holds `size` and `overlap` in characters, `retrieval` what a search does unless it is told otherwise.
-    `model`, `dimensions` and `chunking` are those of the live generation; a wanted change is a generation to build.
+    `model`, `dimensions`, `connection_id` and `chunking` are those of the live generation; a wanted change is a
+    generation to build. Without a connection the model is one of this machine.
     """
 
     __tablename__ = "knowledge_bases"
-    __table_args__ = (tenant_key(), Index(None, "org_id", "created_at", "id"))
+    __table_args__ = (tenant_key(), *of_connection(), Index(None, "org_id", "created_at", "id"))
 
     name: Mapped[str] = mapped_column(String(255))
     description: Mapped[str | None]
@@ -55,6 +68,7 @@ class KnowledgeBase(Identified, Tenant, Stamped, Base):
     chunk_count: Mapped[int] = mapped_column(server_default="0")
     archived: Mapped[bool] = mapped_column(server_default="false")
     lock_version: Mapped[int] = mapped_column(server_default="1")
+    connection_id: Mapped[uuid.UUID | None]
 
 
 Index("knowledge_bases_org_id_name_key", KnowledgeBase.org_id, func.lower(KnowledgeBase.name), unique=True)
@@ -63,13 +77,15 @@ Index("knowledge_bases_org_id_name_key", KnowledgeBase.org_id, func.lower(Knowle
 class Generation(Identified, Tenant, Stamped, Base):
     """A build of a base with its model and its chunking; one is live, at most one is being built.
 
-    A built one that answers saved questions worse than it must is `held` until somebody swaps it in or drops it.
+    A built one that answers saved questions worse than it must is `held` until somebody swaps it in or drops it. A
+    former one whose connection was deleted has none, and a model that this machine does not know.
     """
 
     __tablename__ = "knowledge_base_generations"
     __table_args__ = (
         tenant_key(),
         of_base(),
+        *of_connection("SET NULL (connection_id)"),
         one_of("status", GENERATION_STATUSES),
         UniqueConstraint("org_id", "knowledge_base_id", "number"),
         *(
@@ -94,6 +110,7 @@ class Generation(Identified, Tenant, Stamped, Base):
     error: Mapped[str | None]
     task_id: Mapped[uuid.UUID | None]
     swapped_at: Mapped[datetime | None]
+    connection_id: Mapped[uuid.UUID | None]
 
 
 class _Source(Identified, Tenant, Stamped):

@@ -125,7 +125,7 @@ class KnowledgeBasesRepo:
     def searchable(
         self, org_id: UUID, base_ids: Sequence[UUID] | None, generation: int | None = None
     ) -> Sequence[Row[Any]]:
-        """Id, name, model, dimensions, chunk_count, retrieval of the bases that are not archived, or those of them.
+        """The bases that are not archived, or those of them, the columns as they stand here, in the order of their ids.
 
         The model is that of the live generation, or of another one, without which a base is left out.
         """
@@ -139,6 +139,8 @@ class KnowledgeBasesRepo:
                 Generation.dimensions,
                 KnowledgeBase.chunk_count,
                 KnowledgeBase.retrieval,
+                Generation.connection_id,
+                Generation.number,
             )
             .join(Generation, and_(mine, Generation.number == number))
             .where(KnowledgeBase.org_id == org_id, ~KnowledgeBase.archived)
@@ -146,6 +148,15 @@ class KnowledgeBasesRepo:
         if base_ids is not None:
             statement = statement.where(KnowledgeBase.id == any_(literal(list(base_ids), ARRAY(Uuid))))
         return self._session.execute(statement.order_by(KnowledgeBase.id)).all()
+
+    def searched_now(self, org_id: UUID, base_ids: Sequence[UUID]) -> dict[UUID, int]:
+        """The live generation of each of these bases that is not archived."""
+        statement = select(KnowledgeBase.id, KnowledgeBase.live_generation).where(
+            KnowledgeBase.org_id == org_id,
+            KnowledgeBase.id == any_(literal(list(base_ids), ARRAY(Uuid))),
+            ~KnowledgeBase.archived,
+        )
+        return {row.id: row.live_generation for row in self._session.execute(statement)}
 
     def add(self, org_id: UUID, values: Mapping[str, Any]) -> KnowledgeBase:
         """Store a new base with its first generation, which is live. Raises NameTaken."""
@@ -161,6 +172,7 @@ class KnowledgeBasesRepo:
                 status="live",
                 model=base.model,
                 dimensions=base.dimensions,
+                connection_id=base.connection_id,
                 chunking=base.chunking,
             )
         )

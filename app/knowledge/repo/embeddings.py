@@ -10,8 +10,9 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
+from app.connections.models import WIDTHS
 from app.db.base import db
-from app.knowledge.models.chunks import WIDTHS, Chunk, Embedding
+from app.knowledge.models.chunks import Chunk, Embedding
 from app.knowledge.repo.chunks import in_generation
 from app.knowledge.repo.scope import Scope
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import and_, case, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
+from app.connections.models import ModelConnection
 from app.db.base import db
 from app.db.tables import LIVE, Task
 from app.knowledge.models.sources import Generation
@@ -18,7 +19,10 @@ _ALL_ENDED = text("SELECT org_id, base_id FROM knowledge_builds_ended(:limit)")
 
 @dataclass(frozen=True)
 class GenerationRow:
-    """A generation in a list; one that is built by nobody any more is failed. `size` is that of its passages."""
+    """A generation in a list; one that is built by nobody any more is failed. `size` is that of its passages.
+
+    `model` is the name of its model, and `connection` that of the connection to it, if it is not of this machine.
+    """
 
     number: int
     status: str
@@ -26,6 +30,8 @@ class GenerationRow:
     chunk_count: int
     size: int
     created_at: datetime
+    model: str
+    connection: str | None
 
 
 class GenerationsRepo:
@@ -55,8 +61,14 @@ class GenerationsRepo:
                 Generation.chunk_count,
                 Generation.chunking["size"].as_integer(),
                 Generation.created_at,
+                Generation.model,
+                ModelConnection.name,
             )
             .outerjoin(Task, and_(Task.org_id == org_id, Task.id == Generation.task_id))
+            .outerjoin(
+                ModelConnection,
+                and_(ModelConnection.org_id == org_id, ModelConnection.id == Generation.connection_id),
+            )
             .where(Generation.org_id == org_id, Generation.knowledge_base_id == base_id)
             .order_by(Generation.number.desc())
         )

@@ -1,9 +1,9 @@
 """Knowledge bases: created, edited, archived and deleted, each with its audit row.
 
-A base is made of FIELDS: `name`, `description`, `size` and `overlap` of its passages in tokens, and what a search does
-unless it is told otherwise: `top_k` passages, of at least the likeness `threshold` (0 to 1). `gate` is what a new
-generation must do before it goes live: nothing (`none`), find no fewer of the expected passages of the saved questions
-than the live one (`no_worse`), or find the share `least_recall` of them (`least`).
+A base is made of FIELDS: `name`, `description`, the key of its embedding `model`, `size` and `overlap` of its passages
+in tokens, and what a search does unless it is told otherwise: `top_k` passages, of at least the likeness `threshold`
+(0 to 1). `gate` is what a new generation must do before it goes live: nothing (`none`), find no fewer of the expected
+passages of the saved questions than the live one (`no_worse`), or find the share `least_recall` of them (`least`).
 """
 
 from collections.abc import Mapping
@@ -18,12 +18,15 @@ from app.db.blobs import remove_blob
 from app.knowledge.models.sources import KnowledgeBase
 from app.knowledge.repo.bases import KnowledgeBasesRepo
 from app.knowledge.repo.sources import SourcesRepo
-from app.knowledge.services.generations import begin_generation
+from app.knowledge.services.choosing import LOCAL_MODEL, chosen_model
+from app.knowledge.services.embedding import model_of
+from app.knowledge.services.generations import begin_generation, hold_connection
 from app.web.errors import NotFound, Refusal
 
-FIELDS = ("name", "description", "size", "overlap", "top_k", "threshold", "gate", "least_recall")
+FIELDS = ("name", "description", "model", "size", "overlap", "top_k", "threshold", "gate", "least_recall")
 DEFAULTS: Mapping[str, Any] = {
     "description": None,
+    "model": LOCAL_MODEL.key,
     "size": 200,
     "overlap": 30,
     "top_k": 8,
@@ -31,8 +34,6 @@ DEFAULTS: Mapping[str, Any] = {
     "gate": "none",
     "least_recall": 0.9,
 }
-LOCAL_MODEL = ("all-MiniLM-L6-v2", 384)
-"""The model that needs no account, and the numbers in each of its vectors."""
 CHUNKING = ("size", "overlap")
 RETRIEVAL = ("top_k", "threshold", "gate", "least_recall")
 
@@ -50,16 +51,26 @@ def values_of(base: KnowledgeBase) -> dict[str, Any]:
     return {
         "name": base.name,
         "description": base.description,
+        "model": model_of(base).key,
         **{name: base.chunking[name] for name in CHUNKING},
         **{name: base.retrieval.get(name, DEFAULTS[name]) for name in RETRIEVAL},
     }
 
 
 def create_base(org_id: UUID, values: Mapping[str, Any]) -> KnowledgeBase:
-    """Store a new base from FIELDS; what is left out is as in DEFAULTS. Raises NameTaken."""
+    """Store a new base from FIELDS; what is left out is as in DEFAULTS.
+
+    Raises NameTaken, and Refusal 409 for a model that is offered no more.
+    """
     given = {**DEFAULTS, **values}
-    model, dimensions = LOCAL_MODEL
-    base = KnowledgeBasesRepo().add(org_id, {**_columns(given), "model": model, "dimensions": dimensions})
+    model = chosen_model(org_id, given["model"])
+    hold_connection(org_id, model)
+    embedded = {
+        "model": model.name,
+        "dimensions": model.dimensions,
+        "connection_id": model.connection_id,
+    }
+    base = KnowledgeBasesRepo().add(org_id, {**_columns(given), **embedded})
     record("knowledge_base.create", "knowledge_base", base.id, base.name, after=values_of(base))
     return base
 
@@ -67,9 +78,9 @@ def create_base(org_id: UUID, values: Mapping[str, Any]) -> KnowledgeBase:
 def change_base(org_id: UUID, base_id: UUID, lock_version: int, values: Mapping[str, Any]) -> KnowledgeBase:
     """Save an edited base, `values` being all FIELDS.
 
-    Another size or overlap begins a generation, which is built beside the live one and swapped in by a worker; until
-    then the base keeps the old ones. Raises NameTaken, Stale, NotFound, and Refusal 409 for an archived base or while
-    another generation is being built.
+    Another model, size or overlap begins a generation, which is built beside the live one and swapped in by a worker;
+    until then the base keeps the old ones. Raises NameTaken, Stale, NotFound, and Refusal 409 for an archived base, for
+    a model that is offered no more, or while another generation is being built.
     """
     base = editable_base(org_id, base_id)
     if base.lock_version != lock_version:
@@ -89,8 +100,9 @@ def change_base(org_id: UUID, base_id: UUID, lock_version: int, values: Mapping[
         before={name: before[name] for name in changed},
         after=changed,
     )
-    if chunking != base.chunking:
-        begin_generation(saved, saved.model, saved.dimensions, chunking)
+    if chunking != base.chunking or "model" in changed:
+        model = chosen_model(org_id, changed["model"]) if "model" in changed else model_of(saved)
+        begin_generation(saved, model, chunking)
     return saved
 
 

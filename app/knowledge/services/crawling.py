@@ -173,10 +173,16 @@ class _Crawl:
         if page_id is not None:
             outcome = ingest_source(self._work, self._base_id, "page", UUID(page_id))
             if outcome == "failed":
-                reason = EMPTY
+                reason = self._reason(UUID(page_id))
         if outcome not in BROUGHT_IN:
             self._trouble = self._trouble or reason
         return Brought(visit.url, outcome, "" if outcome in BROUGHT_IN else reason)
+
+    def _reason(self, page_id: UUID) -> str:
+        """Why a page is not searched as it is now."""
+        with transaction():
+            page: Any = SourcesRepo().get(self._org_id, "page", page_id)
+            return (page and page.error) or EMPTY
 
     def _note(self, visit: Visit, document: Document | None) -> list[Any]:
         """Write down what became of a page; what to call it, and the page's id if it is to be ingested."""

@@ -7,11 +7,14 @@ from uuid import UUID
 from sqlalchemy import func
 
 from app.audit.services import record
+from app.connections.repo.model_connections import ModelConnectionsRepo
+from app.knowledge.embedders.registry import Model, known
 from app.knowledge.models.sources import Generation, KnowledgeBase
 from app.knowledge.repo.bases import KnowledgeBasesRepo
 from app.knowledge.repo.chunks import ChunksRepo
 from app.knowledge.repo.generations import GenerationsRepo
 from app.knowledge.repo.sources import SourcesRepo
+from app.knowledge.services.embedding import model_of
 from app.knowledge.services.queueing import queue_check, queue_generation
 from app.web.errors import NotFound, Refusal
 
@@ -19,21 +22,20 @@ KEPT = 2
 """How many generations that were live before are kept to go back to."""
 
 
-def begin_generation(
-    base: KnowledgeBase, model: str, dimensions: int, chunking: Mapping[str, Any]
-) -> Generation:
+def begin_generation(base: KnowledgeBase, model: Model, chunking: Mapping[str, Any]) -> Generation:
     """Begin to build a locked base anew beside its live generation, with this model and this chunking.
 
-    Raises Refusal 409 while another one is being built.
+    Raises Refusal 409 while another one is being built, and if the model's connection is gone.
     """
+    hold_connection(base.org_id, model)
     repo = GenerationsRepo()
     former = repo.building(base.org_id, base.id)
     if former is not None and (former.status == "held" or repo.ended(base.org_id, former.id)):
         give_up(base, former, "replaced" if former.status == "held" else "its task ended before")
     elif former is not None:
         raise Refusal(409, "The knowledge base is being built anew. Wait until that is done, or cancel it.")
-    values = {"model": model, "dimensions": dimensions, "chunking": dict(chunking)}
-    generation = repo.add(base.org_id, base.id, values)
+    values = {"model": model.name, "dimensions": model.dimensions, "chunking": dict(chunking)}
+    generation = repo.add(base.org_id, base.id, {**values, "connection_id": model.connection_id})
     SourcesRepo().change_all(base.org_id, base.id, {"built_hash": None})
     task_id = queue_generation(base.id, generation.number)
     repo.change(base.org_id, generation.id, {"task_id": task_id})
@@ -47,10 +49,16 @@ def begin_generation(
     return generation
 
 
-def rebuild(org_id: UUID, base_id: UUID, model: str, dimensions: int) -> Generation:
+def hold_connection(org_id: UUID, model: Model) -> None:
+    """Keep a model's connection from being deleted until the transaction ends. Raises Refusal 409 if it is gone."""
+    if model.connection_id and ModelConnectionsRepo().lock(org_id, model.connection_id) is None:
+        raise Refusal(409, f"The connection of the model {model.name} was deleted. Choose another model.")
+
+
+def rebuild(org_id: UUID, base_id: UUID, model: Model) -> Generation:
     """Build a base anew with another embedding model. Raises NotFound, and Refusal 409 as `begin_generation` does."""
     base = _locked(org_id, base_id)
-    return begin_generation(base, model, dimensions, base.chunking)
+    return begin_generation(base, model, base.chunking)
 
 
 def build_again(org_id: UUID, base_id: UUID, number: int) -> Generation:
@@ -63,7 +71,7 @@ def build_again(org_id: UUID, base_id: UUID, number: int) -> Generation:
     wanted = GenerationsRepo().get(org_id, base_id, number)
     if wanted is None or rows[number].status != "failed":
         raise NotFound
-    return begin_generation(base, wanted.model, wanted.dimensions, wanted.chunking)
+    return begin_generation(base, model_of(wanted), wanted.chunking)
 
 
 def cancel_build(org_id: UUID, base_id: UUID) -> None:
@@ -115,6 +123,7 @@ def roll_back(org_id: UUID, base_id: UUID, number: int) -> KnowledgeBase:
         raise NotFound
     if GenerationsRepo().building(org_id, base_id) is not None:
         raise Refusal(409, "Another generation is being built or held back. Decide about it first.")
+    hold_connection(org_id, _still_there(model_of(generation)))
     _make_live(base, generation)
     SourcesRepo().change_all(org_id, base_id, {"content_hash": None})
     queue_check(base_id)
@@ -142,6 +151,7 @@ def _make_live(base: KnowledgeBase, generation: Generation) -> None:
             "live_generation": generation.number,
             "model": generation.model,
             "dimensions": generation.dimensions,
+            "connection_id": generation.connection_id,
             "chunking": generation.chunking,
         },
     )
@@ -149,6 +159,15 @@ def _make_live(base: KnowledgeBase, generation: Generation) -> None:
     counts = ChunksRepo().count_all(org_id, base.id, generation.number)
     SourcesRepo().count_chunks(org_id, base.id, counts)
     repo.change(org_id, generation.id, {"chunk_count": sum(counts.values())})
+
+
+def _still_there(model: Model) -> Model:
+    """A model that can be asked. Raises Refusal 409 for one whose connection was deleted since."""
+    if model.connection_id is None and not known(model.name):
+        raise Refusal(
+            409, f"The connection of the model {model.name} was deleted: nothing embeds with it any more."
+        )
+    return model
 
 
 def _locked(org_id: UUID, base_id: UUID) -> KnowledgeBase:

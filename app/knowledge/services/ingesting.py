@@ -13,15 +13,17 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from app.db.session import transaction
-from app.db.work import Answer, Work
-from app.knowledge.embedders.registry import vectors
+from app.db.work import Answer, GiveUp, Work
+from app.knowledge.embedders.registry import EmbeddingDelayed, EmbeddingFailed
 from app.knowledge.readers.document import Unreadable
 from app.knowledge.repo.bases import KnowledgeBasesRepo
 from app.knowledge.repo.chunks import ChunksRepo, Kept
+from app.knowledge.repo.costs import add_cost
 from app.knowledge.repo.embeddings import EmbeddingsRepo
 from app.knowledge.repo.generations import GenerationsRepo
 from app.knowledge.repo.sources import CHUNK_KEYS, SourcesRepo
 from app.knowledge.services import passages
+from app.knowledge.services.embedding import Made, embed_passages, model_of
 from app.knowledge.services.gating import hold_back, objection
 from app.knowledge.services.generations import swap
 from app.knowledge.services.passages import Content, Wanted
@@ -154,7 +156,10 @@ class _Job:
         self._input_hash = b""
 
     def run(self) -> Outcome:
-        """Do it. Raises Moved and Superseded, and Restless."""
+        """Do it. Raises Moved and Superseded, and Restless; EmbeddingDelayed if the model does not answer now.
+
+        A build that cannot be embedded ends: it raises GiveUp.
+        """
         with transaction():
             source = SourcesRepo().standing(self._org_id, self._kind, self._id)
         if source is None or source.knowledge_base_id != self._target.base_id:
@@ -166,12 +171,20 @@ class _Job:
         try:
             self._stage("reading")
             content, wanted = self._read()
-        except Unreadable as error:
-            reason = str(error)
-            _step(self._work, "failed", lambda: self._note({"status": "failed", "error": reason}))
-            return "failed"
-        self._bring_in(content, wanted)
+            self._bring_in(content, wanted)
+        except EmbeddingDelayed:
+            raise
+        except (Unreadable, EmbeddingFailed) as error:
+            return self._fail(error)
         return "ready"
+
+    def _fail(self, error: Unreadable | EmbeddingFailed) -> Outcome:
+        """Say on the source why it is not in the live generation as it is now."""
+        if isinstance(error, EmbeddingFailed) and not self._target.live:
+            raise GiveUp(str(error)) from error
+        values = {"status": "failed", "error": str(error)}
+        _step(self._work, "failed", lambda: self._note(values))
+        return "failed"
 
     def _bring_in(self, content: Content, wanted: list[Wanted]) -> None:
         for _turn in range(TURNS):
@@ -254,7 +267,7 @@ class _Job:
                 rows.append(self._row(piece, position))
         ChunksRepo().add(self._org_id, rows)
         ids = [row["id"] for row in rows]
-        EmbeddingsRepo().copy(self._org_id, ids, self._target.number, self._model())
+        EmbeddingsRepo().copy(self._org_id, ids, self._target.number, self._key())
 
     def _row(self, piece: Wanted, position: int) -> dict[str, Any]:
         return {
@@ -272,21 +285,23 @@ class _Job:
 
     def _embed(self, wanted: list[Wanted]) -> None:
         """Embed what has no vector of the model yet, some at a time."""
-        number, model = self._target.number, self._target.model
+        number, model = self._target.number, self._target.key
         with transaction():
             found, _others = self._kept(wanted)
             ids = [kept.id for kept in found.values()]
             lacking = EmbeddingsRepo().lacking(self._org_id, ids, number, model)
         for start in range(0, len(lacking), EMBEDDED_AT_ONCE):
             batch = lacking[start : start + EMBEDDED_AT_ONCE]
-            made = vectors(model, self._target.dimensions, [words for _id, words in batch])
-            rows = [(entry[0], vector) for entry, vector in zip(batch, made, strict=True)]
+            made = embed_passages(self._work, model_of(self._target), [words for _id, words in batch])
             done = (len(ids) - len(lacking) + start + len(batch)) * 100 // len(ids)
-            _step(self._work, "embed", lambda rows=rows, done=done: self._add(rows, done))  # type: ignore[misc]
+            _step(self._work, "embed", partial(self._add, [entry[0] for entry in batch], made, done))
 
-    def _add(self, rows: Sequence[tuple[UUID, str]], done: int) -> None:
+    def _add(self, ids: Sequence[UUID], made: Made, done: int) -> None:
         self._check()
-        EmbeddingsRepo().add(self._org_id, rows, self._target.number, self._model())
+        rows = list(zip(ids, made.vectors, strict=True))
+        EmbeddingsRepo().add(self._org_id, rows, self._target.number, self._key())
+        if made.cost_micros:
+            add_cost(self._org_id, self._work.task_id, made.cost_micros)
         if self._target.live:
             SourcesRepo().change(self._org_id, self._kind, self._id, {"progress": done})
 
@@ -296,15 +311,13 @@ class _Job:
         source = self._check()
         found, others = self._kept(wanted)
         ids, number = [kept.id for kept in found.values()], self._target.number
-        if len(found) < len(wanted) or EmbeddingsRepo().lacking(
-            self._org_id, ids, number, self._target.model
-        ):
+        if len(found) < len(wanted) or EmbeddingsRepo().lacking(self._org_id, ids, number, self._target.key):
             return False
         chunks = ChunksRepo()
         chunks.remove(self._org_id, others, number)
         prepared = [kept.id for kept in found.values() if kept.first_generation is None]
         chunks.promote(self._org_id, prepared, number, enabled=source.enabled)
-        EmbeddingsRepo().close_others(self._org_id, ids, number, self._target.model)
+        EmbeddingsRepo().close_others(self._org_id, ids, number, self._target.key)
         if self._target.live and (others or prepared):
             building = GenerationsRepo().building(self._org_id, self._target.base_id)
             chunks.remove_later(
@@ -334,5 +347,5 @@ class _Job:
                 sources.sum_pages(self._org_id, self._target.base_id)
             KnowledgeBasesRepo().count(self._org_id, self._target.base_id)
 
-    def _model(self) -> tuple[str, int]:
-        return self._target.model, self._target.dimensions
+    def _key(self) -> tuple[str, int]:
+        return self._target.key, self._target.dimensions

@@ -13,6 +13,7 @@ from uuid import UUID, uuid5
 
 from app.db.session import transaction
 from app.db.work import Work
+from app.knowledge.embedders.registry import EmbeddingFailed
 from app.knowledge.models.sources import KnowledgeBase, RetrievalTest
 from app.knowledge.repo.bases import KnowledgeBasesRepo
 from app.knowledge.repo.generations import GenerationsRepo
@@ -101,8 +102,10 @@ def _asking(
         generation = GenerationsRepo().get(org_id, base.id, number)
         if generation is None or not TestsRepo().some(org_id, base.id, [test_id]):
             return None  # deleted in the meantime
-        hits = search(org_id, Question(question, base_ids=[base.id], generation=number, top_k=k)).hits
-        places = ranks(expected, hits)
+        found = search(org_id, Question(question, base_ids=[base.id], generation=number, top_k=k))
+        if found.notices:
+            raise EmbeddingFailed(found.notices[0])  # half a search is no measure of the generation
+        places = ranks(expected, found.hits)
         good = [place for place in places if place is not None]
         recall, mrr = len(good) / max(1, len(places)), 1 / min(good) if good else 0.0
         values = {"retrieval_test_id": test_id, "generation_id": generation.id, "run_id": run_id}

@@ -12,12 +12,13 @@ from itertools import groupby
 from typing import Any, Literal
 from uuid import UUID
 
-from app.knowledge.embedders.registry import vectors
+from app.knowledge.embedders.registry import EmbeddingFailed, Model
 from app.knowledge.repo.bases import KnowledgeBasesRepo
 from app.knowledge.repo.embeddings import EmbeddingsRepo, Near
 from app.knowledge.repo.hits import HitsRepo, Shown, Words
 from app.knowledge.repo.pages import PagesRepo
 from app.knowledge.repo.scope import Scope
+from app.knowledge.services.embedding import embed_question, model_of
 from app.web.errors import NotFound
 
 Leg = Literal["vector", "fulltext"]
@@ -38,6 +39,8 @@ EXACT_NUMBERS = 700_000
 """Numbers in all vectors up to which each is compared; it takes some 10 ms."""
 BITS_ROWS = 20_000
 """Vectors up to which the signs of all are compared; beyond, the index is walked."""
+TURNS = 5
+"""How often a search begins again because another generation became live amid it."""
 _OPERATORS = re.compile(r'"|(^|\s)-\w|\sor\s', re.IGNORECASE)
 
 
@@ -75,10 +78,14 @@ class Hit:
 
 @dataclass(frozen=True)
 class Found:
-    """The hits, the best first, and how long each part took in milliseconds: embed, vector, fulltext, total."""
+    """The hits, the best first, and how long each part took in milliseconds: embed, vector, fulltext, total.
+
+    `notices` are sentences about what could not be searched.
+    """
 
     hits: tuple[Hit, ...]
     milliseconds: Mapping[str, float]
+    notices: tuple[str, ...] = ()
 
 
 @dataclass
@@ -96,32 +103,23 @@ class _Clock:
 
 
 def search(org_id: UUID, question: Question) -> Found:
-    """Find passages.
+    """Find passages, in each base of the one generation that was live all the while.
 
-    Raises NotFound for a base that is unknown or archived or lacks the generation, EmbeddingFailed and ModelMissing.
+    If a base's model does not answer, its passages are searched by words and a notice says so; EmbeddingFailed if the
+    question asks for likeness only. Raises NotFound for a base that is unknown or archived or lacks the generation,
+    and ModelMissing.
     """
-    clock, words = _Clock(), clean(question.words)
-    bases = KnowledgeBasesRepo().searchable(org_id, question.base_ids, question.generation)
-    if question.base_ids is not None and len(bases) < len(set(question.base_ids)):
-        raise NotFound
-    if not bases or not words:
-        return Found((), {})
-    if question.source_ids is not None:
-        question = replace(question, source_ids=PagesRepo().with_pages(org_id, question.source_ids))
-    top_k = min(question.top_k or _setting(bases, "top_k", TOP_K), MOST)
-    depth = max(DEPTH, 2 * top_k)
-    near: list[tuple[UUID, float]] = []
-    if "vector" in question.legs:
-        near = _nearest(org_id, bases, question, words, (depth, clock))
-    parsed = HitsRepo().words(words, exact=bool(_OPERATORS.search(words)))
-    matching: list[tuple[UUID, float, float]] = []
-    if "fulltext" in question.legs:
-        matching = HitsRepo().matching(parsed, _scope(question, bases), depth)
-    clock.lap("fulltext")
-    hits = _shown(org_id, parsed, fuse(near, matching)[:top_k])
-    clock.lap("shown")
-    parts = {name: round(value, 2) for name, value in clock.parts.items()}
-    return Found(hits, {**parts, "total": round(sum(clock.parts.values()), 2)})
+    search, words = _Search(org_id, question), clean(question.words)
+    for turn in range(1, TURNS + 1):
+        bases = KnowledgeBasesRepo().searchable(org_id, question.base_ids, question.generation)
+        if question.base_ids is not None and len(bases) < len(set(question.base_ids)):
+            raise NotFound
+        if not bases or not words:
+            return Found((), {})
+        found = search.run(bases, words)
+        if question.generation is not None or turn == TURNS or search.still(bases):
+            break
+    return found
 
 
 def clean(words: str) -> str:
@@ -177,38 +175,77 @@ def _order(one: Fused) -> tuple[float, int, int, UUID]:
     )
 
 
-def _nearest(
-    org_id: UUID, bases: Sequence[Any], question: Question, words: str, bounds: tuple[int, _Clock]
-) -> list[tuple[UUID, float]]:
-    """The passages like the words, by the model of each base."""
-    depth, clock = bounds
-    found: list[tuple[UUID, float]] = []
-    for (model, dimensions), group in groupby(sorted(bases, key=_model), key=_model):
-        mine = list(group)
-        (vector,) = vectors(model, dimensions, [words])
-        clock.lap("embed")
-        near = Near(
-            vector,
-            model,
-            dimensions,
-            _scope(question, mine),
-            depth,
-            path_of(sum(base.chunk_count for base in mine), dimensions),
-        )
-        found += EmbeddingsRepo().nearest(org_id, near)
-        clock.lap("vector")
-    least = question.threshold
-    if least is None:
-        least = _setting(bases, "threshold", 0.0)
-    return sorted([one for one in found if one[1] >= least], key=lambda one: -one[1])[:depth]
+class _Search:
+    """One question on its way. What was embedded is kept when it begins again."""
+
+    def __init__(self, org_id: UUID, question: Question) -> None:
+        self._org_id, self._question, self._clock = org_id, question, _Clock()
+        self._vectors: dict[str, str] = {}
+        self._notices: tuple[str, ...] = ()
+        if question.source_ids is not None:
+            self._question = replace(question, source_ids=PagesRepo().with_pages(org_id, question.source_ids))
+
+    def run(self, bases: Sequence[Any], words: str) -> Found:
+        """Ask both ways and fuse. Raises EmbeddingFailed, ModelMissing."""
+        question, self._notices = self._question, ()
+        top_k = min(question.top_k or _setting(bases, "top_k", TOP_K), MOST)
+        depth = max(DEPTH, 2 * top_k)
+        near: list[tuple[UUID, float]] = []
+        if "vector" in question.legs:
+            near = self._nearest(bases, words, depth)
+        parsed = HitsRepo().words(words, exact=bool(_OPERATORS.search(words)))
+        matching: list[tuple[UUID, float, float]] = []
+        if "fulltext" in question.legs:
+            matching = HitsRepo().matching(parsed, _scope(question, bases), depth)
+        self._clock.lap("fulltext")
+        hits = _shown(self._org_id, parsed, fuse(near, matching)[:top_k])
+        self._clock.lap("shown")
+        parts = {name: round(value, 2) for name, value in self._clock.parts.items()}
+        return Found(hits, {**parts, "total": round(sum(self._clock.parts.values()), 2)}, self._notices)
+
+    def still(self, bases: Sequence[Any]) -> bool:
+        """Whether each base is searched in the generation that it was before."""
+        now = KnowledgeBasesRepo().searched_now(self._org_id, [base.id for base in bases])
+        return all(now.get(base.id, base.number) == base.number for base in bases)
+
+    def _nearest(self, bases: Sequence[Any], words: str, depth: int) -> list[tuple[UUID, float]]:
+        """The passages like the words, by the model of each base."""
+        found: list[tuple[UUID, float]] = []
+        for _key, group in groupby(sorted(bases, key=_key_of), key=_key_of):
+            mine = list(group)
+            model = model_of(mine[0])
+            vector = self._vector(model, words)
+            self._clock.lap("embed")
+            if vector is None:
+                continue
+            path = path_of(sum(base.chunk_count for base in mine), model.dimensions)
+            near = Near(vector, model.key, model.dimensions, _scope(self._question, mine), depth, path)
+            found += EmbeddingsRepo().nearest(self._org_id, near)
+            self._clock.lap("vector")
+        least = self._question.threshold
+        if least is None:
+            least = _setting(bases, "threshold", 0.0)
+        return sorted([one for one in found if one[1] >= least], key=lambda one: -one[1])[:depth]
+
+    def _vector(self, model: Model, words: str) -> str | None:
+        """The vector of the words; None, and a notice, if the model does not answer but words can be searched."""
+        if model.key not in self._vectors:
+            try:
+                self._vectors[model.key] = embed_question(self._org_id, model, words)
+            except EmbeddingFailed as error:
+                if "fulltext" not in self._question.legs:
+                    raise
+                self._notices = (*self._notices, f"Likeness could not be searched: {error}")
+                return None
+        return self._vectors[model.key]
 
 
 def _scope(question: Question, bases: Sequence[Any]) -> Scope:
     return Scope([base.id for base in bases], question.source_ids, question.kinds, question.generation)
 
 
-def _model(base: Any) -> tuple[str, int]:
-    return base.model, base.dimensions
+def _key_of(base: Any) -> str:
+    return model_of(base).key
 
 
 def path_of(rows: int, dimensions: int) -> str:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import orjson
 
+from app.knowledge.embedders.registry import Model
 from app.knowledge.models.sources import Generation, KnowledgeBase
 from app.knowledge.repo.bases import KnowledgeBasesRepo
 from app.knowledge.repo.generations import GenerationsRepo
@@ -30,16 +31,30 @@ class Target:
     dimensions: int
     chunking: Mapping[str, Any]
     live: bool
+    connection_id: UUID | None = None
+
+    @property
+    def key(self) -> str:
+        """What its vectors are told apart by."""
+        return Model(self.model, self.dimensions, self.connection_id).key
 
     def fingerprint(self, input_hash: bytes) -> bytes:
         """What of a source with this input the generation holds, once it is brought into it."""
-        settings = [PIPELINE, self.model, self.dimensions, sorted(self.chunking.items())]
+        settings = [PIPELINE, self.key, self.dimensions, sorted(self.chunking.items())]
         return hashlib.sha256(input_hash + orjson.dumps(settings)).digest()
 
 
 def live_target(base: KnowledgeBase) -> Target:
     """The live generation of a base."""
-    return Target(base.id, base.live_generation, base.model, base.dimensions, base.chunking, live=True)
+    return Target(
+        base.id,
+        base.live_generation,
+        base.model,
+        base.dimensions,
+        base.chunking,
+        live=True,
+        connection_id=base.connection_id,
+    )
 
 
 def build_target(generation: Generation) -> Target:
@@ -51,6 +66,7 @@ def build_target(generation: Generation) -> Target:
         generation.dimensions,
         generation.chunking,
         live=False,
+        connection_id=generation.connection_id,
     )
 
 

@@ -11,6 +11,8 @@ from app.knowledge.models.sources import KnowledgeBase
 from app.knowledge.repo.bases import KnowledgeBasesRepo, NameTaken
 from app.knowledge.repo.generations import GenerationsRepo
 from app.knowledge.services.bases import Stale, change_base, create_base, delete_base, set_archived, values_of
+from app.knowledge.services.choosing import offered_models
+from app.knowledge.services.embedding import model_of
 from app.knowledge.services.gating import swap_anyway
 from app.knowledge.services.generations import build_again, cancel_build, roll_back
 from app.orgs.forms import ConfirmForm
@@ -54,14 +56,14 @@ def index(org: str) -> Response:
 @org_right("knowledge.edit")
 def new(org: str) -> Response:
     """An empty form."""
-    return _form(BaseForm(), "knowledge/new.html")
+    return _form(_offered(BaseForm()), "knowledge/new.html")
 
 
 @bp.post("/new")
 @org_right("knowledge.edit")
 def create(org: str) -> Response:
     """Store a new knowledge base."""
-    form = BaseForm()
+    form = _offered(BaseForm())
     if not form.validate():
         return _form(form, "knowledge/new.html", 422)
 
@@ -100,7 +102,7 @@ def edit(org: str, base_id: UUID) -> Response:
     base = found_base(base_id)
     given = {**values_of(base), **read_chunking(request.args)}
     percents = {name: round(100 * given.pop(key)) for name, key in PERCENTS.items()}
-    form = BaseForm(**given, **percents, lock_version=base.lock_version)
+    form = _offered(BaseForm(**given, **percents, lock_version=base.lock_version), base)
     return _form(form, "knowledge/edit.html", base=base)
 
 
@@ -108,7 +110,8 @@ def edit(org: str, base_id: UUID) -> Response:
 @org_right("knowledge.edit")
 def update(org: str, base_id: UUID) -> Response:
     """Save the form; passages of another size are built beside those that are searched."""
-    form, base = BaseForm(), found_base(base_id)
+    base = found_base(base_id)
+    form = _offered(BaseForm(), base)
     if not form.validate():
         return _form(form, "knowledge/edit.html", 422, base=base)
     try:
@@ -179,6 +182,12 @@ def found_base(base_id: UUID) -> KnowledgeBase:
     if base is None:
         raise NotFound
     return base
+
+
+def _offered(form: BaseForm, base: KnowledgeBase | None = None) -> BaseForm:
+    """The form with the models to choose from."""
+    form.offer(offered_models(require_org().org_id), model_of(base) if base else None)
+    return form
 
 
 def _form(form: BaseForm, template: str, status: int = 200, **context: object) -> Response:

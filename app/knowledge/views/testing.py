@@ -44,5 +44,7 @@ def _found(base: KnowledgeBase, form: SearchForm) -> Found:
     )
     try:
         return search(base.org_id, question)
-    except (EmbeddingFailed, ModelMissing) as error:
+    except EmbeddingFailed as error:
+        raise Refusal(424, f"Likeness could not be searched: {error}") from error
+    except ModelMissing as error:
         raise Refusal(503, f"The question cannot be embedded: {error}") from error

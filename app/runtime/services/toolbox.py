@@ -138,7 +138,7 @@ class Toolbox:
             passages.append(
                 {"number": self._cited, "source": hit.passage.source_name, "text": hit.passage.text}
             )
-        return {"passages": passages}
+        return {"passages": passages, **({"notices": list(found.notices)} if found.notices else {})}
 
     def _time(self, arguments: Mapping[str, Any], _cited: list[dict[str, Any]]) -> Any:
         name = arguments.get("time_zone", "UTC")
