@@ -5,6 +5,7 @@ from flask import Flask
 from app.agents.views import agents, changes, files, persona_changes, personas, version_links, versions
 from app.analytics.views import figures, search
 from app.api.views import agents as api_agents
+from app.api.views import approvals as api_approvals
 from app.api.views import completions
 from app.api.views import knowledge as api_knowledge
 from app.api.views import messages as api_messages
@@ -131,6 +132,7 @@ BLUEPRINTS = (
     api_messages.bp,
     api_search.bp,
     api_knowledge.bp,
+    api_approvals.bp,
     completions.bp,
     figures.bp,
 )

@@ -373,3 +373,14 @@ def test_a_call_that_a_lost_worker_began_is_not_made_again(begin, member, server
     assert (done.status, done.parts[2]["status"]) == ("complete", "failed")
     assert "not known" in done.parts[2]["result"]
     assert "not repeated" in server.seen[1]["messages"][-1]["content"]
+
+
+def test_the_home_page_is_told_how_many_wait(begin, member, new_client, org, work):
+    begin()
+    work()
+    home = member.page("/o/acme")
+    url = home.find(id="waiting_calls")["hx-get"]
+    assert "1 call waits" in " ".join(member.fragment(url).get_text().split())
+    assert member.get(url).status_code in {302, 303}
+    colleague = new_client(orgs.member(org))
+    assert "call" not in colleague.fragment(url).find(id="waiting_calls").get_text()

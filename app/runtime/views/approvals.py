@@ -17,7 +17,7 @@ from app.web.errors import NotFound
 from app.web.filters import viewer_zone
 from app.web.identity import require_org
 from app.web.listing import read_list, show_list
-from app.web.render import leave, render, toast
+from app.web.render import leave, refresh, render, toast, wants_fragment
 from app.web.trail import came_from
 
 bp = Blueprint("approvals", __name__, url_prefix="/o/<org>")
@@ -31,6 +31,16 @@ def index(org: str) -> Response:
     state = read_list(approval_list(repo.agents(org_id)), viewer_zone().key)
     page = repo.page(org_id, current_viewer(), state)
     return show_list("approvals/index.html", state, page, statuses=APPROVAL_STATUSES)
+
+
+@bp.get("/approvals/waiting")
+@org_right("threads.read")
+def waiting(org: str) -> Response:
+    """How many calls wait in threads that the visitor sees, for the home page; without htmx the list of them."""
+    if not wants_fragment():
+        return refresh(url_for(".index", org=org))
+    count = ApprovalsRepo().waiting(require_org().org_id, current_viewer())
+    return render("approvals/waiting.html", "waiting_calls", count=count)
 
 
 @bp.get("/approvals/<uuid:approval_id>")

@@ -1,0 +1,196 @@
+"""Calls that wait for a person, with real processes: each is decided once and made at most once, whoever is killed."""
+
+import http.server
+import json
+import random
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from uuid import uuid4
+
+import pytest
+
+from app.runtime.models import ToolApproval
+from app.threads.models import Message
+from tests.factories import agents, connections, orgs
+from tests.factories.rows import rows
+from tests.support.calling_worker import CallingWorker
+from tests.support.live import Live
+from tests.support.model_server import Answer, model_server
+from tests.support.processes import wait_until
+
+pytestmark = pytest.mark.conformance
+
+ZONES = ("Europe/Rome", "Europe/Berlin", "Europe/Oslo", "Europe/Paris", "Asia/Tokyo", "Asia/Seoul")
+LONG = 120
+
+
+class Called(http.server.ThreadingHTTPServer):
+    """Counts the calls by time zone; while `held` is locked none is answered."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.calls = Counter()
+        self.open = threading.Event()
+        self.open.set()
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    server: Called
+
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.calls[asked["time_zone"]] += 1
+        self.server.open.wait(LONG)
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def serving():
+    server = Called()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.open.set()
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def called():
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def model():
+    with model_server() as server:
+        server.choose = _reply
+        yield server
+
+
+def _reply(asked):
+    """Call the tool for the zone that was asked for; once there is a result, say so."""
+    last = asked["messages"][-1]
+    if last["role"] == "tool":
+        return Answer(("Done: ", last["content"][:60]))
+    return Answer(
+        ("Let me look.",), calls=(("c1", "current_time", json.dumps({"time_zone": last["content"]})),)
+    )
+
+
+@pytest.fixture(scope="module")
+def site(cluster, tmp_path_factory, model, called):
+    directory = tmp_path_factory.mktemp("site")
+    live = Live(cluster, directory, OUTBOUND_ALLOW=f"model:127.0.0.1:{model.server_port}")
+    live.worker = CallingWorker(directory, live.settings, called.url)
+    with live as running:
+        yield running
+
+
+@pytest.fixture
+def org(site, called):
+    called.calls.clear()
+    return orgs.org()
+
+
+@pytest.fixture
+def member(org):
+    return orgs.member(org)
+
+
+@pytest.fixture
+def agent(org, model):
+    connections.connection(org, slug="main", base_url=f"{model.url}/v1")
+    made = agents.agent(org, primary_model_provider="main", primary_model="m")
+    tool = {"id": str(uuid4()), "name": "current_time", "approval": "ask"}
+    agents.version(made, snapshot={"name": "Helper", "provider": "main", "model": "m", "tools": [tool]})
+    return made
+
+
+def staged(site, org, member, agent, zones):
+    """Have the agent ask to make a call for each zone; the calls by zone."""
+    with site.client(member) as client:
+        for zone in zones:
+            asked = {"message": zone, "version": "1"}
+            assert client.submit(f"/o/{org.slug}/agents/{agent.id}/playground", asked).status_code == 303
+    wait_until(lambda: len(rows(ToolApproval, org_id=org.id, status="pending")) == len(zones), LONG)
+    return {row.arguments["time_zone"]: row for row in rows(ToolApproval, org_id=org.id)}
+
+
+def decided(client, org, approval, verdict="approve"):
+    url = f"/o/{org.slug}/approvals/{approval.id}"
+    return client.submit(url, {"verdict": verdict}, form_url=f"/o/{org.slug}/agents").status_code
+
+
+def decide(site, org, person, approval, verdict="approve"):
+    with site.client(person) as client:
+        return decided(client, org, approval, verdict)
+
+
+def answers(org):
+    return rows(Message, org_id=org.id, role="assistant")
+
+
+def ended(org):
+    return all(row.status not in {"pending", "waiting"} for row in answers(org))
+
+
+def test_of_decisions_at_the_same_time_one_counts(site, org, member, agent, called):
+    calls = staged(site, org, member, agent, ZONES)
+    people = [member, *(orgs.member(org, "admin") for _ in range(3))]
+    with ExitStack() as stack, ThreadPoolExecutor(8) as pool:
+        clients = [stack.enter_context(site.client(person)) for person in people]
+        jobs = [
+            (zone, pool.submit(decided, client, org, call))
+            for zone, call in calls.items()
+            for client in clients
+        ]
+    found = {zone: sorted(job.result() for at, job in jobs if at == zone) for zone in calls}
+    assert found == {zone: [303, 409, 409, 409] for zone in ZONES}
+    wait_until(lambda: ended(org), LONG)
+    assert called.calls == dict.fromkeys(ZONES, 1)
+    assert {row.status for row in answers(org)} == {"complete"}
+
+
+def test_a_worker_killed_amid_a_call_leaves_it_unknown_and_it_is_not_repeated(
+    site, org, member, agent, called
+):
+    calls = staged(site, org, member, agent, ZONES[:1])
+    called.open.clear()
+    assert decide(site, org, member, calls[ZONES[0]]) == 303
+    wait_until(lambda: called.calls[ZONES[0]] == 1, LONG)
+    site.worker.kill()
+    called.open.set()
+    site.worker.begin()
+    wait_until(lambda: ended(org), LONG)
+    (answer,) = answers(org)
+    assert (answer.status, answer.parts[2]["status"]) == ("complete", "failed")
+    assert "not known" in answer.parts[2]["result"]
+    assert called.calls == {ZONES[0]: 1}
+
+
+def test_whenever_workers_are_killed_each_call_is_made_at_most_once(site, org, member, agent, called):
+    calls = staged(site, org, member, agent, ZONES)
+    for zone, call in calls.items():
+        assert decide(site, org, member, call, "reject" if zone == ZONES[-1] else "approve") == 303
+        time.sleep(random.uniform(0, 0.2))
+        site.worker.kill()
+        site.worker.begin()
+    wait_until(lambda: ended(org), 2 * LONG)
+    found = {row.parts[1]["arguments"]["time_zone"]: row for row in answers(org)}
+    results = {zone: row.parts[2] for zone, row in found.items() if len(row.parts) > 2}
+    told = {zone: (row.status, results[zone]["status"], called.calls[zone]) for zone, row in found.items()}
+    assert max(called.calls.values()) == 1, told
+    assert called.calls[ZONES[-1]] == 0
+    assert results[ZONES[-1]]["status"] == "rejected"
+    done = [zone for zone, result in results.items() if result["status"] == "succeeded"]
+    assert all(called.calls[zone] == 1 for zone in done), told
