@@ -112,6 +112,11 @@ class ApprovalsRepo:
         row = self._session.execute(_seen(org_id, viewer).where(ToolApproval.id == approval_id)).one_or_none()
         return None if row is None else _row(row)
 
+    def some(self, org_id: UUID, viewer: Viewer, ids: Sequence[UUID]) -> list[ApprovalRow]:
+        """Those of these calls that are in threads that the viewer sees, the oldest first."""
+        statement = _seen(org_id, viewer).where(ToolApproval.id.in_(ids)).order_by(ToolApproval.id)
+        return [_row(row) for row in self._session.execute(statement)]
+
     def of_message(self, org_id: UUID, message_id: UUID) -> list[ApprovalRow]:
         """Every call of an answer that was to be decided, in order."""
         rows = self._session.execute(

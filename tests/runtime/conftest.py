@@ -8,11 +8,11 @@ from sqlalchemy import text
 from app.knowledge.embedders import registry
 from app.tasks.services.schedules import tick
 from tests.factories import agents, connections, orgs, tasks
-from tests.support import embedder
+from tests.support import embedder, staged
 from tests.support.answers import permitting
 from tests.support.apart import apart
 from tests.support.claims import claims, run
-from tests.support.model_server import model_server
+from tests.support.model_server import Answer, model_server
 
 
 @pytest.fixture
@@ -53,6 +53,22 @@ def agent(org, server):
 def work():
     """Do the waiting tasks, as a worker does; how each ended."""
     return lambda: [apart(run, claim)[0] for claim in claims()]
+
+
+@pytest.fixture
+def begin(member, agent, server):
+    """A function that asks an agent with a tool that needs approval; where the conversation is."""
+
+    def ask(approval="ask", *answers, **snapshot):
+        values = {"name": "Support", "prompt": "Be kind.", "provider": "main", "model": "m"}
+        agents.version(agent, snapshot={**values, "tools": staged.tools(approval), **snapshot})
+        first = answers or [Answer(("Let me look.",), calls=(staged.CALL,))]
+        server.answers = [*first, Answer(("It is noon.",))]
+        asked = member.submit(f"/o/acme/agents/{agent.id}/playground", {"message": "Time?", "version": "1"})
+        assert asked.status_code == 303, asked.text
+        return asked.location
+
+    return ask
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from app.tasks.services.tasks import cancel_tasks
 from app.threads.repo.threads import Viewer
 from app.web.access import role_has
 from app.web.errors import NotFound, Refusal
+from app.web.selection import Outcome, Skipped
 
 VERDICTS: Mapping[str, str] = {"approve": "approved", "reject": "rejected"}
 """What people can do with a call that waits, and the status it then has."""
@@ -58,6 +59,25 @@ def decide(
     if not _settle(org_id, row, values, f"approval.{verdict}", due=False):
         raise Refusal(409, _taken(ApprovalsRepo().named(org_id, approval_id)))
     return row
+
+
+def reject_many(org_id: UUID, viewer: Viewer, role: str | None, ids: Sequence[UUID]) -> Outcome:
+    """Reject those of the calls that wait and that this person may decide about, leave the others.
+
+    Raises NotFound, with nothing changed, for one in a thread that the viewer does not see.
+    """
+    rows = ApprovalsRepo().some(org_id, viewer, ids)
+    if len(rows) != len(set(ids)):
+        raise NotFound
+    TasksRepo().lock(org_id, [row.task_id for row in rows if row.task_id])
+    values = {"status": VERDICTS["reject"], "decided_by": viewer.user_id}
+    skipped = []
+    for row in rows:
+        if not may_decide(role, viewer.user_id, row):
+            skipped.append(Skipped(row.id, row.tool, "is for others to decide"))
+        elif not _settle(org_id, row, values, "approval.reject", due=False):
+            skipped.append(Skipped(row.id, row.tool, "no longer waits"))
+    return Outcome(len(rows) - len(skipped), skipped)
 
 
 def expire_due() -> int:

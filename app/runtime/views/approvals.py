@@ -8,16 +8,19 @@ from app.db.session import transaction
 from app.runtime.approvals_repo import ApprovalRow, ApprovalsRepo
 from app.runtime.forms import APPROVAL_STATUSES, DecideForm, approval_list
 from app.runtime.services.approving import decide as settle
+from app.runtime.services.approving import reject_many as reject_all
 from app.runtime.views.scene import CONVERSED, shown_approvals
 from app.threads.access import current_viewer
 from app.threads.repo.messages import MessageRepo
 from app.threads.views.found import seen_thread
 from app.web.access import org_right
-from app.web.errors import NotFound
+from app.web.errors import NotFound, Refusal
 from app.web.filters import viewer_zone
 from app.web.identity import require_org
 from app.web.listing import read_list, show_list
+from app.web.matching import list_url
 from app.web.render import leave, refresh, render, toast, wants_fragment
+from app.web.selection import posted_ids, report
 from app.web.trail import came_from
 
 bp = Blueprint("approvals", __name__, url_prefix="/o/<org>")
@@ -31,6 +34,19 @@ def index(org: str) -> Response:
     state = read_list(approval_list(repo.agents(org_id)), viewer_zone().key)
     page = repo.page(org_id, current_viewer(), state)
     return show_list("approvals/index.html", state, page, statuses=APPROVAL_STATUSES)
+
+
+@bp.post("/approvals/bulk")
+@org_right("agents.run")
+def reject_many(org: str) -> Response:
+    """Reject the ticked calls."""
+    ids, membership = posted_ids(), require_org()
+    if not ids:
+        raise Refusal(422, "Select at least one call.")
+    with transaction():
+        outcome = reject_all(membership.org_id, current_viewer(), membership.role, ids)
+    report(outcome, "rejected", url_for(".index", org=org), None)
+    return refresh(list_url(url_for(".index", org=org)))
 
 
 @bp.get("/approvals/waiting")
