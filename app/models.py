@@ -10,6 +10,7 @@ from app.orgs import models as orgs
 from app.runtime import models as runtime
 from app.tasks import models as tasks
 from app.threads import models as threads
+from app.tools import models as tools
 
 __all__ = [
     "agents",
@@ -23,4 +24,5 @@ __all__ = [
     "tables",
     "tasks",
     "threads",
+    "tools",
 ]

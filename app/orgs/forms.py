@@ -26,6 +26,7 @@ INVENTORY = {
     "credentials": ("credential", "credentials"),
     "model_connections": ("model connection", "model connections"),
     "mcp_servers": ("MCP server", "MCP servers"),
+    "tools": ("tool", "tools"),
     "agents": ("agent", "agents"),
     "agent_versions": ("published version", "published versions"),
     "personas": ("persona", "personas"),

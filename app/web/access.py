@@ -24,6 +24,8 @@ RIGHTS: dict[str, str] = {
     "threads.read_all": "admin",
     "knowledge.view": "viewer",
     "knowledge.edit": "member",
+    "tools.view": "viewer",
+    "tools.edit": "member",
     "connections.view": "admin",
     "connections.edit": "admin",
     "feedback.give": "member",

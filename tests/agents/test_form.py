@@ -116,13 +116,15 @@ def test_names_are_free_in_other_organisations_and_after_deletion(member, org):
 
 def test_edit_saves_what_changed_and_says_so(member, org):
     base = knowledge.base(org)
-    agent = agents.agent(org, name="Old", prompt="Same", tools_enabled=["search"], rag_enabled=[str(base.id)])
+    agent = agents.agent(
+        org, name="Old", prompt="Same", tools_enabled=["calculator"], rag_enabled=[str(base.id)]
+    )
     url = f"/o/acme/agents/{agent.id}/edit"
     sent = values_of(member.page(url)) | {"name": "New", "primary_model_temperature": ""}
     assert member.submit(url, sent).location == f"/o/acme/agents/{agent.id}"
     saved = stored(agent)
     assert (saved.name, saved.prompt, saved.lock_version) == ("New", "Same", 2)
-    assert (saved.tools_enabled, saved.rag_enabled) == (["search"], [str(base.id)])
+    assert (saved.tools_enabled, saved.rag_enabled) == (["calculator"], [str(base.id)])
     event = rows(AuditEvent, target_id=agent.id)[0]
     assert (event.action, event.before, event.after) == ("agent.change", {"name": "Old"}, {"name": "New"})
 

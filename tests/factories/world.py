@@ -9,7 +9,7 @@ from app.auth.models import User
 from app.db.tables import EmailOutbox, IdempotencyKey
 from app.orgs.models import Org, OrgMember
 from app.threads.models import Message, Thread
-from tests.factories import agents, auth, connections, knowledge, orgs, runtime, tasks, threads
+from tests.factories import agents, auth, connections, knowledge, orgs, runtime, tasks, threads, tools
 from tests.factories.rows import rows as stored_rows
 from tests.factories.rows import save
 
@@ -88,7 +88,7 @@ def tenant(canary: str) -> Tenant:
             )
         ),
     }
-    rows |= connections.one_of_each(org, canary)
+    rows |= connections.one_of_each(org, canary) | tools.one_of_each(org, canary)
     rows |= _thread(org, people, agent, canary) | knowledge.one_of_each(org, canary)
     rows |= tasks.one_of_each(org, people["member"], agent, canary)
     rows["thread_imports"] = tasks.finished_import(org, people["member"], canary)

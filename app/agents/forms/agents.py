@@ -28,6 +28,12 @@ DESCRIPTION_LENGTH = 2_000
 PROMPT_LENGTH = 100_000
 TEMPERATURE_HINT = "Enter a number from 0 to 2, such as 0.7."
 STATUSES = {"enabled": "Enabled", "disabled": "Disabled", "archived": "Archived", "deleted": "Deleted"}
+TOOL_NOTES = {
+    "builtin": "built in, runs at once",
+    "allow": "runs at once",
+    "ask": "always asks a person",
+    "agent": "the agent decides whether to ask",
+}
 COLUMNS = {
     "name": "Name",
     "status": "Status",
@@ -138,6 +144,14 @@ class AgentForm(SharedForm):
         validate_choice=False,
         validators=[_of_list("Choose only knowledge bases of this list.")],
     )
+    tools_enabled = SelectMultipleField(
+        "Tools",
+        choices=[],
+        widget=ListWidget(),
+        option_widget=CheckboxInput(),
+        validate_choice=False,
+        validators=[_of_list("Choose only tools of this list.")],
+    )
     max_output_tokens = SparseNumberField(
         "Longest answer",
         validators=[
@@ -149,17 +163,19 @@ class AgentForm(SharedForm):
     timeout_seconds = _number("Time limit", SHORTEST_SECONDS, LONGEST_SECONDS, Settings().timeout_seconds)
 
     def offer(self, options: Options) -> None:
-        """Say which personas and knowledge bases there are to choose from."""
+        """Say which personas, knowledge bases and tools there are to choose from."""
         self.options = options
         nobody = SelectChoice("", "No persona")
         self.persona_id.choices = [nobody, *(_choice(option) for option in options.personas)]
         self.rag_enabled.choices = [_choice(option) for option in options.bases]
+        self.tools_enabled.choices = [_tool_choice(option) for option in options.tools]
 
     def values(self) -> dict[str, Any]:
         """The agent's columns as the form has them; empty text is nothing."""
         settings = Settings(**{name: self[name].data for name in Settings.model_fields})
         made = {
             "rag_enabled": sorted(self.rag_enabled.data or ()),
+            "tools_enabled": sorted(self.tools_enabled.data or ()),
             "settings": settings.model_dump(exclude_defaults=True),
         }
         return {
@@ -182,3 +198,8 @@ def stored_values(agent: Agent) -> dict[str, Any]:
 
 def _choice(option: Option) -> SelectChoice:
     return SelectChoice(option.id, f"{option.name} (archived)" if option.archived else option.name)
+
+
+def _tool_choice(option: Option) -> SelectChoice:
+    choice = _choice(option)
+    return SelectChoice(option.id, f"{choice.label}: {TOOL_NOTES[option.note or 'ask']}")

@@ -5,41 +5,45 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Text, case, cast, func, literal, select, union_all
+from sqlalchemy import Select, Text, case, cast, func, literal, null, select, union_all
 from sqlalchemy.orm import Session
 
 from app.agents.models import Agent, Persona
 from app.agents.repo.agents import distinct_values
 from app.db.base import db
 from app.knowledge.models.sources import KnowledgeBase
+from app.tools.models import Tool
+from app.tools.parts import BUILT_IN
 
 MOST = 500
 
 
 @dataclass(frozen=True)
 class Option:
-    """Something to choose; `archived` only where it is chosen already."""
+    """Something to choose; `archived` only where it is chosen already. The note of a tool is its approval mode."""
 
     id: str
     name: str
     archived: bool
+    note: str | None = None
 
 
 @dataclass(frozen=True)
 class Options:
-    """The personas and knowledge bases that an agent can use: at most 500 of each, those it uses first of all.
+    """The personas, knowledge bases and tools that an agent can use: at most 500 of each, those it uses first of all.
 
     `providers` and `models` are suggestions: those that agents have.
     """
 
     personas: Sequence[Option]
     bases: Sequence[Option]
+    tools: Sequence[Option]
     providers: Sequence[str]
     models: Sequence[str]
 
 
 class OptionRepo:
-    """Personas and knowledge bases of one organisation, as options."""
+    """Personas, knowledge bases and tools of one organisation, as options."""
 
     def __init__(self, session: Session | None = None) -> None:
         self._session = session or db.session()
@@ -47,26 +51,36 @@ class OptionRepo:
     def options(self, org_id: UUID, used: Collection[str] = ()) -> Options:
         """What is not archived, and what is in `used` (ids); one statement."""
         parts = [_of("personas", Persona, org_id, used), _of("bases", KnowledgeBase, org_id, used)]
+        parts.append(_of("tools", Tool, org_id, used, Tool.approval))
         for kind, column in (("providers", Agent.primary_model_provider), ("models", Agent.primary_model)):
-            values = distinct_values(kind, column, column).add_columns(literal(False).label("archived"))
+            values = distinct_values(kind, column, column).add_columns(
+                literal(False).label("archived"), null().label("note")
+            )
             parts.append(values.where(Agent.org_id == org_id, column.is_not(None)))
         rows = self._session.execute(union_all(*(select(part.subquery()) for part in parts))).all()
         rows = sorted(rows, key=lambda row: (row.words.lower(), row.value))
-        things: dict[str, list[Option]] = {"personas": [], "bases": []}
+        things: dict[str, list[Option]] = {"personas": [], "bases": [], "tools": _built_in()}
         texts: dict[str, list[str]] = {"providers": [], "models": []}
         for row in rows:
             if row.kind in things:
-                things[row.kind].append(Option(row.value, row.words, row.archived))
+                things[row.kind].append(Option(row.value, row.words, row.archived, row.note))
             else:
                 texts[row.kind].append(row.value)
-        return Options(things["personas"], things["bases"], texts["providers"], texts["models"])
+        return Options(
+            things["personas"], things["bases"], things["tools"], texts["providers"], texts["models"]
+        )
 
 
-def _of(kind: str, model: Any, org_id: UUID, used: Collection[str]) -> Select[Any]:
+def _built_in() -> list[Option]:
+    return [Option(name, name, archived=False, note="builtin") for name in BUILT_IN]
+
+
+def _of(kind: str, model: Any, org_id: UUID, used: Collection[str], note: Any = None) -> Select[Any]:
     key = cast(model.id, Text)
     chosen = key.in_(list(used))
     return (
         select(literal(kind).label("kind"), model.name.label("words"), key.label("value"), model.archived)
+        .add_columns(cast(note, Text).label("note"))
         .where(model.org_id == org_id, ~model.archived | chosen)
         .order_by(case((chosen, 0), else_=1), func.lower(model.name))
         .limit(MOST)

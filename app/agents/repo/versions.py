@@ -6,17 +6,26 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, Text, cast, func, null, select, true, union_all
+from sqlalchemy import Row, Select, Text, cast, func, literal, null, select, true, union_all
 from sqlalchemy.dialects.postgresql import JSONPATH
 from sqlalchemy.orm import Session
 
 from app.agents.models import Agent, AgentVersion, Persona
-from app.agents.snapshot import Snapshot, SnapshotBase, SnapshotPersona, read_settings, read_snapshot
+from app.agents.snapshot import (
+    Snapshot,
+    SnapshotBase,
+    SnapshotPersona,
+    SnapshotTool,
+    read_settings,
+    read_snapshot,
+)
 from app.auth.models import User
 from app.db.base import db
 from app.db.cursor import Order, Page, paginate
 from app.knowledge.models.sources import Generation, KnowledgeBase
 from app.orgs.repo.members import FULL_NAME
+from app.tools.models import Tool
+from app.tools.parts import BUILT_IN
 from app.web.conditions import searched
 from app.web.listing import ListState
 
@@ -71,10 +80,14 @@ class ListedVersion:
 
 @dataclass(frozen=True)
 class Present:
-    """What of a snapshot is still there: the text of its persona, None without it, and ids of its knowledge bases."""
+    """What of a snapshot is still there: the text of its persona, None without it, its knowledge bases and tools.
+
+    `bases` are ids, `tools` what drafts name each tool by: its id, or the name of one that is built in.
+    """
 
     persona: str | None
     bases: frozenset[UUID]
+    tools: Mapping[UUID, str]
 
 
 _READ = (
@@ -168,16 +181,22 @@ class VersionRepo:
         """What a snapshot refers to and what is still there; one statement."""
         base_ids = [base.id for base in snapshot.knowledge_bases]
         persona_id = snapshot.persona and snapshot.persona.id
-        personas = select(Persona.id, Persona.prompt).where(
+        personas = select(Persona.id, Persona.prompt, literal("persona").label("kind")).where(
             Persona.org_id == org_id, Persona.id == persona_id
         )
-        bases = select(KnowledgeBase.id, null()).where(
+        bases = select(KnowledgeBase.id, null(), literal("base")).where(
             KnowledgeBase.org_id == org_id, KnowledgeBase.id.in_(base_ids)
         )
-        rows: Any = self._session.execute(union_all(personas, bases)).all()
-        texts = [row.prompt for row in rows if row.prompt is not None]
-        found = frozenset(row.id for row in rows if row.prompt is None)
-        return Present(texts[0] if texts else None, found)
+        tool_ids = [tool.id for tool in snapshot.tools]
+        tools = select(Tool.id, null(), literal("tool")).where(
+            Tool.org_id == org_id, Tool.id.in_(tool_ids), ~Tool.archived
+        )
+        rows: Any = self._session.execute(union_all(personas, bases, tools)).all()
+        texts = [row.prompt for row in rows if row.kind == "persona"]
+        found = frozenset(row.id for row in rows if row.kind == "base")
+        named = {tool.id: tool.name for tool in BUILT_IN.values() if tool.id in tool_ids}
+        named |= {row.id: str(row.id) for row in rows if row.kind == "tool"}
+        return Present(texts[0] if texts else None, found, named)
 
     def draft(self, org_id: UUID, agent_id: UUID, *, hold: bool = False) -> Draft | None:
         """An agent, deleted or not, with what publishing it would keep and its latest version; one statement.
@@ -240,13 +259,29 @@ def _draft(org_id: UUID, agent_id: UUID) -> Select[Any]:
         .correlate(Agent)
         .scalar_subquery()
     )
+    tools = (
+        select(
+            func.jsonb_agg(
+                func.jsonb_build_array(Tool.id, Tool.name, Tool.description, Tool.input_schema, Tool.approval)
+            )
+        )
+        .where(
+            Tool.org_id == Agent.org_id,
+            ~Tool.archived,
+            Tool.enabled,
+            Agent.tools_enabled.op("?")(cast(Tool.id, Text)),
+        )
+        .correlate(Agent)
+        .scalar_subquery()
+    )
     latest = _newest_first(
         select(*_READ).outerjoin(User, User.id == AgentVersion.created_by).where(_OF_AGENT).correlate(Agent)
     ).lateral()
     persona = (Persona.org_id == Agent.org_id) & (Persona.id == Agent.persona_id)
     return (
         select(Agent, Persona.id.label("persona_id"), Persona.name.label("persona_name"))
-        .add_columns(Persona.prompt.label("persona_prompt"), bases.label("bases"), *latest.c)
+        .add_columns(Persona.prompt.label("persona_prompt"), bases.label("bases"), tools.label("tools"))
+        .add_columns(*latest.c)
         .outerjoin(Persona, persona)
         .outerjoin(latest, true())
         .where(Agent.org_id == org_id, Agent.id == agent_id)
@@ -263,6 +298,7 @@ def _snapshot(row: Row[Any]) -> Snapshot:
         SnapshotBase(id=UUID(base_id), name=name, generation_id=UUID(generation_id))
         for base_id, name, generation_id in row.bases or ()
     ]
+    tools = [*_built_in(agent.tools_enabled), *(_tool(values) for values in row.tools or ())]
     return Snapshot(
         name=agent.name,
         description=agent.description or "",
@@ -272,5 +308,28 @@ def _snapshot(row: Row[Any]) -> Snapshot:
         temperature=None if warmth is None else round(warmth, 2),
         settings=read_settings(agent.settings),
         persona=persona,
+        tools=tuple(sorted(tools, key=lambda tool: (tool.name.lower(), tool.id))),
         knowledge_bases=tuple(sorted(bases, key=lambda base: (base.name.lower(), base.id))),
+    )
+
+
+def _built_in(chosen: Sequence[str]) -> list[SnapshotTool]:
+    """The tools without a row that an agent chose by name; their calls need nobody's approval."""
+    return [
+        SnapshotTool(
+            id=tool.id,
+            name=tool.name,
+            description=tool.description,
+            input_schema=tool.input_schema,
+            approval="allow",
+        )
+        for name, tool in BUILT_IN.items()
+        if name in chosen
+    ]
+
+
+def _tool(values: Sequence[Any]) -> SnapshotTool:
+    tool_id, name, description, schema, approval = values
+    return SnapshotTool(
+        id=UUID(tool_id), name=name, description=description, input_schema=schema, approval=approval
     )

@@ -27,9 +27,10 @@ FIELDS = (
     "enabled",
     "persona_id",
     "rag_enabled",
+    "tools_enabled",
     "settings",
 )
-COPIED = (*FIELDS[1:], "tools_enabled")
+COPIED = FIELDS[1:]
 NAME_LENGTH = 255
 COPIES = 100
 

@@ -69,6 +69,11 @@ def missing_words(snapshot: Snapshot, present: Present) -> list[str]:
         for base in snapshot.knowledge_bases
         if base.id not in present.bases
     ]
+    words += [
+        f"The tool “{tool.name}” is gone or archived."
+        for tool in snapshot.tools
+        if tool.id not in present.tools
+    ]
     return words
 
 
@@ -82,6 +87,7 @@ def _values(snapshot: Snapshot, present: Present) -> dict[str, Any]:
         "primary_model": snapshot.model,
         "primary_model_temperature": snapshot.temperature,
         "persona_id": persona.id if persona and present.persona is not None else None,
+        "tools_enabled": sorted(present.tools.values()),
         "rag_enabled": sorted(str(base.id) for base in snapshot.knowledge_bases if base.id in present.bases),
         "settings": _set(snapshot.settings),
     }

@@ -166,7 +166,7 @@ def describe_prompt(org: str) -> Response:
 
 def _offered(form: AgentForm, agent: Agent | None = None) -> AgentForm:
     """The form with what there is to choose from; archived things only where the agent uses them."""
-    used = [*agent.rag_enabled, str(agent.persona_id or "")] if agent else ()
+    used = [*agent.rag_enabled, *agent.tools_enabled, str(agent.persona_id or "")] if agent else ()
     form.offer(OptionRepo().options(require_org().org_id, used))
     return form
 

@@ -6,7 +6,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, delete, func, literal, select, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    Text,
+    Uuid,
+    column,
+    delete,
+    func,
+    literal,
+    select,
+    table,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from app.auth.models import User
@@ -19,7 +33,15 @@ from app.web.conditions import chosen, searched, within
 from app.web.listing import ListState
 
 NAME_KEY = "credentials_org_id_name_key"
-_USERS = (("model_connection", ModelConnection), ("mcp_server", McpServer))
+_TOOLS = table(
+    "tools", column("id", Uuid), column("org_id", Uuid), column("name", Text), column("credential_id", Uuid)
+)
+"""Their domain stands above this one, so they are read by their columns."""
+_USERS: tuple[tuple[str, Any], ...] = (
+    ("model_connection", ModelConnection.__table__.c),
+    ("mcp_server", McpServer.__table__.c),
+    ("tool", _TOOLS.c),
+)
 _CHOICE: tuple[Any, ...] = (Credential.id, Credential.name, Credential.hint)
 _SORTS: dict[str, ColumnElement[Any]] = {
     "name": func.lower(Credential.name),
@@ -46,7 +68,7 @@ class CredentialFacts:
 
 @dataclass(frozen=True)
 class Use:
-    """What opens with a credential: `kind` model_connection or mcp_server."""
+    """What opens with a credential: `kind` model_connection, mcp_server or tool."""
 
     kind: str
     id: UUID
@@ -108,10 +130,10 @@ class CredentialsRepo:
     def uses(self, org_id: UUID, credential_id: UUID) -> list[Use]:
         """What opens with it, by name."""
         parts = [
-            select(literal(kind).label("kind"), table.id, table.name).where(
-                table.org_id == org_id, table.credential_id == credential_id
+            select(literal(kind).label("kind"), user.id, user.name).where(
+                user.org_id == org_id, user.credential_id == credential_id
             )
-            for kind, table in _USERS
+            for kind, user in _USERS
         ]
         rows = self._session.execute(union_all(*parts).order_by("name", "id"))
         return [Use(*row) for row in rows]
@@ -143,10 +165,10 @@ class CredentialsRepo:
 def _facts(org_id: UUID) -> Select[Any]:
     used = [
         select(func.count())
-        .where(table.org_id == Credential.org_id, table.credential_id == Credential.id)
+        .where(user.org_id == Credential.org_id, user.credential_id == Credential.id)
         .correlate(Credential)
         .scalar_subquery()
-        for _, table in _USERS
+        for _, user in _USERS
     ]
     return (
         select(

@@ -71,7 +71,7 @@ def words_of(failure: BaseException) -> str:
 
 async def _ask(server: ServerFacts, secret: str | None) -> list[dict[str, Any]]:
     """The tools of a server. Raises whatever the way to it raises."""
-    async with asyncio.timeout(SECONDS), _session(server, secret) as session:
+    async with asyncio.timeout(SECONDS), server_session(server, secret) as session:
         await session.initialize()
         tools: list[Tool] = []
         cursor: str | None = None
@@ -85,7 +85,7 @@ async def _ask(server: ServerFacts, secret: str | None) -> list[dict[str, Any]]:
 
 
 @asynccontextmanager
-async def _session(server: ServerFacts, secret: str | None) -> AsyncIterator[ClientSession]:
+async def server_session(server: ServerFacts, secret: str | None) -> AsyncIterator[ClientSession]:
     """A session with the server, over the network or with a program that ends with it."""
     if server.transport == "stdio":
         if not settings().mcp_stdio:

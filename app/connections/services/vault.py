@@ -13,7 +13,7 @@ from app.db.sealed import SealBroken
 from app.web.errors import NotFound, Refusal
 
 HINT_LENGTH = 4
-_WORDS = {"model_connection": "the model connection", "mcp_server": "the MCP server"}
+_WORDS = {"model_connection": "the model connection", "mcp_server": "the MCP server", "tool": "the tool"}
 
 
 class SecretLost(Exception):

@@ -139,7 +139,7 @@ def _prepare(work: Pausable, given: RunInput, row: MessageRow) -> _Run:
     except NotFound as error:
         raise GiveUp("The agent or its version is gone.") from error
     cited = [part["number"] for part in row.parts if part["kind"] == "citation"]
-    toolbox = Toolbox(work.org_id, agent, max(cited, default=0))
+    toolbox = Toolbox(work.org_id, agent, max(cited, default=0), work.task_id)
     system = system_prompt(agent, given.variables, rows)
     told = fitted(rows, system, toolbox.specs, agent, target.context_size)
     settings = agent.settings

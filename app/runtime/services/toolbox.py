@@ -4,11 +4,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-from jsonschema import Draft202012Validator
 
 from app.agents.snapshot import Snapshot
 from app.db.session import transaction
@@ -16,6 +15,10 @@ from app.knowledge.embedders.registry import EmbeddingFailed, ModelMissing
 from app.knowledge.services.retrieval import Hit, Question, search
 from app.runtime.providers import Call, ToolSpec
 from app.runtime.services.prompting import result_text
+from app.tools.parts import CALCULATOR
+from app.tools.services.calculator import NoResult, calculate
+from app.tools.services.calling import CallFailed, call_tool
+from app.tools.services.schemas import argument_faults
 from app.web.errors import NotFound
 
 MOST_PASSAGES = 20
@@ -69,16 +72,26 @@ class Outcome:
 
 @dataclass
 class Toolbox:
-    """The tools of one answer of one agent."""
+    """The tools of one answer of one agent; `task_id` names the run where a call is to happen once."""
 
     org_id: UUID
     agent: Snapshot
     _cited: int = field(default=0)
+    task_id: UUID | None = None
 
     @property
     def specs(self) -> list[ToolSpec]:
         """The tools as models see them: the search only where there is something to search."""
-        return [*([_SEARCH] if self.agent.knowledge_bases else []), _TIME]
+        ours = [*([_SEARCH] if self.agent.knowledge_bases else []), _TIME]
+        names = {spec.name for spec in ours}
+        return [
+            *ours,
+            *(
+                ToolSpec(tool.name, tool.description, tool.input_schema or {"type": "object"})
+                for tool in self.agent.tools
+                if tool.name not in names
+            ),
+        ]
 
     def call(self, call: Call) -> Outcome:
         """Do what a model asks for. Unknown tools and wrong arguments are answered like any other failed call."""
@@ -103,24 +116,36 @@ class Toolbox:
             return f"There is no tool {call.name}. Tools: {', '.join(spec.name for spec in self.specs)}."
         if not isinstance(call.arguments, dict):
             return "The arguments are no JSON object."
-        faults = sorted(
-            Draft202012Validator(spec.schema).iter_errors(call.arguments), key=lambda fault: fault.json_path
-        )
-        return (
-            f"The arguments do not fit: {'; '.join(fault.message for fault in faults[:5])}."
-            if faults
-            else None
-        )
+        faults = argument_faults(spec.schema, call.arguments)
+        return f"The arguments do not fit: {'; '.join(faults)}." if faults else None
 
     def _called(self, call: Call, cited: list[dict[str, Any]]) -> Any:
         fault = self.fault(call)
         if fault is not None:
             raise ToolFailed(fault)
-        act: Callable[[Mapping[str, Any], list[dict[str, Any]]], Any] = {
+        acts: Mapping[str, Callable[[Mapping[str, Any], list[dict[str, Any]]], Any]] = {
             _SEARCH.name: self._search,
             _TIME.name: self._time,
-        }[call.name]
-        return act(call.arguments, cited)
+            CALCULATOR.name: self._calculate,
+        }
+        if call.name in acts:
+            return acts[call.name](call.arguments, cited)
+        return self._other(call)
+
+    def _calculate(self, arguments: Mapping[str, Any], _cited: list[dict[str, Any]]) -> Any:
+        try:
+            return {"result": str(calculate(arguments["expression"]))}
+        except NoResult as error:
+            raise ToolFailed(str(error)) from error
+
+    def _other(self, call: Call) -> Any:
+        """Call a tool of the organisation."""
+        tool = next(tool for tool in self.agent.tools if tool.name == call.name)
+        once = sha256(f"{self.task_id or uuid4()} {call.call_id}".encode()).hexdigest()[:32]
+        try:
+            return call_tool(self.org_id, tool.id, call.arguments, once)
+        except CallFailed as error:
+            raise ToolFailed(str(error)) from error
 
     def _search(self, arguments: Mapping[str, Any], cited: list[dict[str, Any]]) -> Any:
         bases = [base.id for base in self.agent.knowledge_bases]

@@ -1,0 +1,39 @@
+"""Calling a tool of an MCP server. Only loaded where one is called: the protocol's package is large."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from mcp_types import CallToolResult, TextContent
+
+from app.connections.repo.mcp_servers import ServerFacts
+from app.connections.services.discovering import Unusable, server_session
+
+MOST_TEXT = 256 * 1024
+
+
+async def ask(
+    server: ServerFacts, secret: str | None, tool: str, arguments: Mapping[str, Any], seconds: int
+) -> tuple[str, bool]:
+    """The text that a tool answers with, and whether it says that it failed; what is no text is only named.
+
+    Raises Unusable, and whatever the way to the server raises.
+    """
+    try:
+        async with asyncio.timeout(seconds), server_session(server, secret) as session:
+            await session.initialize()
+            answer = await session.call_tool(tool, dict(arguments))
+    except TimeoutError as error:
+        raise Unusable(f"The tool did not answer within {seconds} seconds.") from error
+    if not isinstance(answer, CallToolResult):
+        raise Unusable("The tool asks for more than its arguments, which is not supported.")
+    parts = [
+        part.text if isinstance(part, TextContent) else f"[{part.type} left out]" for part in answer.content
+    ]
+    if not parts and answer.structured_content is not None:
+        parts = [orjson.dumps(answer.structured_content).decode()]
+    text = "\n".join(parts).replace("\0", "\ufffd")
+    if len(text) > MOST_TEXT:
+        raise Unusable(f"The answer is larger than {MOST_TEXT:,} characters.")
+    return text.encode(errors="replace").decode(), bool(answer.is_error)

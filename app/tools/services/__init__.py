@@ -1,0 +1,1 @@
+"""Tools: their schemas, changes of them, and calls."""
