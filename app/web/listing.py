@@ -34,6 +34,7 @@ REPLACING = (
     "q",
     "per",
     "bulk",
+    "live_state",
 )  # ids of controls that leave no history entry; `col-` begins those of columns
 REFILTERING = ("chip", "view-")  # ids of links after which the filter form follows the results
 Item = TypeVar("Item")

@@ -80,17 +80,17 @@ def kill_now_and_then(place, acts):
     return len(acts)
 
 
-def try_again(place, base_id):
+def try_again(place, base_id, kind="text"):
     """What a person does with sources whose workers were killed too often."""
     place.enter()
     with transaction():
         left = [
             source_id
-            for kind, source_id in SourcesRepo().all(place.tenants[0][0], base_id)
+            for _kind, source_id in SourcesRepo().all(place.tenants[0][0], base_id)
             if SourcesRepo().row(place.tenants[0][0], base_id, source_id).status == "failed"
         ]
     for source_id in left:
-        change(place, sources.retry_source, base_id, "text", source_id)
+        change(place, sources.retry_source, base_id, kind, source_id)
     return len(left)
 
 

@@ -45,18 +45,19 @@ def shown(live, browser, server):
     context.close()
 
 
-def write(shown) -> None:
+def write(shown, look) -> None:
     """Add a text to the base and wait until it is searched."""
     shown.goto("/o/acme/knowledge")
     shown.get_by_role("link", name="Handbook").click()
-    sources = shown.url
     shown.get_by_role("link", name="Write a text").first.click()
     shown.get_by_label("Title").fill("Refunds")
     shown.get_by_label("Text", exact=True).fill("Refunds take five days after you returned the parcel.")
     shown.get_by_role("button", name="Add text").click()
     expect(shown.get_by_role("heading", level=1)).to_have_text("Refunds")
-    shown.goto(sources)
-    expect(shown.locator("tbody .badge")).to_have_text("Ready", timeout=60_000)
+    expect(shown.locator("#live_state .badge")).to_have_text("Ready", timeout=60_000)
+    expect(shown.locator("#results tbody tr")).to_have_count(1)
+    look(shown, "model-source")
+    shown.get_by_role("link", name="Handbook").click()
     shown.get_by_role("link", name="About", exact=True).click()
 
 
@@ -66,11 +67,7 @@ def choose(shown, look) -> None:
     look(shown, "model-choose")
     shown.get_by_label("Embedding model").select_option(f"{MODEL} at Vectors, 768 numbers")
     shown.get_by_role("button", name="Save").click()
-    for _turn in range(60):  # the page says how far it is when it is loaded
-        if shown.get_by_role("button", name="Go back to 1").is_visible():
-            break
-        shown.wait_for_timeout(1_000)
-        shown.reload()
+    expect(shown.get_by_role("button", name="Go back to 1")).to_be_visible(timeout=60_000)
     look(shown, "model-about")
 
 
@@ -94,7 +91,7 @@ def test_a_base_is_given_another_model(shown, server, look):
     shown.get_by_role("button", name="Test", exact=True).click()
     expect(shown.get_by_text("A vector of 768 numbers after")).to_be_visible()
     look(shown, "model-tested")
-    write(shown)
+    write(shown, look)
     about = shown.url
     choose(shown, look)
     ask(shown, server, look)

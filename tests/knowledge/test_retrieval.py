@@ -5,13 +5,15 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
+from app.knowledge.embedders.registry import LOCAL, Model
 from app.knowledge.repo import embeddings
-from app.knowledge.services import bases, retrieval, sources
+from app.knowledge.services import bases, generations, retrieval, sources
 from app.knowledge.services.retrieval import Question, fuse, search
 from app.web.errors import NotFound
 from tests.factories import knowledge, orgs
 from tests.factories.rows import rows
 from tests.support.database import as_owner
+from tests.support.embedder import WIDE
 
 TEXTS = {
     "Refunds": "Refunds take five days after you returned the parcel.",
@@ -102,6 +104,24 @@ def test_every_path_finds_the_nearest_of_the_filter(acting, org, base, monkeypat
     acting(org, orgs.member(org))
     found = search(org.id, Question("mine", base_ids=[base.id], top_k=5, legs=("vector",)))
     assert [hit.passage.text for hit in found.hits] == [f"mine {number}" for number in range(5)]
+
+
+def test_a_search_during_which_another_generation_goes_live_begins_again(
+    do, start, org, base, filled, monkeypatch
+):
+    real, asked = retrieval.embed_question, []
+
+    def meanwhile(org_id, model, words):
+        asked.append(model.name)
+        if len(asked) == 1:
+            do(generations.rebuild, base.id, Model(WIDE, 768))
+        return real(org_id, model, words)
+
+    monkeypatch.setattr(retrieval, "embed_question", meanwhile)
+    found = search(org.id, Question("how long do refunds take", [base.id]))
+    assert asked == [LOCAL, WIDE]
+    assert (names(found)[0], found.hits[0].vector_rank) == ("Refunds", 1)
+    assert found.notices == ()
 
 
 def test_or_isolation_vectors_and_words_of_another_organisation_are_never_found(

@@ -10,6 +10,7 @@ from tests.factories import knowledge, orgs, tasks
 from tests.factories.rows import rows, stored
 from tests.support.client import HTMX
 from tests.support.database import as_owner
+from tests.support.queries import queries
 
 FORM = {
     "url": "https://93.184.215.14/guide/",
@@ -105,6 +106,8 @@ def test_its_pages_are_listed_with_their_state(person, web, place):
     knowledge.chunk(knowledge.page(web, "a", title="Alpha", chunk_count=1), "Refunds")
     knowledge.page(web, "b", title=None, status="failed", error="The server answered with status 500.")
     knowledge.page(web, "c", title="Gamma", enabled=False)
+    with queries(max=4):
+        person.page(place)
     page = person.both(place)
     opened = person.page(page.select_one("#results tbody th a")["href"])
     assert "not understood" not in opened.text

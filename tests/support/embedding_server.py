@@ -44,6 +44,7 @@ class EmbeddingServer(http.server.ThreadingHTTPServer):
         self.faults: list[str] = []
         self.retry_after = ""
         self.slow_seconds = 3.0
+        self.pause = 0.0
         self.seen: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.lock = threading.Lock()
@@ -91,6 +92,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _answer(self, asked: dict[str, Any], fault: str) -> None:
+        time.sleep(self.server.pause)
         if fault == "slow":
             time.sleep(self.server.slow_seconds)
         if fault == "reset":

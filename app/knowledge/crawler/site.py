@@ -58,19 +58,23 @@ class Known:
     done: bool = False
 
 
+Became = Literal["changed", "unchanged", "done", "gone", "failed", "unread"]
+
+
 @dataclass(frozen=True)
 class Visit:
     """What became of one address.
 
-    changed: `text` (HTML or plain text, as `media_type` says), its marks and `links` are new; unchanged: the server
-    said so; done: it was fetched before in the course of this crawl; gone: 404 or 410, or there is nothing that may be
-    found; failed: what was fetched before may still be so. `reason` is a sentence for people; `location` is where a
-    redirect led.
+    changed: `text` (HTML or plain text, as `media_type` says) or, of what is neither, `body`, its marks and `links` are
+    new; unchanged: the server said so; done: it was fetched before in the course of this crawl; gone: 404 or 410, or
+    there is nothing that may be found; failed: what was fetched before may still be so; unread: it is of a kind that
+    cannot be read. `reason` is a sentence for people; `location` is where a redirect led.
     """
 
     url: str
-    status: Literal["changed", "unchanged", "done", "gone", "failed"]
+    status: Became
     text: str = ""
+    body: bytes = b""
     media_type: str = ""
     etag: str | None = None
     last_modified: str | None = None
@@ -207,9 +211,10 @@ class Site:
 
     def _read(self, url: str, answer: Answer, depth: int, location: str | None) -> Visit:
         media_type, text = _decoded(answer)
-        if media_type not in TYPES:
-            return Visit(url, "gone", reason=f"The page is of the type {media_type}, which is not read.")
+        etag, modified = _mark(answer, "etag"), _mark(answer, "last-modified")
         inside: list[str] = []
+        if media_type not in TYPES:
+            return Visit(url, "changed", "", answer.body, media_type, etag, modified, inside, location)
         if media_type not in {"text/plain", "text/markdown"}:
             links = read_links(text, answer.url)
             inside = [address for address in links.addresses if self._inside(address)]
@@ -217,8 +222,7 @@ class Site:
                 self._offer(address, depth + 1)
             if not links.index:
                 return Visit(url, "gone", reason="The page asks not to be found (noindex).")
-        etag, modified = _mark(answer, "etag"), _mark(answer, "last-modified")
-        return Visit(url, "changed", text, media_type, etag, modified, inside, location)
+        return Visit(url, "changed", text, b"", media_type, etag, modified, inside, location)
 
     def _read_robots(self) -> Protego:
         """What may be fetched. Raises OutboundFailed if that cannot be known now."""

@@ -32,6 +32,7 @@ class GenerationRow:
     created_at: datetime
     model: str
     connection: str | None
+    task_id: UUID | None
 
 
 class GenerationsRepo:
@@ -63,6 +64,7 @@ class GenerationsRepo:
                 Generation.created_at,
                 Generation.model,
                 ModelConnection.name,
+                Generation.task_id,
             )
             .outerjoin(Task, and_(Task.org_id == org_id, Task.id == Generation.task_id))
             .outerjoin(

@@ -102,7 +102,7 @@ class SourcesRepo:
         Sorts: name, created, updated, chunks. Facets: `kind` (SOURCES), `status` (STAGES) and `enabled`
         (yes, no). Date: created.
         """
-        rows = _listed(org_id, base_id)
+        rows = listed(org_id, base_id)
         sorts = {
             "name": func.lower(rows.c.name),
             "created": rows.c.created_at,
@@ -116,19 +116,19 @@ class SourcesRepo:
 
     def row(self, org_id: UUID, base_id: UUID, source_id: UUID) -> SourceRow | None:
         """A source, or a page, as lists show it."""
-        rows = _listed(org_id, base_id, ALL)
+        rows = listed(org_id, base_id, ALL)
         found = self._session.execute(select(rows).where(rows.c.id == source_id)).one_or_none()
         return SourceRow(*found[:LISTED]) if found else None
 
     def some(self, org_id: UUID, base_id: UUID, ids: Sequence[UUID]) -> list[SourceRow]:
         """Those of these sources and pages that the base has, as lists show them."""
-        rows = _listed(org_id, base_id, ALL)
+        rows = listed(org_id, base_id, ALL)
         found = self._session.execute(select(rows).where(rows.c.id.in_(ids)))
         return [SourceRow(*row[:LISTED]) for row in found]
 
     def offered(self, org_id: UUID, base_id: UUID, kinds: Sequence[str]) -> list[SourceRow]:
         """The sources and pages of these kinds to choose one of, by name, at most OFFERED."""
-        rows = _listed(org_id, base_id, kinds)
+        rows = listed(org_id, base_id, kinds)
         ordered = select(rows).order_by(func.lower(rows.c.name), rows.c.id).limit(OFFERED)
         return [SourceRow(*row[:LISTED]) for row in self._session.execute(ordered)]
 
@@ -176,7 +176,7 @@ class SourcesRepo:
 
     def all(self, org_id: UUID, base_id: UUID) -> list[tuple[str, UUID]]:
         """Kind and id of everything in a base that has passages, the oldest first."""
-        rows = _listed(org_id, base_id, UNITS)
+        rows = listed(org_id, base_id, UNITS)
         statement = select(rows.c.kind, rows.c.id).order_by(rows.c.created_at, rows.c.id)
         return [(kind, source_id) for kind, source_id in self._session.execute(statement)]
 
@@ -325,7 +325,7 @@ class SourcesRepo:
         return row[0], row[1]
 
 
-def _listed(org_id: UUID, base_id: UUID, kinds: Iterable[str] = SOURCES) -> Subquery:
+def listed(org_id: UUID, base_id: UUID, kinds: Iterable[str] = SOURCES) -> Subquery:
     """Every source of these kinds that a base has, with what is shown of it."""
     return union_all(*(_of_kind(kind, org_id, base_id) for kind in kinds)).subquery("sources")
 

@@ -8,9 +8,10 @@ that cannot be fetched now stays as it was and says why.
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import NamedTemporaryFile
 from typing import Any
+from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 from sqlalchemy import func
@@ -19,8 +20,21 @@ from uuid_utils.compat import uuid7
 from app.db.session import transaction
 from app.db.work import Work
 from app.knowledge.crawler.links import plain_address
-from app.knowledge.crawler.site import Bounds, Known, Site, Visit
-from app.knowledge.readers.document import HTML, MARKDOWN, NO_TEXT, PLAIN, Document, Unreadable
+from app.knowledge.crawler.site import Became, Bounds, Known, Site, Visit
+from app.knowledge.readers.detection import HEAD_BYTES, detect
+from app.knowledge.readers.document import (
+    CSV,
+    DOCX,
+    HTML,
+    MARKDOWN,
+    NO_TEXT,
+    PDF,
+    PLAIN,
+    PPTX,
+    XLSX,
+    Document,
+    Unreadable,
+)
 from app.knowledge.readers.parsing import parse
 from app.knowledge.repo.bases import KnowledgeBasesRepo
 from app.knowledge.repo.pages import PagesRepo, next_crawl
@@ -34,6 +48,8 @@ from app.knowledge.services.targets import find_target
 from app.knowledge.services.web import add_web, change_web, found_web
 from app.web.outbound import OutboundFailed, OutboundRefused, check
 
+FILES = frozenset({PDF, DOCX, PPTX, XLSX})
+"""What is read of a site beside pages and tables."""
 BROUGHT_IN = frozenset({"ready", "unchanged", "deleted"})
 TITLE_LENGTH = 300
 MOST_LINES = 200
@@ -191,7 +207,10 @@ class _Crawl:
         page = PagesRepo().one(self._org_id, self._id, visit.url)
         if visit.status == "gone":
             return [self._drop({page.id: visit.url}) if page else "left out", None]
-        if visit.status == "failed":
+        if visit.status == "unread" and page is not None and page.chunk_count:
+            self._drop({page.id: visit.url})
+            page = None
+        if visit.status in {"failed", "unread"}:
             return [self._note_failure(visit, page), None]
         done = visit.status == "done"
         if document is None and (page is None or (done and page.status == "failed")):
@@ -276,19 +295,37 @@ def _read(visit: Visit) -> tuple[Visit, Document | None]:
     """What a page says, read in a limited child process; one without text is gone, one that takes too long failed."""
     if visit.status != "changed":
         return visit, None
-    with NamedTemporaryFile(prefix="agentpress-") as file:
-        file.write((_MARK + visit.text).encode("utf-8", "replace"))
-        file.flush()
-        try:
-            document = parse(Path(file.name), _TYPES.get(visit.media_type, HTML))
-        except Unreadable as error:
-            reason = str(error)
-            if reason == NO_TEXT:
-                return replace(visit, status="gone", reason=reason), None
-            return replace(visit, status="failed", reason=reason), None
+    try:
+        document = _parsed(visit)
+    except Unreadable as error:
+        reason = str(error)
+        status: Became = "unread" if visit.body else "gone" if reason == NO_TEXT else "failed"
+        return replace(visit, status=status, reason=reason), None
     if not document.text.strip():
         return replace(visit, status="gone", reason=NO_TEXT), None
     return visit, document
+
+
+def _parsed(visit: Visit) -> Document:
+    """The document of a page, or of a file that links lead to, which bears its name. Raises Unreadable."""
+    media_type, name = _TYPES.get(visit.media_type, HTML), PurePosixPath(urlsplit(visit.url).path).name
+    if visit.body:
+        media_type = _kind_of(visit, name)
+    with NamedTemporaryFile(prefix="agentpress-") as file:
+        file.write(visit.body or (_MARK + visit.text).encode("utf-8", "replace"))
+        file.flush()
+        document = parse(Path(file.name), media_type)
+    return replace(document, title=document.title or unquote(name)) if visit.body else document
+
+
+def _kind_of(visit: Visit, name: str) -> str:
+    """What a file is by its content. Raises Unreadable unless it is one of FILES."""
+    if visit.media_type == "text/csv":
+        return CSV
+    found = detect(visit.body[:HEAD_BYTES], name)
+    if found not in FILES:
+        raise Unreadable(f"The page is of the type {visit.media_type}, which is not read.")
+    return found
 
 
 def _content(visit: Visit, document: Document) -> dict[str, Any]:

@@ -88,6 +88,7 @@ def show(org: str, base_id: UUID) -> Response:
     base, org_id = found_base(base_id), require_org().org_id
     return render(
         "knowledge/show.html",
+        "generations",
         base=base,
         values=values_of(base),
         generations=GenerationsRepo().listed(org_id, base_id),

@@ -15,7 +15,7 @@ from app.knowledge.services.live import LiveSources
 from app.knowledge.services.many import ACTS, DONE, change_sources
 from app.knowledge.services.sources import edit_text
 from app.knowledge.views.bases import found_base
-from app.knowledge.views.web import show_web
+from app.knowledge.views.web import found_source, show_web
 from app.web.access import org_right
 from app.web.errors import NotFound, Refusal
 from app.web.filters import viewer_zone
@@ -74,12 +74,12 @@ def change_many(org: str, base_id: UUID) -> Response:
 @org_right("knowledge.view")
 def show(org: str, base_id: UUID, source_id: UUID) -> Response:
     """One source: how far it is, and its passages."""
-    base, row = _source(base_id, source_id)
-    if row.kind == "web":
-        return show_web(base, row)
+    opened = found_source(base_id, source_id)
+    if opened.web is not None:
+        return show_web(opened.base, opened.row, opened.web)
     state = read_list(CHUNK_LIST, viewer_zone().key)
-    page = ChunksRepo().page(base.org_id, row.kind, source_id, state)
-    return show_list("knowledge/source.html", state, page, base=base, source=row)
+    page = ChunksRepo().page(opened.base.org_id, opened.row.kind, source_id, state)
+    return show_list("knowledge/source.html", state, page, base=opened.base, source=opened.row)
 
 
 @bp.get("/<uuid:source_id>/chunks/<uuid:chunk_id>")
@@ -147,11 +147,8 @@ def switch_chunk(org: str, base_id: UUID, source_id: UUID, chunk_id: UUID, act: 
 
 
 def _source(base_id: UUID, source_id: UUID) -> tuple[KnowledgeBase, SourceRow]:
-    base = found_base(base_id)
-    rows = SourcesRepo().some(base.org_id, base_id, [source_id])
-    if not rows:
-        raise NotFound
-    return base, rows[0]
+    opened = found_source(base_id, source_id)
+    return opened.base, opened.row
 
 
 def _text(base_id: UUID, source_id: UUID) -> tuple[KnowledgeBase, Any]:

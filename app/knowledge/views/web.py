@@ -7,8 +7,9 @@ from flask import Blueprint, Response, request, url_for
 
 from app.db.session import transaction
 from app.knowledge.models.sources import KnowledgeBase, WebUrl
+from app.knowledge.repo.opened import Opened, OpenedRepo
 from app.knowledge.repo.pages import PagesRepo
-from app.knowledge.repo.sources import SourceRow, SourcesRepo
+from app.knowledge.repo.sources import SourceRow
 from app.knowledge.services.web import change_web, found_web
 from app.knowledge.views.bases import found_base
 from app.knowledge.web_forms import PAGE_LIST, REFRESH_WORDS, SCOPE_WORDS, BoundsForm
@@ -23,9 +24,16 @@ PREFIX = "/o/<org>/knowledge/<uuid:base_id>/sources/<uuid:source_id>"
 bp = Blueprint("knowledge_web", __name__, url_prefix=PREFIX)
 
 
-def show_web(base: KnowledgeBase, row: SourceRow) -> Response:
+def found_source(base_id: UUID, source_id: UUID) -> Opened:
+    """A source or page of a base of the visitor's organisation. Raises NotFound."""
+    opened = OpenedRepo().one(require_org().org_id, base_id, source_id)
+    if opened is None:
+        raise NotFound
+    return opened
+
+
+def show_web(base: KnowledgeBase, row: SourceRow, web: WebUrl) -> Response:
     """An address: how far it is, what is fetched of it, and its pages."""
-    web = found_web(base.org_id, base.id, row.id)
     state = read_list(PAGE_LIST, viewer_zone().key)
     page = PagesRepo().page(base.org_id, row.id, state)
     return show_list("knowledge/web.html", state, page, **_context(base, row, web))
@@ -35,16 +43,13 @@ def show_web(base: KnowledgeBase, row: SourceRow) -> Response:
 @org_right("knowledge.view")
 def poll(org: str, base_id: UUID, source_id: UUID) -> Response:
     """How far an address is, and its pages out of band; without htmx its page."""
-    base, path = (
-        found_base(base_id),
-        url_for("knowledge_sources.show", org=org, base_id=base_id, source_id=source_id),
-    )
-    web = found_web(base.org_id, base_id, source_id)
+    opened = found_source(base_id, source_id)
+    base, row, web = opened.base, opened.row, opened.web
+    if web is None:
+        raise NotFound
+    path = url_for("knowledge_sources.show", org=org, base_id=base_id, source_id=source_id)
     if not wants_fragment():
         return refresh(path)
-    row = SourcesRepo().row(base.org_id, base_id, source_id)
-    if row is None:
-        raise NotFound
     asked = read_list(PAGE_LIST, viewer_zone().key, request.args, path)
     page = list_page(asked, PagesRepo().page(base.org_id, source_id, asked))
     return render("knowledge/web_live.html", "web_poll", state=asked, page=page, **_context(base, row, web))
