@@ -1,19 +1,19 @@
 """Generations: built beside the live one, swapped in at once, gone back to."""
 
+from dataclasses import replace
+
 import pytest
-from sqlalchemy import update
 
 from app.audit.models import AuditEvent
 from app.db.tables import Task
 from app.knowledge.embedders.registry import Model
 from app.knowledge.models.chunks import Chunk, Embedding
 from app.knowledge.models.sources import FreeformText, Generation
-from app.knowledge.repo.generations import GenerationsRepo
-from app.knowledge.services import bases, generations, sources, upkeep
+from app.knowledge.services import bases, generations, sources
+from app.tasks.services.tasks import cancel_tasks
 from app.web.errors import NotFound, Refusal
 from tests.factories.rows import rows, stored
 from tests.support.claims import claims, run
-from tests.support.database import as_owner
 from tests.support.embedder import WIDE
 from tests.support.knowledge import searchable, without_live_source
 
@@ -114,36 +114,25 @@ def test_a_cancelled_build_leaves_the_live_set_as_it_was(do, start, work, base):
     do(sources.add_text, base.id, "Refunds", BODY)
     chunks, vectors = rows(Chunk), rows(Embedding)
     start(generations.rebuild, base.id, Model("unknown-model", 768))
-    (claim,) = claims()
-    ending, _ = run(claim)
-    assert ending.error == "There is no embedding model unknown-model."
     start(generations.cancel_build, base.id)
     assert statuses() == {1: "live", 2: "failed"}
+    (claim,) = claims()
+    run(claim)
+    assert rows(Generation, number=2)[0].error == "cancelled"
     assert [(c.id, c.last_generation) for c in rows(Chunk)] == [(c.id, None) for c in chunks]
     assert [(e.id, e.last_generation) for e in rows(Embedding)] == [(e.id, None) for e in vectors]
     do(resize(base, 60))
     assert statuses() == {1: "retired", 2: "failed", 3: "live"}
 
 
-def failed_for_good(start, base):
-    """Begin a generation whose task fails until it is not tried again."""
-    start(generations.rebuild, base.id, Model("unknown-model", 768))
-    task = rows(Task, status="queued")[0]
-    with as_owner() as session:
-        session.execute(update(Task).where(Task.id == task.id).values(status="failed", error="Too bad."))
-    return task
-
-
-def test_a_build_whose_task_failed_is_given_up_and_can_be_built_again(do, start, work, base, org, member):
+def test_a_build_whose_task_failed_is_given_up_with_it_and_can_be_built_again(do, start, base, org, member):
     do(sources.add_text, base.id, "Refunds", BODY)
     before = searchable()
-    failed_for_good(start, base)
-    shown = start(lambda org_id: GenerationsRepo().listed(org_id, base.id))
-    assert next((row.number, row.status, row.error) for row in shown) == (2, "failed", "Too bad.")
-    assert upkeep.give_up_ended_builds() == 1
-    assert upkeep.give_up_ended_builds() == 0
+    start(generations.rebuild, base.id, Model("unknown-model", 768))
+    (claim,) = claims()
+    ending, _ = run(replace(claim, failures=2))
     failed = rows(Generation, number=2)[0]
-    assert (failed.status, failed.error) == ("failed", "Too bad.")
+    assert (failed.status, failed.error) == ("failed", ending.error)
     assert [event.target_label for event in rows(AuditEvent, action="knowledge_base.fail")] == ["Handbook"]
     assert searchable() == before
     with pytest.raises(NotFound):
@@ -152,14 +141,21 @@ def test_a_build_whose_task_failed_is_given_up_and_can_be_built_again(do, start,
     assert statuses() == {1: "live", 2: "failed", 3: "building"}
 
 
-def test_a_build_whose_task_was_cancelled_is_given_up_and_one_that_waits_is_not(start, base):
+def test_a_build_whose_task_is_cancelled_is_given_up_with_it(start, base):
     start(resize(base, 60))
-    assert upkeep.give_up_ended_builds() == 0
+    (task,) = rows(Task, status="queued")
     assert statuses()[2] == "building"
-    with as_owner() as session:
-        session.execute(update(Task).values(status="cancelled"))
-    assert upkeep.give_up_ended_builds() == 1
-    assert rows(Generation, number=2)[0].error == "Its task was cancelled."
+    start(cancel_tasks, [task.id])
+    failed = rows(Generation, number=2)[0]
+    assert (failed.status, failed.error) == ("failed", "Its task was cancelled.")
+
+
+def test_the_end_of_another_task_gives_up_nothing(do, start, base):
+    start(resize(base, 60))
+    start(sources.add_text, base.id, "Refunds", BODY)
+    waiting = {task.payload["generation"]: task for task in rows(Task, status="queued")}
+    start(cancel_tasks, [waiting[None].id])
+    assert statuses()[2] == "building"
 
 
 def test_old_generations_are_pruned(do, base):

@@ -6,15 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, case, delete, func, select, text, update
+from sqlalchemy import and_, case, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app.connections.models import ModelConnection
 from app.db.base import db
 from app.db.tables import LIVE, Task
 from app.knowledge.models.sources import Generation
-
-_ALL_ENDED = text("SELECT org_id, base_id FROM knowledge_builds_ended(:limit)")
 
 
 @dataclass(frozen=True)
@@ -100,10 +98,6 @@ class GenerationsRepo:
             .where(Task.org_id == org_id, Generation.id == generation_id)
         )
         return self._session.scalar(statement) not in LIVE
-
-    def all_ended(self, limit: int) -> list[tuple[UUID, UUID]]:
-        """Organisation and base of generations that nobody builds any more, in every organisation."""
-        return [(row.org_id, row.base_id) for row in self._session.execute(_ALL_ENDED, {"limit": limit})]
 
     def add(self, org_id: UUID, base_id: UUID, values: Mapping[str, Any]) -> Generation:
         """Store the next generation of a locked base, to be built."""

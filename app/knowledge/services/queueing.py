@@ -42,6 +42,12 @@ def _run(work: Work, given: IngestInput) -> Mapping[str, Any]:
     return done
 
 
+def _ended(org_id: UUID, _task_id: UUID, given: IngestInput, reason: str) -> None:
+    """Give up the generation that nobody builds any more."""
+    if given.generation is not None:
+        load("app.knowledge.services.upkeep:give_up_build")(org_id, given.base_id, given.generation, reason)
+
+
 def _ask(work: Work, given: TestInput) -> Mapping[str, Any]:
     """Ask the saved questions; the model is loaded by the first task that needs it."""
     done: Mapping[str, Any] = load("app.knowledge.services.judging:ask")(work, given)
@@ -61,6 +67,7 @@ INGEST = Kind(
     run=_run,
     right="knowledge.edit",
     seconds=4 * 3600,
+    ended=_ended,
 )
 TEST = Kind(
     name="knowledge.test",

@@ -19,7 +19,7 @@ from uuid_utils.compat import uuid7
 
 from app.db.queue import MAIL, listening
 from app.db.session import transaction
-from app.knowledge.services.upkeep import give_up_ended_builds, queue_due_crawls
+from app.knowledge.services.upkeep import queue_due_crawls
 from app.late import load
 from app.tasks.repo.runs import RunRepo
 from app.tasks.repo.upkeep import WorkerRepo
@@ -170,7 +170,6 @@ class Worker:
 
     def _keep_knowledge(self) -> None:
         with self._app.app_context():
-            give_up_ended_builds()
             queue_due_crawls()
 
     def _do(self, path: str) -> None:
