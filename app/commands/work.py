@@ -15,10 +15,17 @@ from app.orgs.services.setup import setup_link
 @click.option(
     "--concurrency", type=click.IntRange(1, 16), default=10, show_default=True, help="Tasks at the same time."
 )
-def worker(queues: str, concurrency: int) -> None:
+@click.option(
+    "--answers",
+    type=click.IntRange(1, 16),
+    default=10,
+    show_default=True,
+    help="Answers of agents beside them.",
+)
+def worker(queues: str, concurrency: int, answers: int) -> None:
     """Run tasks and schedules, deliver mail and clear away what has expired, until SIGTERM or Ctrl-C."""
     # The process goes on as a smaller program: what the command line has loaded would stay as long as it works.
-    options = ["--queues", queues, "--concurrency", str(concurrency)]
+    options = ["--queues", queues, "--concurrency", str(concurrency), "--answers", str(answers)]
     os.execve(sys.executable, [sys.executable, "-m", "app.commands.worker", *options], server_environment())  # noqa: S606 - our own interpreter
 
 

@@ -9,11 +9,13 @@ from app.tasks.worker.process import Worker
 @click.command()
 @click.option("--queues", default="")
 @click.option("--concurrency", type=int, default=10)
-def work(queues: str, concurrency: int) -> None:
+@click.option("--answers", type=int, default=10)
+def work(queues: str, concurrency: int, answers: int) -> None:
     """Work until SIGTERM or Ctrl-C, with options that `flask worker` has checked."""
     app = start_app(pages=False)
     with app.app_context():
-        Worker(app, [name for name in queues.replace(",", " ").split() if name], concurrency).run()
+        names = [name for name in queues.replace(",", " ").split() if name]
+        Worker(app, names, concurrency, answers).run()
 
 
 if __name__ == "__main__":

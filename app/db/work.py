@@ -76,6 +76,10 @@ class Pausable(Work, Protocol):
         """
 
 
+ANSWERS = "answers"
+"""The queue of what people wait for in front of a page: it has places of its own in every worker."""
+
+
 @dataclass(frozen=True)
 class Kind(Generic[Given]):
     """A kind of task. `run` answers with the task's result; `right` is asked for before each step.

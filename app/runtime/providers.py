@@ -1,6 +1,7 @@
 """Models of every provider behind one small interface; pydantic-ai speaks their protocols, our guard carries them.
 
-Loaded by the worker when the first agent answers: the libraries take some 100 MB.
+Loaded by the worker when the first agent answers. What speaks one provider's protocol is loaded with the first request
+to it: each of the two libraries takes a second or more.
 """
 
 import asyncio
@@ -12,8 +13,6 @@ from json import JSONDecodeError
 from typing import Any, Literal
 
 import orjson
-from anthropic import AsyncAnthropic
-from openai import AsyncOpenAI
 from pydantic_ai import exceptions
 from pydantic_ai.direct import model_request_stream
 from pydantic_ai.messages import (
@@ -31,16 +30,13 @@ from pydantic_ai.messages import (
     ToolReturnPart,
     UserPromptPart,
 )
-from pydantic_ai.models import Model, ModelRequestParameters
-from pydantic_ai.models.anthropic import AnthropicModel
-from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.profiles.openai import OpenAIModelProfile
-from pydantic_ai.providers.anthropic import AnthropicProvider
-from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
 
 from app.connections.services.targets import ModelTarget
+from app.late import load
 from app.web.guarded import BROKEN, LATE, guarded_client
 from app.web.outbound import OutboundFailed, OutboundRefused
 
@@ -204,17 +200,22 @@ _FAILURES = (
 """What the libraries raise for answers that are none: of their own kinds, and of Python's where they did not look."""
 
 
-def _model(target: ModelTarget, client: Any) -> Model:
+def _model(target: ModelTarget, client: Any) -> Any:
+    """The model, as pydantic-ai has it."""
     key = target.secret or "none"
     if target.kind == "anthropic":
-        peer = AsyncAnthropic(api_key=key, base_url=target.base_url, http_client=client, max_retries=0)
-        return AnthropicModel(target.model, provider=AnthropicProvider(anthropic_client=peer))
-    opened = AsyncOpenAI(api_key=key, base_url=target.base_url, http_client=client, max_retries=0)
-    return OpenAIChatModel(
-        target.model,
-        provider=OpenAIProvider(openai_client=opened),
-        profile=OpenAIModelProfile(openai_chat_streaming_requires_finish_reason=True),
-    )
+        opened = load("anthropic:AsyncAnthropic")(**_opening(target, key, client))
+        provider = load("pydantic_ai.providers.anthropic:AnthropicProvider")(anthropic_client=opened)
+        return load("pydantic_ai.models.anthropic:AnthropicModel")(target.model, provider=provider)
+    opened = load("openai:AsyncOpenAI")(**_opening(target, key, client))
+    provider = load("pydantic_ai.providers.openai:OpenAIProvider")(openai_client=opened)
+    profile = OpenAIModelProfile(openai_chat_streaming_requires_finish_reason=True)
+    kind = load("pydantic_ai.models.openai:OpenAIChatModel")
+    return kind(target.model, provider=provider, profile=profile)
+
+
+def _opening(target: ModelTarget, key: str, client: Any) -> dict[str, Any]:
+    return {"api_key": key, "base_url": target.base_url, "http_client": client, "max_retries": 0}
 
 
 def _settings(limits: Limits) -> ModelSettings:

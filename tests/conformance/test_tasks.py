@@ -21,7 +21,7 @@ from tests.support.clock import Clock
 from tests.support.database import start_cluster
 from tests.support.processes import wait_until
 from tests.support.stage import say, stage
-from tests.support.task_kinds import EMPTY, PLAIN, SHORT
+from tests.support.task_kinds import ANSWER, EMPTY, PLAIN, SHORT
 from tests.support.web import ROOT, clean_environment
 
 pytestmark = pytest.mark.conformance
@@ -236,6 +236,25 @@ def test_tk_5_one_task_of_another_organisation_does_not_wait_behind_5000(place):
     waited = place.ask(started, mine)[0][0]
     say(f"started after {waited:.2f} s")
     assert waited < 5
+
+
+def test_tk_5_an_answer_does_not_wait_behind_slow_tasks(place):
+    place.worker(10)
+    wait_until(lambda: place.alive() == 1, START_SECONDS)
+    for number in range(40):
+        place.add(PLAIN, number, seconds=60)
+    full = "SELECT count(*) FROM tasks WHERE status = 'running'"
+    wait_until(lambda: place.ask(full) == [(10,)], 30, "a full worker")
+    answers = [place.add(ANSWER, number) for number in range(3)]
+    ended = "SELECT count(*) FROM tasks WHERE kind = 'test.answer' AND status = 'succeeded'"
+    wait_until(lambda: place.ask(ended) == [(3,)], 20)
+    waited = [
+        place.ask("SELECT extract(epoch FROM started_at - created_at)::float FROM tasks WHERE id = %s", one)
+        for one in answers
+    ]
+    say(f"started after {', '.join(f'{row[0][0]:.2f} s' for row in waited)}")
+    assert max(row[0][0] for row in waited) < 1
+    assert place.ask(full) == [(10,)]
 
 
 def test_tk_5_sigterm_finishes_or_hands_back(place):

@@ -12,7 +12,7 @@ from app import create_app, handlers
 from app.audit.services import record
 from app.db import work
 from app.db.base import db
-from app.db.work import Kind, TaskInput, Work
+from app.db.work import ANSWERS, Kind, TaskInput, Work
 from app.tasks.worker.process import Worker
 
 HERE = "tests.support.task_kinds"
@@ -72,6 +72,7 @@ EMPTY = Kind("test.empty", "Empty test", Plain, empty, "agents.edit", schedulabl
 SHORT = Kind("test.short", "Test that may take 2 s", Plain, plain, "agents.edit", seconds=2)
 OTHER = Kind("test.other", "Test in another queue", Plain, plain, "agents.edit", queue="other")
 URGENT = Kind("test.urgent", "Test before others", Plain, plain, "agents.edit", priority=10)
+ANSWER = Kind("test.answer", "Test that somebody waits for", Plain, plain, "agents.edit", queue=ANSWERS)
 TELLING = Kind("test.telling", "Test that tells", Plain, telling, "agents.edit", ended=ended)
 KINDS = {
     kind.name: f"{HERE}:{name}"
@@ -81,6 +82,7 @@ KINDS = {
         ("SHORT", SHORT),
         ("OTHER", OTHER),
         ("URGENT", URGENT),
+        ("ANSWER", ANSWER),
         ("TELLING", TELLING),
     )
 }

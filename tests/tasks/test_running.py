@@ -248,6 +248,18 @@ def test_queues_and_priorities_are_kept(acting, org, member):
     other = add(task_kinds.OTHER)
     assert [claim.task_id for claim in claims(queues=["other"])] == [other]
     assert [claim.task_id for claim in claims(queues=["default"])] == [urgent, plain]
+    other = add(task_kinds.OTHER)
+    assert claims(queues=["-other"]) == []
+    assert [claim.task_id for claim in claims(queues=["-default"])] == [other]
+
+
+def test_places_are_counted_by_queue(acting, org, member):
+    acting(org, member)
+    for kind in (EMPTY, EMPTY, task_kinds.ANSWER, task_kinds.ANSWER):
+        add(kind)
+    assert len(claims(org_limit=1)) == 2
+    assert len(claims(share=2)) == 2
+    assert claims(share=2) == []
 
 
 def test_a_stalled_task_is_found_in_whatever_organisation(acting, org, member):

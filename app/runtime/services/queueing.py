@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from app.db.work import Kind, TaskInput, Work
+from app.db.work import ANSWERS, Kind, TaskInput, Work
 from app.late import load
 from app.runtime.approvals_repo import ApprovalsRepo
 from app.runtime.repo import RunsRepo
@@ -62,6 +62,7 @@ RUN = Kind(
     given=RunInput,
     run=_run,
     right="agents.run",
+    queue=ANSWERS,
     priority=10,
     seconds=SECONDS,
     ended=close_answer,

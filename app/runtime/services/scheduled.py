@@ -1,5 +1,6 @@
 """Agents that are asked by the clock: the task puts the message into a thread, then is the run that answers it.
 
+Nobody waits in front of a page for it, so it is taken like any other task, not from the queue of answers.
 From the step that stores the message on it is a task of kind `agent.run`, with the schedule and the slot it had: it is
 stopped, tried again and paid for like every answer, and the next slot waits for it, or not, as the schedule says.
 """
@@ -199,8 +200,6 @@ PROMPT = Kind(
     given=PromptInput,
     run=run_prompt,
     right=RUN.right,
-    queue=RUN.queue,
-    priority=RUN.priority,
     seconds=RUN.seconds,
     schedulable=True,
     choices=choices,

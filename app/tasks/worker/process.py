@@ -19,6 +19,7 @@ from uuid_utils.compat import uuid7
 
 from app.db.queue import MAIL, listening
 from app.db.session import transaction
+from app.db.work import ANSWERS
 from app.knowledge.services.upkeep import queue_due_crawls
 from app.late import load
 from app.tasks.repo.runs import RunRepo
@@ -51,7 +52,9 @@ _log = logging.getLogger(__name__)
 class Worker:
     """One process beside the web server; several may run, each message and each task is done by one of them."""
 
-    def __init__(self, app: Flask, queues: Sequence[str] = (), concurrency: int = 10) -> None:
+    def __init__(
+        self, app: Flask, queues: Sequence[str] = (), concurrency: int = 10, answers: int = 10
+    ) -> None:
         self._app = app
         self._id = uuid7()
         self._stopping = threading.Event()
@@ -60,7 +63,10 @@ class Worker:
         self._steady_since = self._beat_at = time.monotonic()
         self._wake_reader, self._wake_writer = os.pipe()
         org_limit = app.extensions["settings"].tasks_per_org
-        self._dispatcher = Dispatcher(app, self._id, concurrency, queues, org_limit)
+        self._dispatchers = [
+            Dispatcher(app, self._id, places, names, org_limit)
+            for places, names in shares(queues, concurrency, answers)
+        ]
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT; what runs is finished or handed back. A lost database is waited for."""
@@ -92,7 +98,8 @@ class Worker:
         self._repeat("knowledge", KNOWLEDGE_SECONDS, self._keep_knowledge)
         for name, path in self._app.extensions["duties"].items():
             self._repeat(name, DUTY_SECONDS, partial(self._do, path))
-        threading.Thread(target=self._dispatcher.run, name="dispatcher", daemon=True).start()
+        for dispatcher in self._dispatchers:
+            threading.Thread(target=dispatcher.run, name="dispatcher", daemon=True).start()
         return True
 
     def _repeat(self, name: str, seconds: float, act: Callable[[], None]) -> None:
@@ -114,10 +121,13 @@ class Worker:
 
     def _finish(self) -> None:
         """Finish or hand back what runs, then leave."""
-        self._dispatcher.stop()
+        for dispatcher in self._dispatchers:
+            dispatcher.stop()
         try:
-            if not self._dispatcher.finish(FINISH_SECONDS):
-                self._dispatcher.hand_back(RETURN_SECONDS)
+            until = time.monotonic() + FINISH_SECONDS
+            left = [one for one in self._dispatchers if not one.finish(until - time.monotonic())]
+            for dispatcher in left:
+                dispatcher.hand_back(RETURN_SECONDS)
             self._ended.set()
             with self._app.app_context(), transaction():
                 WorkerRepo().remove(self._id)
@@ -140,8 +150,9 @@ class Worker:
         self._beat_at = time.monotonic()
 
     def _watch(self) -> None:
-        self._dispatcher.watch()
-        if self._dispatcher.exhausted:
+        for dispatcher in self._dispatchers:
+            dispatcher.watch()
+        if any(dispatcher.exhausted for dispatcher in self._dispatchers):
             _log.error("too many tasks hang; the worker ends so that another takes its place")
             os.kill(os.getpid(), signal.SIGTERM)
 
@@ -153,7 +164,8 @@ class Worker:
         with self._app.app_context():
             with transaction():
                 stalled = RunRepo().stalled(STALLED, REAPED)
-                dropped = RunRepo().dropped(self._id, self._dispatcher.held())
+                held = [task_id for dispatcher in self._dispatchers for task_id in dispatcher.held()]
+                dropped = RunRepo().dropped(self._id, held)
             for claim in dropped:
                 settle(claim.org_id, claim.task_id, claim.attempt, returned())
             for claim in stalled:
@@ -194,6 +206,13 @@ class Worker:
         if bell.fileno() in ready:
             for _ in bell.notifies(timeout=0):
                 pass
+
+
+def shares(queues: Sequence[str], concurrency: int, answers: int) -> list[tuple[int, list[str]]]:
+    """Places and the queues they are for: answers have their own, the others share theirs; a minus leaves one out."""
+    others = [name for name in queues if name != ANSWERS]
+    found = [(answers, [ANSWERS])] if not queues or ANSWERS in queues else []
+    return [*found, (concurrency, others or [f"-{ANSWERS}"])] if others or not queues else found
 
 
 def _waits(name: str, error: Exception) -> None:
