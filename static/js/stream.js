@@ -37,9 +37,10 @@ function follow(article) {
     if (stick) scrollTo(0, document.documentElement.scrollHeight);
   });
   source = new EventSource(texts.stream);
-  source.addEventListener("error", () => source.readyState === EventSource.CLOSED && setTimeout(end, POLL));
+  const typing = () => [...article.querySelectorAll("input[name=reason]")].find((field) => field.value);
+  const look = () => typing() || end();
+  source.addEventListener("error", () => source.readyState === EventSource.CLOSED && setTimeout(look, POLL));
   if ("awaiting" in texts) {
-    const typing = () => [...article.querySelectorAll("input[name=reason]")].find((field) => field.value);
     const news = () => typing() ? say(texts.changed) : end();
     for (const name of ["begin", "part", "delta", "decided", "done"]) source.addEventListener(name, news);
     return;
