@@ -1,14 +1,10 @@
 """Calls that wait for a person, with real processes: each is decided once and made at most once, whoever is killed."""
 
-import http.server
 import json
 import random
-import threading
 import time
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from uuid import uuid4
+from contextlib import ExitStack
 
 import pytest
 
@@ -16,7 +12,7 @@ from app.runtime.models import ToolApproval
 from app.threads.models import Message
 from tests.factories import agents, connections, orgs
 from tests.factories.rows import rows
-from tests.support.calling_worker import CallingWorker
+from tests.support.called import called_server, calling_tool
 from tests.support.live import Live
 from tests.support.model_server import Answer, model_server
 from tests.support.processes import wait_until
@@ -27,46 +23,9 @@ ZONES = ("Europe/Rome", "Europe/Berlin", "Europe/Oslo", "Europe/Paris", "Asia/To
 LONG = 120
 
 
-class Called(http.server.ThreadingHTTPServer):
-    """Counts the calls by time zone; while `held` is locked none is answered."""
-
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.url = f"http://127.0.0.1:{self.server_port}"
-        self.calls = Counter()
-        self.open = threading.Event()
-        self.open.set()
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    server: Called
-
-    def do_POST(self):
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.calls[asked["time_zone"]] += 1
-        self.server.open.wait(LONG)
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
-
-
-@contextmanager
-def serving():
-    server = Called()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.open.set()
-    server.shutdown()
-    server.server_close()
-
-
 @pytest.fixture(scope="module")
 def called():
-    with serving() as server:
+    with called_server() as server:
         yield server
 
 
@@ -82,17 +41,13 @@ def _reply(asked):
     last = asked["messages"][-1]
     if last["role"] == "tool":
         return Answer(("Done: ", last["content"][:60]))
-    return Answer(
-        ("Let me look.",), calls=(("c1", "current_time", json.dumps({"time_zone": last["content"]})),)
-    )
+    return Answer(("Let me look.",), calls=(("c1", "book", json.dumps({"time_zone": last["content"]})),))
 
 
 @pytest.fixture(scope="module")
 def site(cluster, tmp_path_factory, model, called):
-    directory = tmp_path_factory.mktemp("site")
-    live = Live(cluster, directory, OUTBOUND_ALLOW=f"model:127.0.0.1:{model.server_port}")
-    live.worker = CallingWorker(directory, live.settings, called.url)
-    with live as running:
+    allowed = f"model:127.0.0.1:{model.server_port} tool:127.0.0.1:{called.server_port}"
+    with Live(cluster, tmp_path_factory.mktemp("site"), OUTBOUND_ALLOW=allowed) as running:
         yield running
 
 
@@ -108,10 +63,10 @@ def member(org):
 
 
 @pytest.fixture
-def agent(org, model):
+def agent(org, model, called):
     connections.connection(org, slug="main", base_url=f"{model.url}/v1")
     made = agents.agent(org, primary_model_provider="main", primary_model="m")
-    tool = {"id": str(uuid4()), "name": "current_time", "approval": "ask"}
+    tool = calling_tool(org, called)
     agents.version(made, snapshot={"name": "Helper", "provider": "main", "model": "m", "tools": [tool]})
     return made
 

@@ -1,17 +1,16 @@
 """Calls that wait for a person, in the browser: decided in one tab, followed in another, whatever is killed."""
 
-from uuid import uuid4
-
 import pytest
 from playwright.sync_api import expect
 
 from app.runtime.models import ToolApproval
 from tests.factories import agents, connections
 from tests.factories.rows import rows
+from tests.support.called import called_server, calling_tool
 from tests.support.live import Live
 from tests.support.model_server import Answer, model_server
 
-CALL = (("c1", "current_time", '{"time_zone": "Europe/Rome"}'),)
+CALL = (("c1", "book", '{"time_zone": "Europe/Rome"}'),)
 WORDS = tuple(f"word{number} " for number in range(40))
 SLOW = Answer(WORDS, calls=CALL, pause=0.1)
 NOON = Answer(("It is ", "noon."))
@@ -24,17 +23,24 @@ def model():
 
 
 @pytest.fixture(scope="module")
-def site(cluster, tmp_path_factory, model):
-    allowed = f"model:127.0.0.1:{model.server_port}"
+def called():
+    with called_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def site(cluster, tmp_path_factory, model, called):
+    allowed = f"model:127.0.0.1:{model.server_port} tool:127.0.0.1:{called.server_port}"
     with Live(cluster, tmp_path_factory.mktemp("site"), OUTBOUND_ALLOW=allowed) as running:
         yield running
 
 
 @pytest.fixture
-def agent(home, model):
+def agent(home, model, called):
     connections.connection(home.org, slug="main", base_url=f"{model.url}/v1")
     agent = agents.agent(home.org, name="Helper", primary_model_provider="main", primary_model="m")
-    tool = {"id": str(uuid4()), "name": "current_time", "description": "The time.", "approval": "ask"}
+    called.calls.clear()
+    tool = calling_tool(home.org, called)
     agents.version(agent, snapshot={"name": "Helper", "provider": "main", "model": "m", "tools": [tool]})
     return agent
 
@@ -55,10 +61,10 @@ def talk(home, agent, model, open_as):
 
 
 def approvals(home):
-    return sorted(rows(ToolApproval, org_id=home.org.id, tool="current_time"), key=lambda row: row.id)
+    return sorted(rows(ToolApproval, org_id=home.org.id, tool="book"), key=lambda row: row.id)
 
 
-def test_a_call_is_approved_in_one_tab_while_another_follows(talk, home):
+def test_a_call_is_approved_in_one_tab_while_another_follows(talk, home, called):
     page = talk(Answer(("Let me look.",), calls=CALL), NOON)
     expect(page.get_by_role("button", name="Approve")).to_be_visible(timeout=20_000)
     expect(page.get_by_text("Waits for approval", exact=True)).to_be_visible()
@@ -73,18 +79,20 @@ def test_a_call_is_approved_in_one_tab_while_another_follows(talk, home):
         expect(tab.locator(".message-assistant .message-body")).to_contain_text("It is noon.", timeout=20_000)
         expect(tab.locator("[data-stream]")).to_have_count(0)
     assert [row.status for row in approvals(home)][-1] == "approved"
+    assert called.calls == {"Europe/Rome": 1}
 
 
-def test_a_call_is_rejected_without_scripts(talk, home):
+def test_a_call_is_rejected_without_scripts(talk, home, called):
     page = talk(Answer(("Let me look.",), calls=CALL), Answer(("A pity.",)), java_script_enabled=False)
     expect(page.get_by_role("button", name="Reject")).to_be_visible(timeout=30_000)
     page.get_by_label("Reason").fill("Not now.")
     page.get_by_role("button", name="Reject").click()
     expect(page.locator(".message-assistant .message-body")).to_contain_text("A pity.", timeout=30_000)
     assert approvals(home)[-1].reason == "Not now."
+    assert called.calls == {}
 
 
-def test_it_outlives_the_web_process_and_the_worker(talk, site, home):
+def test_it_outlives_the_web_process_and_the_worker(talk, site, home, called):
     page = talk(SLOW, NOON, expected=("ERR_", "Failed to load", "EventSource"))
     expect(page.locator("[data-parts]")).to_contain_text("word3", timeout=20_000)
     site.web.kill()
@@ -101,3 +109,4 @@ def test_it_outlives_the_web_process_and_the_worker(talk, site, home):
     page.reload()
     expect(page.locator(".message-assistant .message-body")).to_contain_text("It is noon.", timeout=60_000)
     assert approvals(home)[-1].status == "approved"
+    assert called.calls == {"Europe/Rome": 1}
