@@ -1,11 +1,11 @@
 """One long text brought into a knowledge base, alone in its process: `python -m bench.ingestion ADDRESS`."""
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import flask_migrate
@@ -74,9 +74,17 @@ def main(address: str) -> None:
         "seconds": seconds,
         "share": spent["inside"] / seconds,
         "passages": row.chunk_count if row else 0,
-        "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "mib": _largest_kib() / 1024,
     }
     print(json.dumps(found))
+
+
+def _largest_kib() -> int:
+    """The most memory this program had; what `getrusage` says counts the process that began it, too."""
+    (line,) = [
+        line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")
+    ]
+    return int(line.split()[1])
 
 
 if __name__ == "__main__":
