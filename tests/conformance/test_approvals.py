@@ -8,6 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from app.db.tables import Task
 from app.runtime.models import ToolApproval
 from app.threads.models import Message
 from tests.factories import agents, connections, orgs
@@ -37,11 +38,13 @@ def model():
 
 
 def _reply(asked):
-    """Call the tool for the zone that was asked for; once there is a result, say so."""
+    """Call the tool for each zone that was asked for; once there is a result, say so."""
     last = asked["messages"][-1]
     if last["role"] == "tool":
         return Answer(("Done: ", last["content"][:60]))
-    return Answer(("Let me look.",), calls=(("c1", "book", json.dumps({"time_zone": last["content"]})),))
+    zones = enumerate(last["content"].split())
+    calls = tuple((f"c{number}", "book", json.dumps({"time_zone": zone})) for number, zone in zones)
+    return Answer(("Let me look.",), calls=calls)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +80,8 @@ def staged(site, org, member, agent, zones):
         for zone in zones:
             asked = {"message": zone, "version": "1"}
             assert client.submit(f"/o/{org.slug}/agents/{agent.id}/playground", asked).status_code == 303
-    wait_until(lambda: len(rows(ToolApproval, org_id=org.id, status="pending")) == len(zones), LONG)
+    count = sum(len(zone.split()) for zone in zones)
+    wait_until(lambda: len(rows(ToolApproval, org_id=org.id, status="pending")) == count, LONG)
     return {row.arguments["time_zone"]: row for row in rows(ToolApproval, org_id=org.id)}
 
 
@@ -114,6 +118,22 @@ def test_of_decisions_at_the_same_time_one_counts(site, org, member, agent, call
     wait_until(lambda: ended(org), LONG)
     assert called.calls == dict.fromkeys(ZONES, 1)
     assert {row.status for row in answers(org)} == {"complete"}
+
+
+def test_of_the_last_decisions_at_the_same_time_one_has_the_answer_go_on(site, org, member, agent, called):
+    calls = staged(site, org, member, agent, [" ".join(ZONES)])
+    people = [member, *(orgs.member(org, "admin") for _ in ZONES[1:])]
+    with ExitStack() as stack, ThreadPoolExecutor(len(ZONES)) as pool:
+        clients = [stack.enter_context(site.client(person)) for person in people]
+        jobs = [
+            pool.submit(decided, client, org, calls[zone])
+            for client, zone in zip(clients, ZONES, strict=True)
+        ]
+    assert [job.result() for job in jobs] == [303] * len(ZONES)
+    wait_until(lambda: ended(org), LONG)
+    assert called.calls == dict.fromkeys(ZONES, 1)
+    (task,) = rows(Task, org_id=org.id)
+    assert (answers(org)[0].status, task.status, task.attempt) == ("complete", "succeeded", 2)
 
 
 def test_a_worker_killed_amid_a_call_leaves_it_unknown_and_it_is_not_repeated(
