@@ -17,6 +17,7 @@ from app.db.queue import EVENTS, Call
 from app.db.tables import LIVE, Task, TaskEvent
 from app.orgs.models import OrgMember
 from app.tasks.repo.tasks import Event
+from app.threads.models import Thread
 
 CLAIM = "SELECT * FROM claim_tasks(%s, %s, %s, %s, %s, %s)"
 """Take tasks; for psycopg, on the dispatcher's own connection."""
@@ -48,7 +49,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class Standing:
-    """Whether a task may go on: who asked for it, the role that person holds now, and whether it is still wanted."""
+    """Whether a task may go on: who asked for it, the role that person holds now, and whether it is still wanted.
+
+    Nobody wants what is written into a deleted thread.
+    """
 
     trigger: str
     role: str | None
@@ -88,12 +92,13 @@ class RunRepo:
                 Task.trigger,
                 case((User.disabled_at.is_(None), OrgMember.role)),
                 Agent.deleted_at.is_not(None) & Task.agent_id.is_not(None),
-                Task.cancel_requested_at.is_not(None),
+                Task.cancel_requested_at.is_not(None) | Thread.deleted_at.is_not(None),
             )
             .select_from(Task)
             .outerjoin(OrgMember, (OrgMember.org_id == Task.org_id) & (OrgMember.user_id == Task.created_by))
             .outerjoin(User, User.id == Task.created_by)
             .outerjoin(Agent, (Agent.org_id == Task.org_id) & (Agent.id == Task.agent_id))
+            .outerjoin(Thread, (Thread.org_id == Task.org_id) & (Thread.id == Task.thread_id))
             .where(*_current(org_id, task_id, attempt))
         )
         row = self._session.execute(statement).one_or_none()

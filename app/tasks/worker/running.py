@@ -73,6 +73,11 @@ class RunningTask:
         """See Work."""
         return f"{self.task_id}:{step}"
 
+    def check(self) -> None:
+        """Raise Stop unless the task may go on."""
+        with transaction():
+            self._check(RunRepo())
+
     def progress(self, done: int, total: int | None = None, words: str = "") -> None:
         """See Work."""
         self._progress = {"done": done, "total": total, "words": words}
@@ -170,6 +175,7 @@ def attempt(claim: Claim, begun: Callable[[RunningTask, Kind[Any]], None]) -> En
 
 def _call(claim: Claim, kind: Kind[Any], running: RunningTask, given: Any) -> Ending | None:
     try:
+        running.check()
         result: Mapping[str, Any] | None = kind.run(running, given)
         running.flush()
     except Stop as stop:
