@@ -227,6 +227,7 @@ def _facts(found: Found) -> dict[str, Any]:
                 "vector_rank": hit.vector_rank,
                 "likeness": hit.likeness,
                 "fulltext_rank": hit.fulltext_rank,
+                "rerank_score": hit.rerank_score,
             }
             for hit in found.hits
         ],

@@ -1,10 +1,11 @@
-"""What servers of OpenAI's protocol are asked beside chat: the vectors of texts.
+"""What servers of OpenAI's protocol are asked beside chat: vectors of texts, and which texts answer a question best.
 
-https://platform.openai.com/docs/api-reference/embeddings/create
+https://platform.openai.com/docs/api-reference/embeddings/create, https://docs.cohere.com/reference/rerank
 """
 
 import base64
 import json
+import math
 import random
 import sys
 import time
@@ -76,6 +77,28 @@ def embed(endpoint: Endpoint, texts: Sequence[str], patience: Patience) -> Vecto
     by_place = {str(place): item.get("embedding") for place, item in zip(places, listed, strict=True)}
     rows = [_numbers(by_place[str(place)]) for place in range(len(texts))]
     return Vectors(rows, _tokens(found))
+
+
+def rerank(
+    endpoint: Endpoint, question: str, texts: Sequence[str], patience: Patience
+) -> Sequence[tuple[int, float]]:
+    """The places of texts with their scores, the best first, as Cohere, Jina and vLLM answer. Raises NotAnswered."""
+    asked = {"model": endpoint.model, "query": question, "documents": list(texts), "top_n": len(texts)}
+    found = ask(endpoint, "rerank", asked, patience)
+    listed = found.get("results") if isinstance(found, dict) else None
+    if not isinstance(listed, list) or not listed:
+        raise NotAnswered(f"{endpoint.model} answered JSON, but no order of texts.")
+    scores: dict[int, float] = {}
+    for item in listed:
+        place, score = (
+            (item.get("index"), item.get("relevance_score")) if isinstance(item, dict) else (None, 0)
+        )
+        if type(place) is not int or not 0 <= place < len(texts) or place in scores:
+            raise NotAnswered(f"{endpoint.model} answered places that are not those of the texts.")
+        if not isinstance(score, int | float) or not math.isfinite(score):
+            raise NotAnswered(f"{endpoint.model} answered a score that is no number.")
+        scores[place] = float(score)
+    return sorted(scores.items(), key=lambda entry: -entry[1])
 
 
 def ask(endpoint: Endpoint, path: str, body: Any, patience: Patience) -> Any:

@@ -40,7 +40,7 @@ PROVIDER_HINTS = {
     "openai": "Also local servers and gateways that speak OpenAI’s protocol.",
     "anthropic": "Anthropic’s own protocol.",
 }
-PURPOSE_WORDS = {"chat": "Chat", "embedding": "Embedding"}
+PURPOSE_WORDS = {"chat": "Chat", "embedding": "Embedding", "rerank": "Reranking"}
 CAPABILITIES = {
     "tools": "Calls tools",
     "images": "Reads images",

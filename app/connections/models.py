@@ -25,7 +25,7 @@ USES = ("model", "mcp", "tool")
 """What a credential opens: a model connection, an MCP server, an HTTP tool."""
 PROVIDERS = ("openai", "anthropic")
 """The protocols that model connections speak."""
-PURPOSES = ("chat", "embedding")
+PURPOSES = ("chat", "embedding", "rerank")
 WIDTHS = (384, 768, 1024, 1536, 3072)
 """Numbers per vector that knowledge bases can search: there is an index for each."""
 TRANSPORTS = ("streamable_http", "stdio")

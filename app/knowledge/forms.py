@@ -18,6 +18,7 @@ from app.knowledge.readers.document import CSV, PLAIN, XLSX, Unreadable
 from app.knowledge.repo.sources import SourceRow
 from app.knowledge.services.bases import DEFAULTS, FIELDS
 from app.knowledge.services.choosing import Choice
+from app.knowledge.services.reranking import Reranker
 from app.knowledge.services.retrieval import LEGS, LONGEST, Leg
 from app.knowledge.services.sources import MOST_FILE_BYTES, MOST_TEXT_LENGTH
 from app.web.fields import WholeNumberField, name_field, read_version, storable, unified
@@ -140,6 +141,7 @@ class BaseForm(FlaskForm):
     overlap = whole_number("Overlap", *OVERLAPS, DEFAULTS["overlap"])
     top_k = whole_number("Passages found", 1, 50, DEFAULTS["top_k"])
     threshold_percent = whole_number("Least likeness", 0, 100, round(100 * DEFAULTS["threshold"]))
+    rerank = SelectField("Reranked by", default="")
     gate = RadioField(
         "A new generation", choices=[SelectChoice(*gate) for gate in GATE_WORDS.items()], default="none"
     )
@@ -147,11 +149,17 @@ class BaseForm(FlaskForm):
     lock_version = HiddenField()
 
     def offer(self, choices: Sequence[Choice], current: Model | None) -> None:
-        """The models to choose from; the present one of the base stays, even if it is offered no more."""
+        """The embedding models to choose from; the present one stays, even if it is offered no more."""
         labels = {choice.model.key: _model_words(choice) for choice in choices}
         if current:
             labels.setdefault(current.key, f"{current.name}, which is not offered any more")
         self.model.choices = [SelectChoice(*label) for label in labels.items()]
+
+    def offer_rerankers(self, choices: Sequence[Reranker], current: str) -> None:
+        """The models that put passages into order; the present one stays, even if it is offered no more."""
+        labels = {"": "Nothing", **{one.key: f"{one.name} at {one.connection}" for one in choices}}
+        labels.setdefault(current, f"{current.partition('/')[2]}, which is not offered any more")
+        self.rerank.choices = [SelectChoice(*label) for label in labels.items()]
 
     def validate_overlap(self, field: Any) -> None:
         """Passages must move on."""

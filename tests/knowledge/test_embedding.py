@@ -215,7 +215,7 @@ def test_search_page_and_api_say_what_could_not_be_searched(do, org, member, new
     url = f"/o/acme/knowledge/{remote.id}/test?q=refunds+of+plan+3"
     person = new_client(member)
     page = person.page(url)
-    assert "Searched by words only" in page.text
+    assert "Not all of the search worked" in page.text
     assert page.find_all(class_="hit")
     assert person.get(f"{url}&legs=vector").status_code == 424
 

@@ -59,7 +59,7 @@ class EmbeddingServer(http.server.ThreadingHTTPServer):
     def texts(self) -> list[str]:
         """Every text that was asked about."""
         with self.lock:
-            return [text for asked in self.seen for text in asked["input"]]
+            return [text for asked in self.seen for text in asked.get("input", [])]
 
 
 FAULTS = (
@@ -92,7 +92,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _answer(self, asked: dict[str, Any], fault: str) -> None:
-        time.sleep(self.server.pause)
+        if self.server.pause:
+            time.sleep(self.server.pause)
         if fault == "slow":
             time.sleep(self.server.slow_seconds)
         if fault == "reset":
@@ -104,6 +105,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._send(int(fault), json.dumps({"error": {"message": f"Not with {key}, please."}}).encode())
         elif fault == "html":
             self._send(200, b"<!doctype html><title>Sign in</title>", "text/html")
+        elif self.path.endswith("/rerank") and not fault:
+            self._send(200, json.dumps({"results": _ranked(asked)}).encode())
         elif fault == "plain":
             self._send(200, b'{"object": "list"}')
         else:
@@ -145,6 +148,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+def _ranked(asked: dict[str, Any]) -> list[dict[str, Any]]:
+    """The texts by their length, the shortest first, as an order that no search would have."""
+    scores = {place: 1 / (1 + len(text)) for place, text in enumerate(asked["documents"])}
+    best = sorted(scores.items(), key=lambda entry: -entry[1])[: asked["top_n"]]
+    return [{"index": place, "relevance_score": score} for place, score in best]
 
 
 @contextmanager

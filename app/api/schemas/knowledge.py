@@ -48,6 +48,9 @@ class Passage(Model):
     likeness: Annotated[float | None, Field(description="From -1 to 1: how like the question, by the model.")]
     fulltext_rank: int | None
     fulltext_score: float | None
+    rerank_score: Annotated[
+        float | None, Field(description="By the model that put the passages into order, if any.")
+    ]
 
 
 class KnowledgeResult(Model):
@@ -169,5 +172,6 @@ def _passage(hit: Hit) -> Passage:
             "likeness": hit.likeness,
             "fulltext_rank": hit.fulltext_rank,
             "fulltext_score": hit.fulltext_score,
+            "rerank_score": hit.rerank_score,
         }
     )

@@ -42,7 +42,7 @@ def add_offered(org_id: UUID, connection_id: UUID, offered: Sequence[Offered]) -
         {
             "name": model.name,
             "context_size": model.context_size,
-            "purpose": "embedding" if "embed" in model.name.lower() else "chat",
+            "purpose": _purpose(model.name.lower()),
         }
         for model in offered
     ]
@@ -56,6 +56,11 @@ def add_offered(org_id: UUID, connection_id: UUID, offered: Sequence[Offered]) -
             after={"models": sorted(added)},
         )
     return len(added)
+
+
+def _purpose(name: str) -> str:
+    """What a model is for, as far as its name tells."""
+    return "rerank" if "rerank" in name else "embedding" if "embed" in name else "chat"
 
 
 def change_model(

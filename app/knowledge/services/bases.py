@@ -2,8 +2,9 @@
 
 A base is made of FIELDS: `name`, `description`, the key of its embedding `model`, `size` and `overlap` of its passages
 in tokens, and what a search does unless it is told otherwise: `top_k` passages, of at least the likeness `threshold`
-(0 to 1). `gate` is what a new generation must do before it goes live: nothing (`none`), find no fewer of the expected
-passages of the saved questions than the live one (`no_worse`), or find the share `least_recall` of them (`least`).
+(0 to 1), in the order of the model with the key `rerank`, if there is one. `gate` is what a new generation must do
+before it goes live: nothing (`none`), find no fewer of the expected passages of the saved questions than the live one
+(`no_worse`), or find the share `least_recall` of them (`least`).
 """
 
 from collections.abc import Mapping
@@ -23,7 +24,18 @@ from app.knowledge.services.embedding import model_of
 from app.knowledge.services.generations import begin_generation, hold_connection
 from app.web.errors import NotFound, Refusal
 
-FIELDS = ("name", "description", "model", "size", "overlap", "top_k", "threshold", "gate", "least_recall")
+FIELDS = (
+    "name",
+    "description",
+    "model",
+    "size",
+    "overlap",
+    "top_k",
+    "threshold",
+    "rerank",
+    "gate",
+    "least_recall",
+)
 DEFAULTS: Mapping[str, Any] = {
     "description": None,
     "model": LOCAL_MODEL.key,
@@ -31,11 +43,12 @@ DEFAULTS: Mapping[str, Any] = {
     "overlap": 30,
     "top_k": 8,
     "threshold": 0.0,
+    "rerank": "",
     "gate": "none",
     "least_recall": 0.9,
 }
 CHUNKING = ("size", "overlap")
-RETRIEVAL = ("top_k", "threshold", "gate", "least_recall")
+RETRIEVAL = ("top_k", "threshold", "rerank", "gate", "least_recall")
 
 
 class Stale(Exception):

@@ -19,6 +19,8 @@ from app.knowledge.repo.hits import HitsRepo, Shown, Words
 from app.knowledge.repo.pages import PagesRepo
 from app.knowledge.repo.scope import Scope
 from app.knowledge.services.embedding import embed_question, model_of
+from app.knowledge.services.reranking import MOST as MOST_RERANKED
+from app.knowledge.services.reranking import NotReranked, reranked
 from app.web.errors import NotFound
 
 Leg = Literal["vector", "fulltext"]
@@ -66,7 +68,10 @@ class Question:
 
 @dataclass(frozen=True)
 class Hit:
-    """A passage that was found. Ranks count from 1; None where a leg did not find it."""
+    """A passage that was found. Ranks count from 1; None where a leg did not find it.
+
+    With a `rerank_score` it stands where the base's model for that put it, whatever its score.
+    """
 
     passage: Shown
     score: float
@@ -74,13 +79,14 @@ class Hit:
     likeness: float | None
     fulltext_rank: int | None
     fulltext_score: float | None
+    rerank_score: float | None = None
 
 
 @dataclass(frozen=True)
 class Found:
-    """The hits, the best first, and how long each part took in milliseconds: embed, vector, fulltext, total.
+    """The hits, the best first, and how long each part took in milliseconds.
 
-    `notices` are sentences about what could not be searched.
+    The parts are embed, vector, fulltext, rerank, shown and total. `notices` are sentences about what did not work.
     """
 
     hits: tuple[Hit, ...]
@@ -198,10 +204,32 @@ class _Search:
         if "fulltext" in question.legs:
             matching = HitsRepo().matching(parsed, _scope(question, bases), depth)
         self._clock.lap("fulltext")
-        hits = _shown(self._org_id, parsed, fuse(near, matching)[:top_k])
+        fused, scores = self._ordered(bases, words, fuse(near, matching), top_k)
+        hits = _shown(self._org_id, parsed, fused, scores)
         self._clock.lap("shown")
         parts = {name: round(value, 2) for name, value in self._clock.parts.items()}
         return Found(hits, {**parts, "total": round(sum(self._clock.parts.values()), 2)}, self._notices)
+
+    def _ordered(
+        self, bases: Sequence[Any], words: str, fused: Sequence[Fused], top_k: int
+    ) -> tuple[Sequence[Fused], Mapping[UUID, float]]:
+        """The best passages, and the scores by which the model of the only base put them into order, if it has one."""
+        key = _setting(bases, "rerank", "")
+        first = fused[:MOST_RERANKED]
+        if not key or len(first) < 2:
+            return fused[:top_k], {}
+        shown = HitsRepo().shown(self._org_id, [one.id for one in first], Words("", ()))
+        first = [one for one in first if one.id in shown]  # the others were deleted just now
+        try:
+            places = reranked(self._org_id, key, words, [shown[one.id].text for one in first])
+        except NotReranked as error:
+            self._notices = (*self._notices, f"The passages could not be reranked: {error}")
+            return fused[:top_k], {}
+        finally:
+            self._clock.lap("rerank")
+        scores = {first[place].id: score for place, score in places}
+        best = [first[place] for place, _score in places]
+        return [*best, *(one for one in fused if one.id not in scores)][:top_k], scores
 
     def still(self, bases: Sequence[Any]) -> bool:
         """Whether each base is searched in the generation that it was before."""
@@ -260,10 +288,14 @@ def _setting(bases: Sequence[Any], name: str, otherwise: Any) -> Any:
     return bases[0].retrieval.get(name, otherwise) if len(bases) == 1 else otherwise
 
 
-def _shown(org_id: UUID, words: Words, fused: Sequence[Fused]) -> tuple[Hit, ...]:
+def _shown(
+    org_id: UUID, words: Words, fused: Sequence[Fused], scores: Mapping[UUID, float]
+) -> tuple[Hit, ...]:
     shown = HitsRepo().shown(org_id, [one.id for one in fused], words) if fused else {}
-    return tuple(
-        Hit(shown[one.id], one.score, *(one.vector or (None, None)), *(one.fulltext or (None, None)))
-        for one in fused
-        if one.id in shown
-    )
+    return tuple(_hit(shown[one.id], one, scores.get(one.id)) for one in fused if one.id in shown)
+
+
+def _hit(passage: Shown, one: Fused, rerank_score: float | None) -> Hit:
+    vector_rank, likeness = one.vector or (None, None)
+    fulltext_rank, fulltext_score = one.fulltext or (None, None)
+    return Hit(passage, one.score, vector_rank, likeness, fulltext_rank, fulltext_score, rerank_score)

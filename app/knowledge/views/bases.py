@@ -15,6 +15,7 @@ from app.knowledge.services.choosing import offered_models
 from app.knowledge.services.embedding import model_of
 from app.knowledge.services.gating import swap_anyway
 from app.knowledge.services.generations import build_again, cancel_build, roll_back
+from app.knowledge.services.reranking import offered_rerankers
 from app.orgs.forms import ConfirmForm
 from app.web.access import org_right
 from app.web.errors import NotFound, Refusal
@@ -22,7 +23,7 @@ from app.web.filters import viewer_zone
 from app.web.idempotency import once
 from app.web.identity import require_org
 from app.web.listing import pasted_id, read_list, show_list
-from app.web.render import leave, render, toast
+from app.web.render import leave, render, toast, wants_fragment
 
 bp = Blueprint("knowledge", __name__, url_prefix="/o/<org>/knowledge")
 HISTORY_LENGTH = 30
@@ -86,12 +87,15 @@ def create(org: str) -> Response:
 def show(org: str, base_id: UUID) -> Response:
     """What a knowledge base is, its generations and what happened to it."""
     base, org_id = found_base(base_id), require_org().org_id
+    rows = GenerationsRepo().listed(org_id, base_id)
+    if wants_fragment() and all(row.status != "building" for row in rows):
+        return leave(url_for(".show", org=org, base_id=base_id))
     return render(
         "knowledge/show.html",
         "generations",
         base=base,
         values=values_of(base),
-        generations=GenerationsRepo().listed(org_id, base_id),
+        generations=rows,
         history=AuditRepo().for_target(org_id, "knowledge_base", base_id, HISTORY_LENGTH),
     )
 
@@ -187,7 +191,9 @@ def found_base(base_id: UUID) -> KnowledgeBase:
 
 def _offered(form: BaseForm, base: KnowledgeBase | None = None) -> BaseForm:
     """The form with the models to choose from."""
-    form.offer(offered_models(require_org().org_id), model_of(base) if base else None)
+    org_id = require_org().org_id
+    form.offer(offered_models(org_id), model_of(base) if base else None)
+    form.offer_rerankers(offered_rerankers(org_id), values_of(base)["rerank"] if base else "")
     return form
 
 
