@@ -7,13 +7,21 @@ from zoneinfo import available_timezones
 
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, RadioField, SelectField, SelectMultipleField, StringField
-from wtforms.validators import AnyOf, DataRequired, Length, NumberRange, Regexp, ValidationError
+from wtforms.validators import (
+    AnyOf,
+    DataRequired,
+    InputRequired,
+    Length,
+    NumberRange,
+    Regexp,
+    ValidationError,
+)
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from app.auth.forms import new_password_field
 from app.orgs.services.invitations import DEFAULT_HOURS, MOST_HOURS
 from app.web.access import ROLES, SCOPES
-from app.web.fields import WholeNumberField, address_field, name_field, one_line, optional_field
+from app.web.fields import AmountField, WholeNumberField, address_field, name_field, one_line, optional_field
 from app.web.listing import Facet, ListSpec
 
 INVENTORY = {
@@ -42,6 +50,7 @@ INVENTORY = {
     "org_members": ("member", "members"),
     "invitations": ("invitation", "invitations"),
     "api_keys": ("API key", "API keys"),
+    "spend_limits": ("spend limit", "spend limits"),
     "email_outbox": ("message in the mail log", "messages in the mail log"),
     "saved_views": ("saved view", "saved views"),
     "audit_events": ("audit event", "audit events"),
@@ -285,6 +294,13 @@ class KeyForm(FlaskForm):
     def life(self) -> timedelta | None:
         """How long the key works; None for ever."""
         return timedelta(days=int(self.days.data)) or None
+
+
+class LimitForm(FlaskForm):
+    """What may be spent, and in which time."""
+
+    amount = AmountField("Amount", validators=[InputRequired("Enter an amount; 0 refuses every call.")])
+    period = RadioField("In each", choices={"day": "Day", "month": "Month"}, default="month")
 
 
 class RotateForm(FlaskForm):

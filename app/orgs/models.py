@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    Uuid,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -139,3 +140,47 @@ class SavedView(Identified, Tenant, Stamped, Base):
     params: Mapped[Any] = mapped_column(JSONB)
     shared: Mapped[bool] = mapped_column(server_default="false")
     is_default: Mapped[bool] = mapped_column(server_default="false")
+
+
+PERIODS = ("day", "month")
+
+
+class SpendLimit(Identified, Tenant, Stamped, Base):
+    """What answers may cost in a period of UTC: of the whole organisation, or of one key.
+
+    Amounts are millionths of the currency. `spent_micros` counts since `period_start`, `reserved_micros` is held for
+    calls of models that have not ended, whenever they began.
+    """
+
+    __tablename__ = "spend_limits"
+    __table_args__ = (
+        tenant_key(),
+        one_of("period", PERIODS),
+        CheckConstraint("limit_micros >= 0 AND spent_micros >= 0 AND reserved_micros >= 0", name="amounts"),
+        ForeignKeyConstraint(
+            ["org_id", "api_key_id"], ["api_keys.org_id", "api_keys.id"], ondelete="CASCADE"
+        ),
+        UniqueConstraint("org_id", "api_key_id", postgresql_nulls_not_distinct=True),
+    )
+
+    api_key_id: Mapped[uuid.UUID | None]
+    period: Mapped[str]
+    limit_micros: Mapped[int] = mapped_column(BigInteger)
+    spent_micros: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    reserved_micros: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    period_start: Mapped[datetime]
+
+
+class SpendReservation(Identified, Tenant, Created, Base):
+    """What is held of limits for one call of a model; whoever deletes the row settles it or gives it back."""
+
+    __tablename__ = "spend_reservations"
+    __table_args__ = (
+        tenant_key(),
+        ForeignKeyConstraint(["org_id", "task_id"], ["tasks.org_id", "tasks.id"], ondelete="CASCADE"),
+        Index(None, "org_id", "task_id"),
+    )
+
+    task_id: Mapped[uuid.UUID]
+    amount_micros: Mapped[int] = mapped_column(BigInteger)
+    limit_ids: Mapped[list[uuid.UUID]] = mapped_column(ARRAY(Uuid))

@@ -125,6 +125,8 @@ class Exchange:
     ) -> None:
         self._target, self._limits = target, limits
         self._messages = _messages(system, turns)
+        self.characters = len(system) + _length(turns) + sum(_tool_length(tool) for tool in tools)
+        """How long all is that the model is told next."""
         self._parameters = ModelRequestParameters(
             function_tools=[
                 ToolDefinition(
@@ -139,9 +141,11 @@ class Exchange:
     def recall(self, turns: Sequence[Turn]) -> None:
         """Add what was said before in the answer that goes on."""
         self._messages.extend(_messages("", turns))
+        self.characters += _length(turns)
 
     def give(self, results: Sequence[tuple[Call, str]]) -> None:
         """Tell the model what came of its calls."""
+        self.characters += sum(len(call.name) + len(result) for call, result in results)
         self._messages.append(
             ModelRequest([ToolReturnPart(call.name, result, call.call_id) for call, result in results])
         )
@@ -181,7 +185,21 @@ class Exchange:
         if response.finish_reason is None:
             raise ModelFailed("The provider broke the answer off.")
         self._messages.append(response)
+        self.characters += sum(
+            len(str(getattr(part, "content", None) or getattr(part, "args", ""))) for part in response.parts
+        )
         yield _done(response)
+
+
+def _length(turns: Sequence[Turn]) -> int:
+    return sum(
+        len(turn.text) + sum(len(call.name) + len(str(call.arguments)) for call in turn.calls)
+        for turn in turns
+    )
+
+
+def _tool_length(tool: ToolSpec) -> int:
+    return len(tool.name) + len(tool.description) + len(orjson.dumps(tool.schema))
 
 
 _FAILURES = (

@@ -109,7 +109,7 @@ def failure(
         toast(message or title, "error")
         response = make_response("", status)
     elif speaks_openai():
-        response = make_response(_openai_error(status, message or title), status)
+        response = make_response(openai_error(status, message or title, more), status)
     elif wants_json():
         response = make_response(_problem(status, title, message) | dict(more or {}), status)
         response.mimetype = PROBLEM_TYPE
@@ -125,6 +125,8 @@ def failure(
         response = make_response(page, status)
     if retry_after is not None:
         response.headers["Retry-After"] = str(retry_after)
+    if (more or {}).get("code"):
+        response.headers["X-Should-Retry"] = "false"  # else OpenAI's clients ask twice more by themselves
     return response
 
 
@@ -138,14 +140,18 @@ def _problem(status: int, title: str, message: str) -> dict[str, Any]:
     }
 
 
-def _openai_error(status: int, message: str) -> dict[str, Any]:
-    """An error as OpenAI's API has them: https://platform.openai.com/docs/guides/error-codes."""
+def openai_error(status: int, message: str, more: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """An error as OpenAI's API has them, with the code that `more` holds.
+
+    https://platform.openai.com/docs/guides/error-codes
+    """
+    code = (more or {}).get("code")
     return {
         "error": {
             "message": message,
-            "type": _KINDS.get(status, "invalid_request_error"),
+            "type": code or _KINDS.get(status, "invalid_request_error"),
             "param": None,
-            "code": None,
+            "code": code,
         }
     }
 

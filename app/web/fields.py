@@ -1,7 +1,9 @@
 """Form fields that several forms share: names on one line, addresses in one spelling."""
 
+import re
 import unicodedata
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,6 +14,8 @@ from app.web.addresses import MAX_LENGTH, read_address
 
 FIRST_YEAR, LAST_YEAR = 2000, 2199
 _MINUTES = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"]
+MOST_AMOUNT = 1_000_000_000
+_AMOUNT = re.compile(r"[0-9]{1,10}(\.[0-9]{1,6})?")
 _UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
 
 
@@ -84,6 +88,32 @@ class WholeNumberField(IntegerField):
             self.data = None
             raise ValueError("Enter a whole number.")
         self.data = int(digits)
+
+
+class AmountField(StringField):
+    """An amount of money; `data` counts millionths of the currency, None for nothing."""
+
+    data: int | None
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read an amount such as 2.50; ValueError for anything else."""
+        text = (valuelist[0] if valuelist else "").strip(" ")
+        self.data = None
+        if not text:
+            return
+        if not _AMOUNT.fullmatch(text) or Decimal(text) > MOST_AMOUNT:
+            raise ValueError(
+                "Enter an amount from 0 to 1,000,000,000 with at most six decimals, such as 2.50."
+            )
+        self.data = int(Decimal(text) * 1_000_000)
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        if self.data is None:
+            return ""
+        whole, _, rest = f"{Decimal(self.data) / 1_000_000:.6f}".partition(".")
+        return f"{whole}.{rest.rstrip('0').ljust(2, '0')}"
 
 
 class AssignmentsField(TextAreaField):

@@ -4,10 +4,14 @@ from uuid import uuid4
 
 import openai
 import pytest
+from sqlalchemy import update
 
+from app.connections.models import ModelConnection
+from app.orgs.models import SpendLimit
 from app.threads.models import Message, Thread
 from tests.factories import agents, connections, orgs
 from tests.factories.rows import rows
+from tests.support.database import as_owner
 from tests.support.live import Live
 from tests.support.model_server import Answer, model_server
 
@@ -171,3 +175,23 @@ def test_a_key_without_the_scope_and_one_that_is_none(site, home, agent, client)
     wrong = openai.OpenAI(base_url=f"{site.url}/v1", api_key="ap_wrong", max_retries=0)
     with pytest.raises(openai.AuthenticationError):
         wrong.models.list()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_spend_limit_ends_an_answer_before_the_model_is_asked(client, home, model, stream):
+    known = rows(ModelConnection, org_id=home.org.id, slug="main")[0]
+    connections.model(known, "m", input_price_micros=1_000_000, output_price_micros=2_000_000)
+    model.answers, model.seen = [Answer(("Hello",))], []
+    limit = orgs.spend_limit(home.org, 10)
+    with pytest.raises(openai.APIError, match=r"the organisation may spend 0\.00001 a month") as caught:
+        list(ask(client, ("user", "Hi"), stream=stream))
+    assert (caught.value.code, caught.value.type) == ("insufficient_quota", "insufficient_quota")
+    assert model.seen == []
+    with as_owner() as session:
+        session.execute(update(SpendLimit).where(SpendLimit.id == limit.id).values(spent_micros=10))
+    before = len(rows(Thread, org_id=home.org.id))
+    with pytest.raises(openai.RateLimitError, match="Spend limit reached") as caught:
+        list(ask(client.with_options(max_retries=2), ("user", "Hi"), stream=stream))
+    assert caught.value.code == "insufficient_quota"
+    assert int(caught.value.response.headers["Retry-After"]) > 0
+    assert len(rows(Thread, org_id=home.org.id)) == before

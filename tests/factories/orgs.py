@@ -4,11 +4,12 @@ import itertools
 import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import update
 
 from app.auth.models import User
-from app.orgs.models import ApiKey, Invitation, Org, OrgMember, SavedView
+from app.orgs.models import ApiKey, Invitation, Org, OrgMember, SavedView, SpendLimit, SpendReservation
 from app.web.access import SCOPES
 from app.web.security import hash_token
 from tests.factories import auth
@@ -53,6 +54,20 @@ def api_key(org: Org, user: User, **values: Any) -> tuple[ApiKey, str]:
         "scopes": list(SCOPES),
     }
     return save(ApiKey(**{"org_id": org.id, "user_id": user.id, **defaults, **values})), key
+
+
+def spend_limit(org: Org, micros: int, **values: Any) -> SpendLimit:
+    """Return a stored limit of this month, of the organisation unless a key is named."""
+    start = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    given = {"period": "month", "period_start": start, **values}
+    return save(SpendLimit(org_id=org.id, limit_micros=micros, **given))
+
+
+def spending(key: ApiKey, task_id: UUID) -> dict[str, Any]:
+    """Return a limit of a key, and what a task has reserved of nothing, by table."""
+    limit = spend_limit(Org(id=key.org_id), 50_000_000, api_key_id=key.id)
+    held = SpendReservation(org_id=key.org_id, task_id=task_id, amount_micros=1, limit_ids=[])
+    return {"spend_limits": limit, "spend_reservations": save(held)}
 
 
 def saved_view(org: Org, user: User, **values: Any) -> SavedView:

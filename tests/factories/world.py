@@ -92,7 +92,7 @@ def tenant(canary: str) -> Tenant:
     rows |= _thread(org, people, agent, canary) | knowledge.one_of_each(org, canary)
     rows |= tasks.one_of_each(org, people["member"], agent, canary)
     rows["thread_imports"] = tasks.finished_import(org, people["member"], canary)
-    return Tenant(org, people, rows, canary)
+    return Tenant(org, people, rows | orgs.spending(rows["api_keys"], rows["tasks"].id), canary)
 
 
 def _agent(org: Org, canary: str) -> tuple[Agent, Persona]:

@@ -15,6 +15,7 @@ from app.api.services import viewer_of
 from app.db.session import transaction
 from app.orgs.access import given_key
 from app.orgs.repo.api_keys import ApiKeyRepo
+from app.orgs.services.spending import OVER, check_room, quota_refusal
 from app.runtime.repo import RunsRepo
 from app.runtime.services.completions import WELL, Question, ask, closing, texts
 from app.runtime.services.following import Told, Watch, follow
@@ -22,7 +23,7 @@ from app.runtime.services.queueing import SECONDS
 from app.runtime.services.runs import Begun
 from app.threads.repo.messages import MessageRepo, MessageRow
 from app.web.access import api_scope
-from app.web.errors import Refusal
+from app.web.errors import Refusal, openai_error
 from app.web.identity import require_caller
 from app.web.security import hash_token
 
@@ -58,10 +59,11 @@ def create() -> Response:
     messages = [(_ROLES.get(message.role, message.role), message.text) for message in wanted.messages]
     thread_id = wanted.metadata and wanted.metadata.thread_id
     with transaction():
+        check_room(caller.org.org_id, caller.key_id)
         begun = ask(
             caller.org.org_id,
             viewer_of(caller),
-            Question(wanted.model, messages, UUID(thread_id) if thread_id else None),
+            Question(wanted.model, messages, UUID(thread_id) if thread_id else None, caller.key_id),
         )
     watch = Watch(partial(_allowed, hash_token(given_key() or "")), CHECK_SECONDS, SECONDS)
     told = texts(follow(caller.org.org_id, begun.task_id, 0, watch))
@@ -86,11 +88,17 @@ def _whole(wanted: ChatRequest, org_id: UUID, begun: Begun, told: Iterator[Told]
         pass
     row = _answer(org_id, begun)
     if row is None or row.status not in WELL:
-        raise Refusal(FAILED_DEPENDENCY, (row and row.error) or "The answer was stopped.")
+        raise _failure(row)
     message = {"role": "assistant", "content": row.text_content + closing(row)}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
     metadata = {"thread_id": str(begun.thread_id), "status": row.status}
     return _object(wanted, begun, "chat.completion", choices=[choice], usage=_usage(row), metadata=metadata)
+
+
+def _failure(row: MessageRow | None) -> Refusal:
+    """Why there is no answer."""
+    words = (row and row.error) or "The answer was stopped."
+    return quota_refusal(words) if words.startswith(OVER) else Refusal(FAILED_DEPENDENCY, words)
 
 
 def _lines(wanted: ChatRequest, org_id: UUID, begun: Begun, told: Iterator[Told]) -> Iterator[bytes]:
@@ -104,8 +112,8 @@ def _lines(wanted: ChatRequest, org_id: UUID, begun: Begun, told: Iterator[Told]
             yield b": still here\n\n"
     row = _answer(org_id, begun)
     if row is None or row.status not in WELL:
-        words = (row and row.error) or "The answer was stopped."
-        yield _line({"error": {"message": words, "type": "model_error", "param": None, "code": None}})
+        error = _failure(row)
+        yield _line(openai_error(error.status, error.message, error.more))
         return
     if words := closing(row):
         yield chunk({"content": words})

@@ -12,6 +12,7 @@ from app.db.scope import current_scope
 from app.orgs.models import ApiKey
 from app.orgs.repo.api_keys import ApiKeyRepo, KeyFacts
 from app.orgs.repo.orgs import OrgRepo
+from app.orgs.repo.spending import SpendRepo
 from app.web.errors import NotFound, Refusal
 from app.web.security import hash_token, new_token
 
@@ -43,8 +44,8 @@ def create_api_key(
 def rotate(org_id: UUID, key_id: UUID, overlap: timedelta) -> NewKey:
     """Make a key that takes the place of one of the actor's own, which goes on working for `overlap`.
 
-    Raises NotFound. Refusal 403 for another person's key, whose new secret nobody else may see, 409 for one that has
-    ended or has a successor.
+    Its limit of spending becomes the new one's, and holds for both. Raises NotFound. Refusal 403 for another person's
+    key, whose new secret nobody else may see, 409 for one that has ended or has a successor.
     """
     old = _locked(org_id, [key_id])[0]
     if old.user_id != current_scope().user_id:
@@ -54,6 +55,7 @@ def rotate(org_id: UUID, key_id: UUID, overlap: timedelta) -> NewKey:
     life = old.expires_at - old.created_at if old.expires_at else None
     new = _store(org_id, old.user_id, old.name, old.scopes, life)
     ends = ApiKeyRepo().replace(org_id, key_id, new.facts.id, overlap)
+    SpendRepo().move(org_id, key_id, new.facts.id)
     record(
         "api_key.rotate",
         "api_key",

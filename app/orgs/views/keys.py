@@ -10,7 +10,9 @@ from app.auth.access import has_recent_proof, recent_password
 from app.db.session import transaction
 from app.orgs.forms import SCOPE_HINTS, ConfirmForm, KeyForm, RotateForm, key_list
 from app.orgs.repo.api_keys import ApiKeyRepo, KeyFacts
+from app.orgs.repo.spending import SpendRepo
 from app.orgs.services import api_keys
+from app.orgs.services.spending import limit_facts
 from app.web.access import org_right
 from app.web.errors import NotFound, Refusal
 from app.web.filters import viewer_zone
@@ -76,7 +78,8 @@ def show(org: str, key_id: UUID) -> Response:
     key = _key(key_id)
     history = AuditRepo().for_target(require_org().org_id, "api_key", key_id, HISTORY_LENGTH)
     trail, own = came_from(url_for(".index", org=org)), key.user_id == require_visitor().id
-    return render("keys/show.html", key=key, history=history, own=own, trail=trail)
+    limit = limit_facts(SpendRepo().get(require_org().org_id, key_id))
+    return render("keys/show.html", key=key, history=history, own=own, trail=trail, limit=limit)
 
 
 @bp.get("/<uuid:key_id>/rotate")

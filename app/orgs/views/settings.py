@@ -6,7 +6,9 @@ from app.db.session import transaction
 from app.orgs.forms import ConfirmForm, OrgSettingsForm, RenameForm, inventory
 from app.orgs.models import Org
 from app.orgs.repo.orgs import OrgRepo, SlugTaken
+from app.orgs.repo.spending import SpendRepo
 from app.orgs.services.orgs import delete_org, update_org
+from app.orgs.services.spending import limit_facts
 from app.web.access import org_right
 from app.web.errors import NotFound
 from app.web.identity import require_org
@@ -87,7 +89,8 @@ def _page(general: OrgSettingsForm | None = None, names: RenameForm | None = Non
     general = general or OrgSettingsForm(formdata=None, time_zone=org.settings.get("time_zone", "UTC"))
     names = names or RenameForm(formdata=None, name=org.name, slug=org.slug)
     mail = settings().mail
-    return render("orgs/settings.html", status=status, general=general, names=names, mail=mail)
+    limit = limit_facts(SpendRepo().get(org.id, None))
+    return render("orgs/settings.html", status=status, general=general, names=names, mail=mail, limit=limit)
 
 
 def _confirm(form: ConfirmForm, status: int = 200) -> Response:

@@ -11,12 +11,14 @@ from app.agents.snapshot import SHORTEST_SECONDS, Snapshot
 from app.connections.services.targets import ModelTarget, NoConnection, model_target
 from app.db.session import transaction
 from app.db.work import GiveUp, Pausable, Work
+from app.orgs.repo.spending import Payer, SpendRepo
 from app.runtime.providers import Call, Done, Exchange, Limits, ModelFailed, Said
 from app.runtime.repo import RunsRepo
-from app.runtime.services.judging import judge
+from app.runtime.services.judging import judge, length
 from app.runtime.services.lineage import MOST_MESSAGES, with_earlier
 from app.runtime.services.prompting import Fitted, fitted, system_prompt, turns_of
 from app.runtime.services.queueing import FINISH, GONE, WAIT, RunInput
+from app.runtime.services.spending import Spending, cost_of
 from app.runtime.services.staging import (
     ALWAYS,
     CallIds,
@@ -50,6 +52,7 @@ class _Run:
     target: ModelTarget
     exchange: Exchange
     toolbox: Toolbox
+    spending: Spending
     transcript: Transcript = field(default_factory=Transcript)
     began: float = field(default_factory=time.monotonic)
     input_tokens: int = 0
@@ -72,10 +75,7 @@ class _Run:
     @property
     def cost_micros(self) -> int | None:
         """What the model asks for it; None if nobody said its prices."""
-        prices = self.target.input_price_micros, self.target.output_price_micros
-        if prices[0] is None or prices[1] is None:
-            return None
-        return -(-(self.input_tokens * prices[0] + self.output_tokens * prices[1]) // 1_000_000)
+        return cost_of(self.target, self.input_tokens, self.output_tokens)
 
 
 def answer(work: Pausable, given: RunInput) -> Mapping[str, Any]:
@@ -143,8 +143,11 @@ def _prepare(work: Pausable, given: RunInput, row: MessageRow) -> _Run:
     system = system_prompt(agent, given.variables, rows)
     told = fitted(rows, system, toolbox.specs, agent, target.context_size)
     settings = agent.settings
-    limits = Limits(agent.temperature, settings.max_output_tokens, float(settings.timeout_seconds))
-    run = _Run(work, agent, target, Exchange(target, system, told.turns, toolbox.specs, limits), toolbox)
+    payer = Payer(work.org_id, work.task_id, given.api_key_id)
+    spending = Spending(payer, target, settings.max_output_tokens)
+    limits = Limits(agent.temperature, spending.most_tokens, float(settings.timeout_seconds))
+    exchange = Exchange(target, system, told.turns, toolbox.specs, limits)
+    run = _Run(work, agent, target, exchange, toolbox, spending)
     run.ids = ids_of(work.org_id, row.id, row.parts)
     run.transcript.begin()
     _notice(run, told)
@@ -188,6 +191,7 @@ def _failed(run: _Run, message: str, detail: str = "") -> GiveUp:
 async def _listen(run: _Run) -> Done:
     """One answer of the model, told as it comes. Raises ModelFailed, and what ends the task."""
     bell = asyncio.Event()
+    held, before = run.spending.hold(run.exchange.characters), run.transcript.length
     hearing = asyncio.create_task(_hear(run, bell))
     try:
         while not hearing.done():
@@ -200,7 +204,10 @@ async def _listen(run: _Run) -> Done:
     finally:
         hearing.cancel()
         await asyncio.wait({hearing})
+        if hearing.cancelled() or hearing.exception():
+            run.spending.settle_broken(held, run.transcript.length - before)
     done = hearing.result()
+    run.spending.settle(held, done.input_tokens, done.output_tokens)
     run.input_tokens += done.input_tokens
     run.output_tokens += done.output_tokens
     return done
@@ -239,7 +246,9 @@ async def _asks(run: _Run, call: Call) -> Staged | None:
         return None
     if tool.approval == "ask":
         return Staged(call, ALWAYS, tool)
+    held = run.spending.hold(length(run.agent, tool, call))
     verdict = await judge(run.target, run.agent, tool, call, run.work.log)
+    run.spending.settle(held, verdict.input_tokens, verdict.output_tokens)
     run.input_tokens += verdict.input_tokens
     run.output_tokens += verdict.output_tokens
     return None if verdict.allowed else Staged(call, verdict.note, tool)
@@ -280,7 +289,8 @@ def _facts(run: _Run, given: RunInput) -> dict[str, Any]:
 
 
 def _pay(run: _Run) -> None:
-    """Add what was not yet paid to the cost of the task."""
+    """Add what was not yet paid to the cost of the task; nothing is held for it any more."""
+    SpendRepo().release(run.work.org_id, run.work.task_id)
     if cost := (run.cost_micros or 0) - run.paid_micros:
         RunsRepo().add_cost(run.work.org_id, run.work.task_id, cost)
 

@@ -1,7 +1,7 @@
 """Agents asked by programs: the thread is stored, the worker answers, the program waits or follows."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from app.agents.repo.agents import AgentRepo
@@ -25,11 +25,12 @@ WELL = ("complete", "waiting")
 
 @dataclass(frozen=True)
 class Question:
-    """Whom to ask, the conversation so far with the question last, and the thread to go on with."""
+    """Whom to ask, the conversation so far with the question last, the thread to go on with, the key that asks."""
 
     model: str
     messages: Sequence[Said]
     thread_id: UUID | None = None
+    api_key_id: UUID | None = None
 
 
 def ask(org_id: UUID, viewer: Viewer, question: Question) -> Begun:
@@ -42,7 +43,7 @@ def ask(org_id: UUID, viewer: Viewer, question: Question) -> Begun:
     if role != "user" or not text.strip():
         words = "The last message must be the user's, with a text."
         raise Refusal(422, words, errors=[FieldError("messages", words)])
-    asked = _asked(org_id, question.model)
+    asked = replace(_asked(org_id, question.model), api_key_id=question.api_key_id)
     parts: tuple[Part, ...] = (TextPart(text=text),)
     if question.thread_id is not None:
         thread = ThreadRepo().get(org_id, viewer, question.thread_id)

@@ -9,6 +9,7 @@ import orjson
 from app.agents.snapshot import Snapshot, SnapshotTool
 from app.connections.services.targets import ModelTarget
 from app.runtime.providers import Call, Done, Exchange, Limits, ModelFailed, Turn
+from app.runtime.services.prompting import ANSWER_TOKENS
 
 SECONDS = 60.0
 NOTE_LENGTH = 500
@@ -35,14 +36,8 @@ async def judge(
     target: ModelTarget, agent: Snapshot, tool: SnapshotTool, call: Call, waits: Callable[[str], None]
 ) -> Verdict:
     """Ask the agent's model about one call. Raises nothing but what ends the task: a failure waits for a person."""
-    question = "\n\n".join(
-        [
-            f"Instructions of the agent:\n{agent.prompt or '(none)'}",
-            f"Tool: {tool.name}\n{tool.description}",
-            f"Arguments:\n{orjson.dumps(call.arguments).decode()}",
-        ]
-    )
-    exchange = Exchange(target, _SYSTEM, [Turn("user", question)], [], Limits(seconds=SECONDS))
+    limits = Limits(max_output_tokens=agent.settings.max_output_tokens or ANSWER_TOKENS, seconds=SECONDS)
+    exchange = Exchange(target, _SYSTEM, [Turn("user", _question(agent, tool, call))], [], limits)
     reply, done = "", Done([], 0, 0)
     try:
         async with asyncio.timeout(SECONDS):
@@ -57,6 +52,21 @@ async def judge(
         return Verdict(False, f"The model did not say within {SECONDS:.0f} s whether this is allowed.")
     allowed = reply.strip() == _ALLOW and not done.calls
     return Verdict(allowed, "" if allowed else _note(reply), done.input_tokens, done.output_tokens)
+
+
+def length(agent: Snapshot, tool: SnapshotTool, call: Call) -> int:
+    """How many characters the model is told when it is asked about a call."""
+    return len(_SYSTEM) + len(_question(agent, tool, call))
+
+
+def _question(agent: Snapshot, tool: SnapshotTool, call: Call) -> str:
+    return "\n\n".join(
+        [
+            f"Instructions of the agent:\n{agent.prompt or '(none)'}",
+            f"Tool: {tool.name}\n{tool.description}",
+            f"Arguments:\n{orjson.dumps(call.arguments).decode()}",
+        ]
+    )
 
 
 def _note(reply: str) -> str:

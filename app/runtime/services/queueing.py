@@ -6,6 +6,7 @@ from uuid import UUID
 
 from app.db.work import ANSWERS, Kind, TaskInput, Work
 from app.late import load
+from app.orgs.repo.spending import SpendRepo
 from app.runtime.approvals_repo import ApprovalsRepo
 from app.runtime.repo import RunsRepo
 from app.runtime.services.transcript import FOLLOWED, Transcript
@@ -23,13 +24,17 @@ SECONDS = 3_700
 
 
 class RunInput(TaskInput):
-    """The message that waits to be written, by a version of the agent, or by its draft if none is named."""
+    """The message that waits to be written, by a version of the agent, or by its draft if none is named.
+
+    What it costs counts to the limit of the key that asked, if one did.
+    """
 
     thread_id: UUID
     message_id: UUID
     agent_id: UUID
     version_id: UUID | None = None
     variables: dict[str, str] = {}
+    api_key_id: UUID | None = None
 
 
 def _run(work: Work, given: RunInput) -> Mapping[str, Any]:
@@ -46,6 +51,7 @@ def close_answer(org_id: UUID, task_id: UUID, given: RunInput, reason: str) -> N
     told = Transcript.of((kind, data) for _, kind, data in events).parts
     parts: tuple[Part, ...] = max(told, read_parts(row.parts) if row else (), key=len)
     ApprovalsRepo().cancel(org_id, task_id)
+    SpendRepo().release(org_id, task_id)
     if not stopped and first_error(parts) is None:
         parts = (*parts, ErrorPart(message=reason))
     values = {

@@ -21,11 +21,15 @@ BUSY = "This thread is being answered. Wait for the answer, or stop it."
 
 @dataclass(frozen=True)
 class Asked:
-    """Who is asked: an agent, as a version of it answers or, without one, as its draft does."""
+    """Who is asked: an agent, as a version of it answers or, without one, as its draft does.
+
+    `api_key_id` names the key whose limit it counts to.
+    """
 
     agent_id: UUID
     version_id: UUID | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
+    api_key_id: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,7 @@ def put(
         agent_id=asked.agent_id,
         version_id=asked.version_id,
         variables=dict(asked.variables),
+        api_key_id=asked.api_key_id,
     )
     return given, branch
 

@@ -1,0 +1,82 @@
+"""Calls of models within the limits: the most that one may cost is held before it, what it cost is counted after."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from app.connections.services.targets import ModelTarget
+from app.db.session import transaction
+from app.db.work import GiveUp
+from app.orgs.repo.spending import Payer, SpendRepo
+from app.orgs.services.spending import reached
+from app.runtime.providers import ModelFailed
+from app.runtime.services.prompting import ANSWER_TOKENS, CHARACTERS_A_TOKEN
+from app.runtime.services.queueing import GONE
+
+UNPRICED = (
+    "A spend limit is set, and nobody has said what the model {model} costs. Enter its prices under Connections, "
+    "on the page of its connection."
+)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What is held for a call: the reservation, and the tokens that its prompt is thought to take."""
+
+    reservation_id: UUID
+    input_tokens: int
+
+
+class Spending:
+    """The calls of one answer. Its methods raise nothing where no limit is set."""
+
+    def __init__(self, payer: Payer, target: ModelTarget, most_tokens: int | None) -> None:
+        self._payer, self._target = payer, target
+        with transaction():
+            SpendRepo().release(payer.org_id, payer.task_id)  # what a lost worker held
+            limited = bool(SpendRepo().holding(payer.org_id, payer.api_key_id))
+        self.most_tokens = most_tokens or (ANSWER_TOKENS if limited else None)
+        """How many tokens a call may answer with: without a bound none could be held to a limit."""
+
+    def hold(self, characters: int) -> Held | None:
+        """Hold the most that a call with a prompt of this length may cost; None without limits.
+
+        Raises ModelFailed for a limit without room for it, and if a limit is set but no price.
+        """
+        tokens = characters // CHARACTERS_A_TOKEN + 1
+        most = self._cost(tokens, self.most_tokens or ANSWER_TOKENS)
+        with transaction():
+            if most is None:
+                if SpendRepo().holding(self._payer.org_id, self._payer.api_key_id):
+                    raise ModelFailed(UNPRICED.format(model=self._target.model))
+                return None
+            if not SpendRepo().running(self._payer.org_id, self._payer.task_id):
+                raise GiveUp(GONE)
+            made, over = SpendRepo().reserve(self._payer, most)
+        if over:
+            raise ModelFailed(reached(over, most))
+        return Held(made, tokens) if made else None
+
+    def settle(self, held: Held | None, input_tokens: int, output_tokens: int) -> None:
+        """Count what a call took."""
+        if held:
+            cost = self._cost(input_tokens, output_tokens) or 0
+            with transaction():
+                SpendRepo().settle(self._payer.org_id, held.reservation_id, cost)
+
+    def settle_broken(self, held: Held | None, characters: int) -> None:
+        """Count what a call must have taken that broke off after so many characters; nothing if it said none."""
+        if held and characters:
+            self.settle(held, held.input_tokens, characters // CHARACTERS_A_TOKEN + 1)
+        else:
+            self.settle(held, 0, 0)
+
+    def _cost(self, input_tokens: int, output_tokens: int) -> int | None:
+        return cost_of(self._target, input_tokens, output_tokens)
+
+
+def cost_of(target: ModelTarget, input_tokens: int, output_tokens: int) -> int | None:
+    """What the model asks for it in micros, rounded up; None if nobody said its prices."""
+    prices = target.input_price_micros, target.output_price_micros
+    if prices[0] is None or prices[1] is None:
+        return None
+    return -(-(input_tokens * prices[0] + output_tokens * prices[1]) // 1_000_000)

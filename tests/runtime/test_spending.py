@@ -1,0 +1,117 @@
+"""Answers within the limits of spending: what they cost is counted once, and what does not fit is refused."""
+
+import pytest
+from sqlalchemy import update
+
+from app.connections.models import ConnectionModel
+from app.db.scope import Scope, use_scope
+from app.db.session import transaction
+from app.orgs.models import SpendLimit, SpendReservation
+from app.orgs.repo.spending import Payer, SpendRepo
+from app.threads.models import Message
+from tests.factories import orgs
+from tests.factories.rows import rows
+from tests.support.apart import apart
+from tests.support.claims import claims, run
+from tests.support.database import as_owner
+from tests.support.model_server import Answer
+
+
+@pytest.fixture
+def ask(member, agent, work):
+    def act(*, worked=True):
+        place = f"/o/acme/agents/{agent.id}/playground"
+        assert member.submit(place, {"message": "Where?", "version": "draft"}).status_code == 303
+        return work() if worked else []
+
+    return act
+
+
+def answer():
+    return max(rows(Message, role="assistant"), key=lambda row: (row.created_at, row.id))
+
+
+def amounts():
+    assert rows(SpendReservation) == []
+    (limit,) = rows(SpendLimit)
+    return limit.spent_micros, limit.reserved_micros
+
+
+def test_what_an_answer_costs_is_counted(org, ask, server):
+    orgs.spend_limit(org, 10_000_000)
+    server.answers = [Answer(calls=(("c1", "current_time", "{}"),)), Answer(("Noon.",))]
+    ask()
+    assert answer().status == "complete"
+    assert amounts() == (answer().cost_micros, 0) == (50, 0)
+    assert server.seen[0]["max_completion_tokens"] == 4_096
+
+
+def test_an_answer_that_does_not_fit_says_so_and_asks_nobody(org, ask, server):
+    orgs.spend_limit(org, 100)
+    ask()
+    assert answer().status == "failed"
+    assert (
+        answer()
+        .parts[-1]["message"]
+        .startswith("Spend limit reached: the organisation may spend 0.0001 a month")
+    )
+    assert "The period ends on" in answer().error
+    assert server.seen == []
+    assert amounts() == (0, 0)
+
+
+def test_what_was_said_stays_where_the_limit_ends_an_answer(org, ask, server):
+    orgs.spend_limit(org, 8_250)
+    server.answers = [
+        Answer(("Let me look. " * 40,), calls=(("c1", "current_time", "{}"),)),
+        Answer(("Noon.",)),
+    ]
+    ask()
+    assert answer().parts[0]["kind"] == "text"
+    assert answer().parts[-1]["kind"] == "error"
+    assert len(server.seen) == 1
+    assert amounts() == (25, 0)
+
+
+def test_a_model_without_prices_is_refused_as_long_as_there_is_a_limit(org, ask, server):
+    with as_owner() as session:
+        session.execute(update(ConnectionModel).values(input_price_micros=None))
+    ask()
+    assert answer().status == "complete"
+    orgs.spend_limit(org, 10_000_000)
+    ask()
+    assert "Enter its prices under Connections" in answer().error
+    assert len(server.seen) == 1
+
+
+def test_a_provider_that_refuses_costs_nothing(org, ask, server):
+    orgs.spend_limit(org, 10_000_000)
+    server.answers = [Answer(status=401, body=b"{}")]
+    ask()
+    assert answer().status == "failed"
+    assert amounts() == (0, 0)
+
+
+def test_an_answer_broken_off_counts_what_it_must_have_taken(org, ask, server):
+    orgs.spend_limit(org, 10_000_000)
+    server.answers = [Answer(("Hello there, all of you.",), cut=True)]
+    ask()
+    assert answer().status == "failed"
+    spent, reserved = amounts()
+    assert 0 < spent < 1_000
+    assert reserved == 0
+
+
+def test_what_a_killed_worker_held_is_given_back(app, org, person, ask, server):
+    """The worker takes the task, holds an amount and is gone: the next attempt, or the end, gives it back."""
+    orgs.spend_limit(org, 10_000_000)
+    ask(worked=False)
+    (claim,) = claims()
+    with app.app_context():
+        use_scope(Scope(org.id, person.id, "worker"))
+        with transaction():
+            assert SpendRepo().reserve(Payer(org.id, claim.task_id), 5_000)[0]
+    assert rows(SpendLimit)[0].reserved_micros == 5_000
+    apart(run, claim)
+    assert answer().status == "complete"
+    assert amounts() == (25, 0)
