@@ -61,6 +61,9 @@ from app.threads.views import copies, edits, thread
 from app.threads.views import files as thread_files
 from app.threads.views import importing as thread_imports
 from app.threads.views import listing as thread_listing
+from app.tools.views import adding as tools_adding
+from app.tools.views import tools
+from app.tools.views import trying as tools_trying
 from app.web import gallery, health
 
 BLUEPRINTS = (
@@ -103,6 +106,9 @@ BLUEPRINTS = (
     version_links.bp,
     personas.bp,
     persona_changes.bp,
+    tools.bp,
+    tools_adding.bp,
+    tools_trying.bp,
     connections.bp,
     connections_models.bp,
     connections_credentials.bp,

@@ -11,7 +11,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 IN_QUERY = ("GET", "DELETE")
 """Methods whose arguments go to the query unless the tool says otherwise."""
 PLACES = ("query", "body")
-MOST_SECONDS, MOST_BYTES = 60, 256 * 1024
+MOST_SECONDS, MOST_BYTES = 60, 256_000
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 
 
@@ -32,7 +32,7 @@ class HttpConfig(_Config):
     auth_header: str = "Authorization"
     auth_prefix: str = "Bearer "
     seconds: int = Field(20, ge=1, le=MOST_SECONDS)
-    max_bytes: int = Field(64 * 1024, ge=1, le=MOST_BYTES)
+    max_bytes: int = Field(64_000, ge=1, le=MOST_BYTES)
 
 
 class McpConfig(_Config):

@@ -14,6 +14,7 @@ _ORG_SECTIONS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
     "Build": (
         ("Agents", "agents.index", "agent", "agents.read"),
         ("Personas", "personas.index", "user", "agents.read"),
+        ("Tools", "tools.index", "tool", "tools.view"),
         ("Knowledge", "knowledge.index", "book", "knowledge.view"),
         ("Connections", "connections.index", "plug", "connections.view"),
     ),

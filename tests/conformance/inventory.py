@@ -42,6 +42,7 @@ FILL = {
     "connection_id": lambda tenant: tenant.rows["model_connections"].id,
     "model_id": lambda tenant: tenant.rows["connection_models"].id,
     "server_id": lambda tenant: tenant.rows["mcp_servers"].id,
+    "tool_id": lambda tenant: tenant.rows["tools"].id,
     "approval_id": lambda tenant: tenant.rows["tool_approvals"].id,
     "test_id": lambda tenant: tenant.rows["retrieval_tests"].id,
     "number": lambda _tenant: 1,
@@ -60,6 +61,7 @@ FILL = {
 }
 # Rows that belong to one organisation: what another one asks for in vain.
 TENANT_IDS = {
+    "tool_id",
     "import_id",
     "approval_id",
     "task_id",

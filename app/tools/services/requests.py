@@ -1,12 +1,11 @@
 """What an HTTP tool asks: address templates checked, and filled in so that an argument never leaves its place."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
-
-import orjson
 
 from app.tools.parts import IN_QUERY, HttpConfig
 from app.web.outbound import OutboundRefused, check
@@ -44,6 +43,12 @@ def placeholders(url: str) -> list[str]:
 def checked_template(url: str) -> str:
     """The address template as it is stored. Raises OutboundRefused if it may not be called, or names odd arguments."""
     url = url.strip()
+    check("tool", check_shape(url))
+    return url
+
+
+def check_shape(url: str) -> str:
+    """The address of a template with words for its arguments. Raises OutboundRefused for one of a wrong shape."""
     try:
         parts = urlsplit(url)
     except ValueError as error:
@@ -63,8 +68,12 @@ def checked_template(url: str) -> str:
     names = placeholders(url)
     if len(set(names)) < len(names):
         raise OutboundRefused("Name each argument only once in the path.")
-    check("tool", parts._replace(path=bare).geturl())
-    return url
+    return parts._replace(path=bare).geturl()
+
+
+def bare_url(url: str) -> str:
+    """An address template without its arguments, to compare places by."""
+    return _PLACEHOLDER.sub("x", url)
 
 
 def check_header(name: str, value: str) -> str | None:
@@ -102,7 +111,7 @@ def made_request(config: HttpConfig, arguments: Mapping[str, Any], once: str | N
     if once and config.method != "GET":
         headers["Idempotency-Key"] = once
     sends = usual == "body" or bool(body)
-    return Request(config.method, url, headers, orjson.dumps(body) if sends else None)
+    return Request(config.method, url, headers, _json(body).encode() if sends else None)
 
 
 def _segment(name: str, arguments: Mapping[str, Any]) -> str:
@@ -130,4 +139,13 @@ def _pairs(name: str, value: Any) -> list[tuple[str, str]]:
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value.encode(errors="replace").decode()
-    return orjson.dumps(value).decode()
+    return _json(value)
+
+
+def _json(value: Any) -> str:
+    try:
+        return json.dumps(value, allow_nan=False, separators=(",", ":"))
+    except (ValueError, RecursionError) as error:
+        raise RequestRefused(
+            "The arguments hold a number that JSON has not, or are nested too deeply."
+        ) from error
