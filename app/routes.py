@@ -52,7 +52,7 @@ from app.orgs.views import (
     setup,
     sign_up,
 )
-from app.runtime.views import approvals, playground, streams
+from app.runtime.views import approvals, beside, playground, streams
 from app.runtime.views import edits as playground_edits
 from app.studio import views as studio
 from app.tasks.views import mail, schedules, system, tasks
@@ -122,6 +122,7 @@ BLUEPRINTS = (
     knowledge_web.bp,
     playground.bp,
     playground_edits.bp,
+    beside.bp,
     streams.bp,
     approvals.bp,
     search.bp,

@@ -65,6 +65,21 @@ class SayForm(FlaskForm):
             self.version.data = chosen or (str(newest) if newest and not draft.changed else DRAFT)
 
 
+class BesideForm(SayForm):
+    """A message, and the two versions that answer it."""
+
+    version = SelectField("Left")
+    other = SelectField("Right")
+
+    def offer(self, draft: Draft, chosen: str | None = None, other: str | None = None) -> None:
+        """Set the versions to choose from; without a choice the newest one on the left, the draft on the right."""
+        newest = str(draft.latest.number) if draft.latest else DRAFT
+        super().offer(draft, chosen or newest)
+        self.other.choices = list(self.version.choices or ())
+        if not self.is_submitted():
+            self.other.data = other or DRAFT
+
+
 def prompt_variables(draft: Draft) -> tuple[str, ...]:
     """The variables of the prompt and the persona, in order."""
     texts = (draft.snapshot.persona.prompt if draft.snapshot.persona else "", draft.snapshot.prompt)

@@ -38,7 +38,7 @@ _COLUMNS: tuple[Any, ...] = tuple(getattr(Task, name) for name in RunRow.__datac
 
 EXPECTED = ("pending", "waiting")
 """The statuses of an answer of which more is to come."""
-_SPENT = ("input_tokens", "output_tokens", "cost_micros", "latency_ms")
+_SPENT = ("input_tokens", "output_tokens", "cost_micros", "latency_ms", "first_token_ms")
 
 
 class RunsRepo:

@@ -196,6 +196,7 @@ class Message(Identified, Tenant, Created, Base):
     output_tokens: Mapped[int | None]
     cost_micros: Mapped[int | None] = mapped_column(BigInteger)
     latency_ms: Mapped[int | None]
+    first_token_ms: Mapped[int | None]
     error: Mapped[str | None]
 
 

@@ -315,6 +315,7 @@ def _message(number: int, role: str, author: str, parts: list[dict[str, Any]], *
         "tokens": 1204,
         "cost": 0.0042,
         "latency_ms": 4200,
+        "first_token_ms": 600,
         **plain,
         **more,
     }

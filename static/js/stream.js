@@ -4,7 +4,7 @@ import { onSwap, say } from "./adapter.js";
 
 const NEAR = 120;
 const POLL = 2000;
-let source;
+const sources = new Map();
 
 const nearEnd = () => innerHeight + scrollY > document.documentElement.scrollHeight - NEAR;
 
@@ -29,6 +29,7 @@ function follow(article) {
   const parts = article.querySelector("[data-parts]");
   const end = () => {
     source.close();
+    sources.delete(article);
     article.querySelector("[data-answered]").dispatchEvent(new Event("answered"));
   };
   const on = (name, act) => source.addEventListener(name, ({ data }) => {
@@ -36,7 +37,8 @@ function follow(article) {
     act(JSON.parse(data));
     if (stick) scrollTo(0, document.documentElement.scrollHeight);
   });
-  source = new EventSource(texts.stream);
+  const source = new EventSource(texts.stream);
+  sources.set(article, source);
   const typing = () => [...article.querySelectorAll("input[name=reason]")].find((field) => field.value);
   const look = () => typing() || end();
   source.addEventListener("error", () => source.readyState === EventSource.CLOSED && setTimeout(look, POLL));
@@ -65,17 +67,19 @@ function follow(article) {
 }
 
 function start() {
-  const article = document.querySelector("[data-stream]:not([data-followed])");
-  if (!article || document.hidden) return;
-  article.dataset.followed = "";
-  follow(article);
+  if (document.hidden) return;
+  for (const [article, source] of sources) {
+    if (article.isConnected) continue;
+    source.close();
+    sources.delete(article);
+  }
+  for (const article of document.querySelectorAll("[data-stream]")) if (!sources.has(article)) follow(article);
 }
 
 document.addEventListener("visibilitychange", () => {
-  const article = document.querySelector("[data-followed]");
-  if (document.hidden) source?.close();
-  else if (article) follow(article);
-  else start();
+  if (!document.hidden) return start();
+  for (const source of sources.values()) source.close();
+  sources.clear();
 });
 onSwap(start);
 start();

@@ -92,6 +92,7 @@ def test_a_message_is_one_call_and_reads_back_as_it_was_sent(ours, begun):
         "output_tokens": 20,
         "cost_micros": 1_500,
         "latency_ms": 900,
+        "first_token_ms": 300,
     }
     made = ours.post(f"{begun}/messages", draft)
     assert made.status_code == 201, made.text

@@ -24,6 +24,7 @@ FILL = {
     "persona_id": lambda tenant: tenant.rows["personas"].id,
     "version_id": lambda tenant: tenant.rows["agent_versions"].id,
     "thread_id": lambda tenant: tenant.rows["threads"].id,
+    "other_id": lambda tenant: tenant.rows["threads"].id,
     "invitation_id": lambda tenant: tenant.rows["invitations"].id,
     "member_id": lambda tenant: tenant.rows["org_members"].id,
     "key_id": lambda tenant: tenant.rows["api_keys"].id,
@@ -67,7 +68,7 @@ TENANT_IDS = {
     "task_id",
     "schedule_id",
     *("base_id", "source_id", "chunk_id", "test_id"),
-    *("agent_id", "persona_id", "version_id", "thread_id", "message_id", "note_id", "blob_id"),
+    *("agent_id", "persona_id", "version_id", "thread_id", "other_id", "message_id", "note_id", "blob_id"),
     *("credential_id", "connection_id", "model_id", "server_id"),
     *("invitation_id", "member_id", "key_id", "event_id", "mail_id", "view_id"),
 }

@@ -116,3 +116,22 @@ def test_it_works_without_scripts(talk):
     page = talk(Answer(WORDS, pause=0.05), java_script_enabled=False)
     expect(page.get_by_text("Waiting").or_(page.get_by_text("Working"))).to_be_visible()
     expect(page.locator(".message-assistant .message-body")).to_contain_text("word39", timeout=30_000)
+
+
+def test_two_versions_answer_side_by_side_and_a_reader_sees_both_come(home, agent, model, open_as):
+    model.answers = [SLOW, SLOW]
+    page = open_as(home.owner, f"/o/{home.org.slug}/agents/{agent.id}/beside")
+    page.get_by_label("Message").fill("Tell me.")
+    page.get_by_role("button", name="Send").click()
+    coming = page.locator("[data-parts]")
+    for column in (0, 1):
+        expect(coming.nth(column)).to_contain_text("word3", timeout=20_000)
+    page.get_by_role("button", name="Stop both").wait_for()
+    page.reload()
+    for column in (0, 1):
+        expect(page.locator(".message-assistant .message-body").nth(column)).to_contain_text(
+            "word39", timeout=30_000
+        )
+    expect(page.get_by_text("First word after")).to_have_count(2)
+    page.get_by_role("link", name="Show what differs").click()
+    expect(page.get_by_role("region", name="What differs from left to right, differences")).to_be_visible()

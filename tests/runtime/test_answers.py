@@ -55,6 +55,7 @@ def test_a_question_is_answered_and_counted(member, agent, server, work):
     assert (question.role, answer.role, answer.status, answer.model) == ("user", "assistant", "complete", "m")
     assert [part["kind"] for part in answer.parts] == ["reasoning", "text"]
     assert (answer.input_tokens, answer.output_tokens, answer.cost_micros) == (11, 7, 25)
+    assert 0 <= answer.first_token_ms <= answer.latency_ms
     (thread,) = rows(Thread)
     assert (thread.name, thread.origin, thread.message_count, thread.tokens) == (
         "Where is my order?",

@@ -46,6 +46,7 @@ class MessageDraft(Model):
     output_tokens: Count | None = None
     cost_micros: Micros | None = None
     latency_ms: Count | None = None
+    first_token_ms: Count | None = None
 
     def facts(self) -> dict[str, Any]:
         """What is known beside role and parts."""
@@ -124,6 +125,7 @@ class Message(Model):
     output_tokens: int | None
     cost_micros: int | None
     latency_ms: int | None
+    first_token_ms: int | None
     error: str | None
     external_id: str | None
     created_at: datetime

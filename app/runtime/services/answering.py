@@ -58,6 +58,7 @@ class _Run:
     input_tokens: int = 0
     output_tokens: int = 0
     calls: int = 0
+    first_ms: int | None = None
     spent_ms: int = 0
     paid_micros: int = 0
     ids: CallIds = field(default_factory=lambda: CallIds(()))
@@ -106,6 +107,7 @@ def _go_on(run: _Run, given: RunInput, row: MessageRow) -> None:
     """Take up an answer that people have decided about: what it said, what it used, and the calls that waited."""
     run.transcript = Transcript.holding(row.parts)
     run.spent_ms, run.paid_micros = row.latency_ms or 0, row.cost_micros or 0
+    run.first_ms = row.first_token_ms
     run.input_tokens, run.output_tokens = row.input_tokens or 0, row.output_tokens or 0
     run.calls = len(run.transcript.calls[0])
     run.tell()
@@ -226,6 +228,8 @@ def _say(run: _Run, said: Said) -> None:
     if run.transcript.length + len(said.text) > TEXT_LENGTH:
         raise ModelFailed(f"The answer is longer than {TEXT_LENGTH:,} characters.")
     run.transcript.say(said.kind, said.text)
+    if run.first_ms is None:
+        run.first_ms = run.latency_ms
 
 
 async def _settle(run: _Run, asked: Call) -> str | None:
@@ -284,6 +288,7 @@ def _facts(run: _Run, given: RunInput) -> dict[str, Any]:
         "output_tokens": run.output_tokens,
         "cost_micros": run.cost_micros,
         "latency_ms": run.latency_ms,
+        "first_token_ms": run.first_ms,
         **message_values(run.transcript.parts),
     }
 

@@ -143,12 +143,12 @@ def check_asked(org_id: UUID, asked: Asked) -> Draft:
     return draft
 
 
-def stop(org_id: UUID, thread_id: UUID) -> None:
-    """Stop the answer that is being written in a thread; what was said stays. Raises Refusal 409 if there is none."""
-    run = RunsRepo().live(org_id, thread_id)
-    if run is None:
+def stop(org_id: UUID, *thread_ids: UUID) -> None:
+    """Stop the answers that are being written in threads; what was said stays. Raises Refusal 409 if there are none."""
+    runs = [run for thread_id in thread_ids if (run := RunsRepo().live(org_id, thread_id))]
+    if not runs:
         raise Refusal(409, "The answer has already ended.")
-    cancel_tasks(org_id, [run.id])
+    cancel_tasks(org_id, [run.id for run in runs])
 
 
 def try_again(org_id: UUID, thread_id: UUID, message_id: UUID) -> RunRow:

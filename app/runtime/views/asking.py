@@ -10,12 +10,12 @@ from app.web.errors import NotFound
 from app.web.identity import require_org
 
 
-def asked_by(draft: Draft, form: SayForm) -> Asked:
+def asked_by(draft: Draft, version: str) -> Asked:
     """The chosen version with the variables that were filled in. Raises NotFound for a version that is gone."""
     variables = read_variables(request.form, prompt_variables(draft))
-    if form.version.data == DRAFT:
+    if version == DRAFT:
         return Asked(draft.agent.id, variables=variables)
-    number = int(form.version.data)
+    number = int(version)
     versions = VersionRepo().numbered(require_org().org_id, draft.agent.id, [number])
     if number not in versions:
         raise NotFound

@@ -58,7 +58,7 @@ def branch(org: str, thread_id: UUID, message_id: UUID) -> Response:
             require_org().org_id,
             current_viewer(),
             thread_id,
-            asked_by(draft, form),
+            asked_by(draft, form.version.data),
             parts_of(form),
             Place(instead_of=row),
         )

@@ -51,7 +51,11 @@ def begin(org: str, agent_id: UUID) -> Response:
         return _page(draft, form, status=422)
     with transaction():
         begun = begin_thread(
-            require_org().org_id, current_viewer(), asked_by(draft, form), parts_of(form), "playground"
+            require_org().org_id,
+            current_viewer(),
+            asked_by(draft, form.version.data),
+            parts_of(form),
+            "playground",
         )
     return leave(url_for(".show", org=org, thread_id=begun.thread_id))
 
@@ -80,7 +84,7 @@ def go_on(org: str, thread_id: UUID) -> Response:
             require_org().org_id,
             current_viewer(),
             thread_id,
-            asked_by(draft, form),
+            asked_by(draft, form.version.data),
             parts_of(form),
             Place(branch),
         )

@@ -55,6 +55,7 @@ class MessageRow:
     output_tokens: int | None
     cost_micros: int | None
     latency_ms: int | None
+    first_token_ms: int | None
     error: str | None
     created_at: datetime
 

@@ -35,6 +35,7 @@ class ShownMessage:
     tokens: int | None
     cost: float | None
     latency_ms: int | None
+    first_token_ms: int | None = None
     marked: bool = False
     opinions: Opinions = _NOTHING
     branches: Sequence[UUID] = ()
@@ -139,6 +140,7 @@ def _shown(
         tokens=sum(used) if used else None,
         cost=None if row.cost_micros is None else row.cost_micros / 1_000_000,
         latency_ms=row.latency_ms,
+        first_token_ms=row.first_token_ms,
         marked=marked,
         opinions=beside.opinions.get(row.id, _NOTHING),
         branches=beside.branches.get(row.id, ()),
