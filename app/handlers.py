@@ -3,6 +3,7 @@
 KINDS: dict[str, str] = {
     "agent.change": "app.agents.kinds:CHANGE",
     "agent.erase": "app.agents.kinds:ERASURE",
+    "agent.evaluate": "app.runtime.services.evaluations:EVALUATE",
     "agent.export": "app.agents.kinds:EXPORT",
     "agent.run": "app.runtime.services.queueing:RUN",
     "agent.run.prompt": "app.runtime.services.scheduled:PROMPT",

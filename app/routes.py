@@ -52,7 +52,7 @@ from app.orgs.views import (
     setup,
     sign_up,
 )
-from app.runtime.views import approvals, beside, playground, streams
+from app.runtime.views import approvals, beside, evaluation_runs, evaluations, playground, streams
 from app.runtime.views import edits as playground_edits
 from app.studio import views as studio
 from app.tasks.views import mail, schedules, system, tasks
@@ -125,6 +125,8 @@ BLUEPRINTS = (
     beside.bp,
     streams.bp,
     approvals.bp,
+    evaluations.bp,
+    evaluation_runs.bp,
     search.bp,
     thread.bp,
     edits.bp,

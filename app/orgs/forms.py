@@ -37,6 +37,8 @@ INVENTORY = {
     "tools": ("tool", "tools"),
     "agents": ("agent", "agents"),
     "agent_versions": ("published version", "published versions"),
+    "evaluation_cases": ("evaluation case", "evaluation cases"),
+    "evaluation_runs": ("run of evaluation cases", "runs of evaluation cases"),
     "personas": ("persona", "personas"),
     "threads": ("thread", "threads"),
     "messages": ("message", "messages"),

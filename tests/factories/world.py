@@ -9,7 +9,18 @@ from app.auth.models import User
 from app.db.tables import EmailOutbox, IdempotencyKey
 from app.orgs.models import Org, OrgMember
 from app.threads.models import Message, Thread
-from tests.factories import agents, auth, connections, knowledge, orgs, runtime, tasks, threads, tools
+from tests.factories import (
+    agents,
+    auth,
+    connections,
+    evaluations,
+    knowledge,
+    orgs,
+    runtime,
+    tasks,
+    threads,
+    tools,
+)
 from tests.factories.rows import rows as stored_rows
 from tests.factories.rows import save
 
@@ -130,4 +141,5 @@ def _thread(org: Org, people: dict[str, User], agent: Agent, canary: str) -> dic
         "blobs": blob,
         "message_attachments": threads.attachment(question, blob, f"{canary}.txt"),
         **runtime.one_of_each(answer, agent, canary),
+        **evaluations.one_of_each(agent, canary),
     }

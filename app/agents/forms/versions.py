@@ -1,7 +1,7 @@
 """The form that publishes an agent, and what the list of its versions can be asked."""
 
-from wtforms import TextAreaField
-from wtforms.validators import Length
+from wtforms import BooleanField, TextAreaField
+from wtforms.validators import Length, ValidationError
 
 from app.agents.forms.conflicts import SharedForm
 from app.agents.services.agents import NAME_LENGTH
@@ -33,6 +33,12 @@ class PublishForm(SharedForm):
         validators=[Length(max=NOTE_LENGTH, message="Use at most 2,000 characters."), storable],
         render_kw={"rows": 3, "dir": "auto"},
     )
+    anyway = BooleanField("Publish although the evaluation cases do not pass")
+
+    def validate_note(self, field: TextAreaField) -> None:
+        """Ask for the reason where cases are passed over."""
+        if self.anyway.data and not field.data:
+            raise ValidationError("Say why it is published anyway.")
 
 
 def read_side(text: str) -> int | None:

@@ -5,10 +5,18 @@ from uuid import UUID
 from app.agents.models import AgentVersion
 from app.agents.repo.versions import Draft, VersionRepo, VersionRow
 from app.agents.services.agents import Stale
+from app.agents.services.evaluations import gate_fault
 from app.agents.snapshot import Snapshot
 from app.audit.services import record
 from app.db.scope import current_scope
 from app.web.errors import NotFound, Refusal
+
+
+class GateClosed(Refusal):
+    """The evaluation cases keep the draft from being published; the message says why."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(409, fault)
 
 
 def draft_snapshot(org_id: UUID, agent_id: UUID) -> Snapshot:
@@ -61,22 +69,34 @@ def held_draft(org_id: UUID, agent_id: UUID, lock_version: int) -> Draft:
 
 
 def publish(
-    org_id: UUID, agent_id: UUID, lock_version: int, note: str | None = None, name: str | None = None
+    org_id: UUID,
+    agent_id: UUID,
+    lock_version: int,
+    note: str | None = None,
+    name: str | None = None,
+    *,
+    anyway: bool = False,
 ) -> AgentVersion:
     """Keep the draft that was read at `lock_version` as the agent's next version, which never changes.
 
-    Raises NotFound, Stale, and Refusal 409 for a deleted agent or a draft that equals the latest version.
+    With `anyway` also if its evaluation cases do not pass, which the audit row says. Raises NotFound, Stale,
+    GateClosed, and Refusal 409 for a deleted agent or a draft that equals the latest version.
     """
     draft = held_draft(org_id, agent_id, lock_version)
     if draft.latest and not draft.changed:
         raise Refusal(
             409, f"Nothing was changed since version {draft.latest.number}, so there is nothing to publish."
         )
-    return keep(org_id, draft, note, name)
+    return keep(org_id, draft, note, name, anyway=anyway)
 
 
-def keep(org_id: UUID, draft: Draft, note: str | None, name: str | None) -> AgentVersion:
-    """Store a held draft as a version, with its audit row."""
+def keep(
+    org_id: UUID, draft: Draft, note: str | None, name: str | None, *, anyway: bool = False
+) -> AgentVersion:
+    """Store a held draft as a version, with its audit row. Raises GateClosed, unless it is to be kept `anyway`."""
+    fault = gate_fault(org_id, draft)
+    if fault and not anyway:
+        raise GateClosed(fault)
     snapshot = draft.snapshot
     version = VersionRepo().add(
         org_id,
@@ -90,5 +110,7 @@ def keep(org_id: UUID, draft: Draft, note: str | None, name: str | None) -> Agen
         },
     )
     after = {"number": version.number, "name": version.name, "note": version.note}
+    if fault:
+        after["published_anyway"] = fault
     record("agent.publish", "agent", draft.agent.id, draft.agent.name, after=after)
     return version

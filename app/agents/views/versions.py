@@ -8,8 +8,9 @@ from app.agents.forms.versions import VERSION_LIST, PublishForm, read_side
 from app.agents.repo.versions import Draft, VersionRepo, VersionRow
 from app.agents.services.agents import Stale
 from app.agents.services.comparing import compare, setting_words
+from app.agents.services.evaluations import gate_fault
 from app.agents.services.restoring import missing_words, restore
-from app.agents.services.versions import editable_draft, found_draft, publish
+from app.agents.services.versions import GateClosed, editable_draft, found_draft, publish
 from app.agents.snapshot import Snapshot
 from app.db.session import transaction
 from app.web.access import org_right
@@ -17,7 +18,7 @@ from app.web.errors import NotFound, Refusal
 from app.web.filters import viewer_zone
 from app.web.identity import require_org
 from app.web.listing import read_list, show_list
-from app.web.render import leave, render, toast
+from app.web.render import can, leave, render, toast
 
 bp = Blueprint("agent_versions", __name__, url_prefix="/o/<org>/agents/<uuid:agent_id>")
 MOST_OFFERED = 200
@@ -65,7 +66,10 @@ def create(org: str, agent_id: UUID) -> Response:
         return _review(form, editable_draft(org_id, agent_id), 422)
     try:
         with transaction():
-            version = publish(org_id, agent_id, form.version(), form.note.data, form.name.data)
+            given = (form.version(), form.note.data, form.name.data)
+            version = publish(org_id, agent_id, *given, anyway=_anyway(form))
+    except GateClosed:
+        return _review(form, editable_draft(org_id, agent_id), 409)
     except Stale as stale:
         raise Refusal(409, CHANGED) from stale
     toast(f"Published as version {version.number}.")
@@ -111,7 +115,16 @@ def take_back(org: str, agent_id: UUID, number: int) -> Response:
 
 def _review(form: PublishForm, draft: Draft, status: int = 200) -> Response:
     comparison = compare(draft.latest.snapshot, draft.snapshot) if draft.latest else None
-    return render("versions/publish.html", "form", status, form=form, draft=draft, comparison=comparison)
+    fault = gate_fault(draft.agent.org_id, draft) if draft.changed else ""
+    shown = {"form": form, "draft": draft, "comparison": comparison, "fault": fault}
+    return render("versions/publish.html", "form", status, **shown)
+
+
+def _anyway(form: PublishForm) -> bool:
+    """Whether cases that do not pass are passed over, which admins may. Raises Refusal 403 for others."""
+    if form.anyway.data and not can("settings.manage"):
+        raise Refusal(403, "Only admins and owners publish what does not pass.")
+    return bool(form.anyway.data)
 
 
 def _version(agent_id: UUID, number: int) -> VersionRow:

@@ -1,0 +1,25 @@
+"""What an agent demands of its evaluation cases before it is published."""
+
+from uuid import UUID
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from app.agents.models import Agent
+from app.db.base import db
+
+
+class GateRepo:
+    """The demand of agents of one organisation."""
+
+    def __init__(self, session: Session | None = None) -> None:
+        self._session = session or db.session()
+
+    def set_gate(self, org_id: UUID, agent_id: UUID, gate: str) -> None:
+        """Set it; the draft counts as unchanged."""
+        self._session.execute(
+            update(Agent)
+            .where(Agent.org_id == org_id, Agent.id == agent_id)
+            .values(evaluation_gate=gate, updated_at=Agent.updated_at)
+            .execution_options(synchronize_session=False)
+        )
