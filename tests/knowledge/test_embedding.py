@@ -165,7 +165,6 @@ def test_a_switch_that_cannot_be_embedded_ends_with_the_reason_and_changes_nothi
     assert searchable() == before
     assert stored(base).model == LOCAL_MODEL.name
     server.always = ""
-    start(lambda org_id: generations.cancel_build(org_id, base.id))
     do(generations.build_again, base.id, 2)
     now = stored(base)
     assert (now.model, now.dimensions, now.connection_id) == (MODEL, WIDTH, opened.id)
