@@ -11,6 +11,7 @@ from app.api.views import knowledge as api_knowledge
 from app.api.views import messages as api_messages
 from app.api.views import orgs as api_orgs
 from app.api.views import reference as api_reference
+from app.api.views import runs as api_runs
 from app.api.views import search as api_search
 from app.api.views import threads as api_threads
 from app.api.views import versions as api_versions
@@ -141,6 +142,7 @@ BLUEPRINTS = (
     thread_files.bp,
     api_threads.bp,
     api_messages.bp,
+    api_runs.bp,
     api_search.bp,
     api_knowledge.bp,
     api_approvals.bp,

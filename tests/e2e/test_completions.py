@@ -2,6 +2,7 @@
 
 from uuid import uuid4
 
+import httpx2
 import openai
 import pytest
 from sqlalchemy import update
@@ -14,6 +15,7 @@ from tests.factories.rows import rows
 from tests.support.database import as_owner
 from tests.support.live import Live
 from tests.support.model_server import Answer, model_server
+from tests.support.processes import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -195,3 +197,33 @@ def test_a_spend_limit_ends_an_answer_before_the_model_is_asked(client, home, mo
     assert caught.value.code == "insufficient_quota"
     assert int(caught.value.response.headers["Retry-After"]) > 0
     assert len(rows(Thread, org_id=home.org.id)) == before
+
+
+@pytest.fixture
+def program(site, client):
+    headers = {"Authorization": f"Bearer {client.api_key}"}
+    with httpx2.Client(base_url=site.url, headers=headers, timeout=90) as made:
+        yield made
+
+
+def test_a_blocking_run_answers_with_its_message(program, agent, model):
+    model.answers, model.seen = [Answer(("Hello", " there."))], []
+    answer = program.post(f"/api/v1/agents/{agent.id}/runs", json={"input": "Hi", "mode": "blocking"})
+    assert answer.status_code == 200, answer.text
+    run = answer.json()
+    assert run["message"]["text"] == "Hello there."
+    assert (run["message"]["input_tokens"], run["message"]["output_tokens"]) == (11, 7)
+    later = {"input": "And?", "thread_id": run["thread_id"]}
+    begun = program.post(f"/api/v1/agents/{agent.id}/runs", json=later)
+    assert begun.status_code == 202
+    wait_until(lambda: program.get(begun.headers["Location"]).json()["status"] == "succeeded", 30)
+    assert [part["content"] for part in model.seen[-1]["messages"]][1:] == ["Hi", "Hello there.", "And?"]
+
+
+def test_a_blocking_run_that_a_limit_ends_is_refused(program, home, agent, model):
+    known = rows(ModelConnection, org_id=home.org.id, slug="main")[0]
+    connections.model(known, "m", input_price_micros=1_000_000, output_price_micros=2_000_000)
+    orgs.spend_limit(home.org, 10)
+    answer = program.post(f"/api/v1/agents/{agent.id}/runs", json={"input": "Hi", "mode": "blocking"})
+    assert answer.status_code == 429
+    assert answer.json()["code"] == "insufficient_quota"

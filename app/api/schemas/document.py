@@ -96,7 +96,7 @@ def _operation(route: Route) -> dict[str, Any]:
         "security": [{"bearer": [route.scope]}, {"header": [route.scope]}],
         "parameters": [*_arguments(route), *described.query, *(_ONCE if described.once else [])],
         "responses": {
-            str(described.status): _answer(described),
+            **{str(status): _answer(described, status) for status in (described.status, *described.also)},
             **{str(status): {"$ref": f"#/components/responses/{status}"} for status in _refusals(route)},
         },
     }
@@ -146,11 +146,11 @@ _ONCE = [
 ]
 
 
-def _answer(described: Operation) -> dict[str, Any]:
+def _answer(described: Operation, status: int) -> dict[str, Any]:
     headers: dict[str, Any] = {
         name: {"schema": {"type": "integer"}, "description": words} for name, words in _RATE_HEADERS.items()
     }
-    if described.status == 201:
+    if status in {201, 202}:
         headers["Location"] = {"schema": {"type": "string"}, "description": "Where it is."}
     made: dict[str, Any] = {"description": described.summary, "headers": headers}
     if described.answer:

@@ -16,7 +16,7 @@ class Operation:
     """A view as programs call it.
 
     `answer` is None where the answer is empty, `once` marks calls that take an Idempotency-Key, `refusals` are statuses
-    beside those that the rest implies.
+    beside those that the rest implies. `also` are further statuses of the same answer.
     """
 
     summary: str
@@ -26,6 +26,7 @@ class Operation:
     query: Sequence[dict[str, Any]] = ()
     refusals: tuple[int, ...] = ()
     once: bool = False
+    also: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,12 @@ from uuid import UUID
 
 from pydantic import Field
 
+from app.agents.forms.versions import NOTE_LENGTH
 from app.agents.repo.versions import ListedVersion, VersionRow
 from app.agents.snapshot import Snapshot
 from app.api.schemas.lists import Listing
-from app.api.schemas.strict import Model
+from app.api.schemas.strict import Model, Name
+from app.api.schemas.strict import Version as ReadVersion
 
 
 class VersionSummary(Model):
@@ -29,6 +31,14 @@ class Version(VersionSummary):
     """A published version with all that decides how it answers."""
 
     snapshot: Snapshot
+
+
+class VersionDraft(Model):
+    """What to publish: the draft of the agent as it was read at `version`."""
+
+    version: ReadVersion
+    name: Name | None = None
+    note: Annotated[str, Field(max_length=NOTE_LENGTH, pattern=r"^[^\u0000]*$")] | None = None
 
 
 class VersionListing(Listing[VersionSummary]):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from app.agents.repo.agents import AgentRepo
+from app.agents.repo.versions import VersionRepo
 from app.agents.services.versions import latest_version
 from app.runtime.services.following import Told
 from app.runtime.services.runs import Asked, Begun, begin_thread, say
@@ -45,17 +46,35 @@ def ask(org_id: UUID, viewer: Viewer, question: Question) -> Begun:
         raise Refusal(422, words, errors=[FieldError("messages", words)])
     asked = replace(_asked(org_id, question.model), api_key_id=question.api_key_id)
     parts: tuple[Part, ...] = (TextPart(text=text),)
-    if question.thread_id is not None:
-        thread = ThreadRepo().get(org_id, viewer, question.thread_id)
-        if thread is None or thread.deleted_at is not None or thread.agent_id != asked.agent_id:
-            raise NotFound
-        return say(org_id, viewer, question.thread_id, asked, parts)
-    if len(question.messages) == 1:
-        return begin_thread(org_id, viewer, asked, parts, "api")
+    if question.thread_id is not None or len(question.messages) == 1:
+        return ask_in(org_id, viewer, asked, parts, question.thread_id)
     thread = create_thread(org_id, {"origin": "api", "agent_id": asked.agent_id, "user_id": viewer.user_id})
     for said_by, words in question.messages[:-1]:
         append_message(org_id, viewer, thread.id, said_by, (TextPart(text=words),))
     return say(org_id, viewer, thread.id, asked, parts)
+
+
+def asked_version(org_id: UUID, agent_id: UUID, number: int | None) -> Asked:
+    """A published version of an agent by its number, or the last one. Refusal 404 without it."""
+    if number is None:
+        version = latest_version(org_id, agent_id)
+    else:
+        version = VersionRepo().numbered(org_id, agent_id, [number]).get(number)
+    if version is None:
+        raise Refusal(404, "The agent has no such published version.")
+    return Asked(agent_id, version.id)
+
+
+def ask_in(
+    org_id: UUID, viewer: Viewer, asked: Asked, parts: Sequence[Part], thread_id: UUID | None
+) -> Begun:
+    """Ask in a thread of the same agent that goes on, or in a new one. Raises NotFound, and Refusal as `say`."""
+    if thread_id is None:
+        return begin_thread(org_id, viewer, asked, parts, "api")
+    thread = ThreadRepo().get(org_id, viewer, thread_id)
+    if thread is None or thread.deleted_at is not None or thread.agent_id != asked.agent_id:
+        raise NotFound
+    return say(org_id, viewer, thread_id, asked, parts)
 
 
 def _asked(org_id: UUID, model: str) -> Asked:

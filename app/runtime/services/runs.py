@@ -151,6 +151,14 @@ def stop(org_id: UUID, *thread_ids: UUID) -> None:
     cancel_tasks(org_id, [run.id for run in runs])
 
 
+def stop_run(org_id: UUID, thread_id: UUID, task_id: UUID) -> None:
+    """Stop this run; what was said stays. Raises Refusal 409 if it has ended."""
+    run = RunsRepo().live(org_id, thread_id)
+    if run is None or run.id != task_id:
+        raise Refusal(409, "The answer has already ended.")
+    cancel_tasks(org_id, [task_id])
+
+
 def try_again(org_id: UUID, thread_id: UUID, message_id: UUID) -> RunRow:
     """Have an answer that failed or was stopped written anew. Raises NotFound, and Refusal 409 for any other."""
     RunsRepo().hold_thread(org_id, thread_id)
