@@ -41,6 +41,11 @@ def _parts(file: IO[bytes]) -> Iterator[bytes]:
     return iter(lambda: file.read(PART_BYTES), b"")
 
 
+def type_of_blob(org_id: UUID, blob_id: UUID) -> str | None:
+    """The media type of a stored file; None if there is no such file."""
+    return db.session.scalar(select(Blob.media_type).where(Blob.org_id == org_id, Blob.id == blob_id))
+
+
 def read_blob(org_id: UUID, blob_id: UUID) -> Iterator[bytes]:
     """The bytes of a stored file, part by part; nothing if there is no such file."""
     position, content = 0, BlobPart.content

@@ -4,18 +4,21 @@ import re
 from collections.abc import Mapping, Sequence
 
 from flask_wtf import FlaskForm
+from flask_wtf.file import MultipleFileField
 from wtforms import SelectChoice, SelectField, StringField, TextAreaField
-from wtforms.validators import AnyOf, DataRequired, Length
+from wtforms.validators import AnyOf, DataRequired, Length, ValidationError
 
 from app.agents.repo.versions import Draft
 from app.agents.services.agents import prompt_facts
 from app.runtime.services.approving import REASON_LENGTH, VERDICTS
+from app.threads.services.pictures import MOST_PICTURE_BYTES, MOST_PICTURES, NoPicture, picture_type
 from app.web.fields import optional_field, storable, unified
 from app.web.listing import Facet, ListSpec
 
 MESSAGE_LENGTH = 200_000
 VARIABLE_LENGTH = 10_000
 DRAFT = "draft"
+MOST_MESSAGE_BYTES = MOST_PICTURES * MOST_PICTURE_BYTES + 1024 * 1024
 _MOST_VERSIONS = 50
 _FIELD = "variable_"
 
@@ -51,7 +54,22 @@ class SayForm(FlaskForm):
         ],
         render_kw={"rows": 3},
     )
+    pictures = MultipleFileField("Images")
     version = SelectField("Answered by")
+
+    def validate_pictures(self, field: MultipleFileField) -> None:
+        """Refuse files that are no pictures, naming each with its reason."""
+        files = [file for file in field.data or () if file and file.filename]
+        if len(files) > MOST_PICTURES:
+            raise ValidationError(f"Choose at most {MOST_PICTURES} images.")
+        problems = []
+        for file in files:
+            try:
+                picture_type(file.stream)
+            except NoPicture as error:
+                problems.append(f"{file.filename}: {error}")
+        if problems:
+            raise ValidationError(" ".join(problems))
 
     def offer(self, draft: Draft, chosen: str | None = None) -> None:
         """Set the versions to choose from: the draft and those published, the newest first."""

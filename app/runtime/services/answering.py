@@ -16,6 +16,7 @@ from app.runtime.providers import Call, Done, Exchange, Limits, ModelFailed, Sai
 from app.runtime.repo import RunsRepo
 from app.runtime.services.judging import judge, length
 from app.runtime.services.lineage import MOST_MESSAGES, with_earlier
+from app.runtime.services.pictures import with_pictures
 from app.runtime.services.prompting import Fitted, fitted, system_prompt, turns_of
 from app.runtime.services.queueing import FINISH, GONE, WAIT, RunInput
 from app.runtime.services.spending import Spending, cost_of
@@ -148,7 +149,9 @@ def _prepare(work: Pausable, given: RunInput, row: MessageRow) -> _Run:
     payer = Payer(work.org_id, work.task_id, given.api_key_id)
     spending = Spending(payer, target, settings.max_output_tokens)
     limits = Limits(agent.temperature, spending.most_tokens, float(settings.timeout_seconds))
-    exchange = Exchange(target, system, told.turns, toolbox.specs, limits)
+    with transaction():
+        turns = with_pictures(work.org_id, told.turns)
+    exchange = Exchange(target, system, turns, toolbox.specs, limits)
     run = _Run(work, agent, target, exchange, toolbox, spending)
     run.ids = ids_of(work.org_id, row.id, row.parts)
     run.transcript.begin()

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import orjson
 
 from app.agents.snapshot import Snapshot
-from app.runtime.providers import Call, ToolSpec, Turn
+from app.runtime.providers import PICTURE_CHARACTERS, Call, ToolSpec, Turn
 from app.runtime.services.variables import filled_in
 from app.threads.repo.messages import MessageRow
 
@@ -56,6 +57,7 @@ def fitted(
     for row in reversed(rows):
         turns = turns_of(row)
         left -= sum(_tokens(_whole(turn)) + TOKENS_A_TURN for turn in turns)
+        left -= sum(len(turn.blob_ids) for turn in turns) * PICTURE_CHARACTERS // CHARACTERS_A_TOKEN
         if left < 0 and kept:
             break
         kept.append(turns)
@@ -67,7 +69,7 @@ def fitted(
 def turns_of(row: MessageRow) -> list[Turn]:
     """A stored message as turns: texts, and each call followed by its result. Thoughts and failures stay out."""
     if row.role == "user":
-        return [Turn("user", _words(row.parts))] if row.parts else []
+        return [Turn("user", _words(row.parts), blob_ids=_blob_ids(row.parts))] if row.parts else []
     if row.role != "assistant":
         return []
     results = {part["call_id"]: part for part in row.parts if part["kind"] == "tool_result"}
@@ -102,7 +104,7 @@ def result_text(part: Mapping[str, Any]) -> str:
 
 
 def _words(parts: Sequence[Mapping[str, Any]]) -> str:
-    """The texts, and the names of files and images, which models are not given."""
+    """The texts, and the names of files and images."""
     texts = []
     for part in parts:
         if part["kind"] == "text":
@@ -112,6 +114,10 @@ def _words(parts: Sequence[Mapping[str, Any]]) -> str:
         elif part["kind"] == "image":
             texts.append(f"[image: {part.get('alt') or 'without description'}]")
     return "\n\n".join(texts)
+
+
+def _blob_ids(parts: Sequence[Mapping[str, Any]]) -> list[UUID]:
+    return [UUID(part["blob_id"]) for part in parts if part["kind"] == "image" and part.get("blob_id")]
 
 
 def _whole(turn: Turn) -> str:

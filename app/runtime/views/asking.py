@@ -3,9 +3,11 @@
 from flask import request
 
 from app.agents.repo.versions import Draft, VersionRepo
+from app.knowledge.forms import clean_name
 from app.runtime.forms import DRAFT, SayForm, prompt_variables, read_variables
 from app.runtime.services.runs import Asked
-from app.threads.parts import TextPart
+from app.threads.parts import Part, TextPart
+from app.threads.services.pictures import store_picture
 from app.web.errors import NotFound
 from app.web.identity import require_org
 
@@ -22,6 +24,8 @@ def asked_by(draft: Draft, version: str) -> Asked:
     return Asked(draft.agent.id, versions[number].id, variables)
 
 
-def parts_of(form: SayForm) -> tuple[TextPart]:
-    """The message as a person wrote it."""
-    return (TextPart(text=form.message.data),)
+def parts_of(form: SayForm) -> tuple[Part, ...]:
+    """The message as a person wrote it, with the pictures, which are stored."""
+    files = [file for file in form.pictures.data or () if file and file.filename]
+    pictures = [store_picture(require_org().org_id, file.stream, clean_name(file.filename)) for file in files]
+    return (TextPart(text=form.message.data), *pictures)

@@ -8,13 +8,13 @@ from app.agents.repo.versions import Draft
 from app.agents.services.comparing import TextChange
 from app.agents.services.differing import text_difference
 from app.db.session import transaction
-from app.runtime.forms import DRAFT, BesideForm
+from app.runtime.forms import DRAFT, MOST_MESSAGE_BYTES, BesideForm
 from app.runtime.services.runs import begin_thread, say, stop
 from app.runtime.views.asking import asked_by, parts_of
 from app.runtime.views.scene import Scene, filled, found_draft, found_thread, read_scene
 from app.threads.access import current_viewer
 from app.threads.repo.threads import ThreadHead
-from app.web.access import org_right
+from app.web.access import org_right, takes_file
 from app.web.errors import NotFound
 from app.web.identity import require_org
 from app.web.render import leave, render
@@ -34,6 +34,7 @@ def new(org: str, agent_id: UUID) -> Response:
 
 @bp.post("/agents/<uuid:agent_id>/beside")
 @org_right("agents.run")
+@takes_file(MOST_MESSAGE_BYTES)
 def begin(org: str, agent_id: UUID) -> Response:
     """Begin two threads with the same message."""
     draft, form = found_draft(agent_id), BesideForm()
@@ -62,6 +63,7 @@ def show(org: str, thread_id: UUID, other_id: UUID) -> Response:
 
 @bp.post(_PAIR)
 @org_right("agents.run")
+@takes_file(MOST_MESSAGE_BYTES)
 def go_on(org: str, thread_id: UUID, other_id: UUID) -> Response:
     """Say the same to both."""
     threads, draft = _found(thread_id, other_id)

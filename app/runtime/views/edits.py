@@ -5,13 +5,13 @@ from uuid import UUID
 from flask import Blueprint, Response, url_for
 
 from app.db.session import transaction
-from app.runtime.forms import SayForm
+from app.runtime.forms import MOST_MESSAGE_BYTES, SayForm
 from app.runtime.services.runs import Place, say
 from app.runtime.views.asking import asked_by, parts_of
 from app.runtime.views.scene import filled, found_thread
 from app.threads.access import current_viewer
 from app.threads.repo.messages import MessageRepo, MessageRow
-from app.web.access import org_right
+from app.web.access import org_right, takes_file
 from app.web.errors import NotFound
 from app.web.identity import require_org
 from app.web.render import leave, render
@@ -38,6 +38,7 @@ def edit(org: str, thread_id: UUID, message_id: UUID) -> Response:
 
 @bp.post("")
 @org_right("agents.run")
+@takes_file(MOST_MESSAGE_BYTES)
 def branch(org: str, thread_id: UUID, message_id: UUID) -> Response:
     """Have the changed message answered on a branch of its own."""
     thread, draft = found_thread(thread_id)

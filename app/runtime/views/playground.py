@@ -6,7 +6,7 @@ from flask import Blueprint, Response, request, url_for
 
 from app.agents.repo.versions import Draft
 from app.db.session import transaction
-from app.runtime.forms import SayForm
+from app.runtime.forms import MOST_MESSAGE_BYTES, SayForm
 from app.runtime.services.runs import Place, begin_thread, say, stop, try_again
 from app.runtime.views.asking import asked_by, parts_of
 from app.runtime.views.scene import (
@@ -18,7 +18,7 @@ from app.runtime.views.scene import (
     recent_threads,
 )
 from app.threads.access import current_viewer
-from app.web.access import org_right
+from app.web.access import org_right, takes_file
 from app.web.identity import require_org
 from app.web.render import leave, render
 
@@ -43,6 +43,7 @@ def new(org: str, agent_id: UUID) -> Response:
 
 @bp.post("/agents/<uuid:agent_id>/playground")
 @org_right("agents.run")
+@takes_file(MOST_MESSAGE_BYTES)
 def begin(org: str, agent_id: UUID) -> Response:
     """Begin a conversation with its first message."""
     draft, form = found_draft(agent_id), SayForm()
@@ -72,6 +73,7 @@ def show(org: str, thread_id: UUID) -> Response:
 
 @bp.post("/playground/<uuid:thread_id>")
 @org_right("agents.run")
+@takes_file(MOST_MESSAGE_BYTES)
 def go_on(org: str, thread_id: UUID) -> Response:
     """Say something more."""
     thread, draft = found_thread(thread_id)

@@ -1,6 +1,6 @@
 """Stored files that messages of a thread show."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.db.base import db
 from app.db.tables import Blob, BlobPart
 from app.threads.models import Message, MessageAttachment
+from app.threads.parts import NAME_LENGTH, FilePart, ImagePart, Part
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,15 @@ class AttachmentRepo:
 
     def __init__(self, session: Session | None = None) -> None:
         self._session = session or db.session()
+
+    def add(self, org_id: UUID, message_id: UUID, parts: Sequence[Part]) -> None:
+        """Have a message show the stored files that its parts name."""
+        named = [part for part in parts if isinstance(part, ImagePart | FilePart) and part.blob_id]
+        for position, part in enumerate(named):
+            name = (part.name if isinstance(part, FilePart) else part.alt) or "image"
+            values = {"message_id": message_id, "blob_id": part.blob_id, "position": position}
+            row = MessageAttachment(org_id=org_id, name=name[:NAME_LENGTH], **values)
+            self._session.add(row)
 
     def find(self, org_id: UUID, thread_id: UUID, blob_id: UUID) -> Attached | None:
         """The file, if a message of the thread shows it."""

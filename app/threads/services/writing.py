@@ -7,6 +7,7 @@ from uuid import UUID
 from app.audit.services import record
 from app.threads.models import Thread
 from app.threads.parts import Part, TextPart, dump_parts, first_error, text_content
+from app.threads.repo.attachments import AttachmentRepo
 from app.threads.repo.messages import MessageRepo, MessageRow
 from app.threads.repo.threads import ThreadRepo, Viewer
 from app.web.errors import NotFound
@@ -44,6 +45,7 @@ def append_message(
     row = MessageRepo().append(org_id, viewer, thread_id, values)
     if row is None:
         raise NotFound
+    AttachmentRepo().add(org_id, row.id, parts)
     return row
 
 
