@@ -77,6 +77,7 @@ class Settings:
     metrics_token: str | None = field(repr=False)
     outbound_allow: frozenset[tuple[str, str, int]]
     api_requests_per_minute: int = 600
+    api_requests_per_minute_of_org: int = 6_000
     tasks_per_org: int = 16
     approval_hours: int = 24
     mcp_stdio: bool = False
@@ -185,6 +186,7 @@ def load_settings(
         metrics_token=read.optional("METRICS_TOKEN"),
         outbound_allow=_outbound_allow(read),
         api_requests_per_minute=read.integer("API_REQUESTS_PER_MINUTE", 600, 1, 1_000_000),
+        api_requests_per_minute_of_org=read.integer("API_REQUESTS_PER_MINUTE_OF_ORG", 6_000, 1, 10_000_000),
         tasks_per_org=read.integer("TASKS_PER_ORG", 16, 1, 1000),
         approval_hours=read.integer("APPROVAL_HOURS", 24, 1, 720),
         mcp_stdio=read.boolean("MCP_STDIO"),

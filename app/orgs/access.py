@@ -102,6 +102,7 @@ def _admit_program(access: Access) -> Response | None:
     g.caller = caller = _caller(row)
     label = f"{caller.email} ({caller.key_name})"
     use_scope(Scope(caller.org.org_id, caller.user_id, label, source_address(request), g.request_id))
+    spend(RateLimitItemPerMinute(settings().api_requests_per_minute_of_org), str(caller.org.org_id))
     spend(RateLimitItemPerMinute(settings().api_requests_per_minute), f"{caller.org.org_id}:{caller.key_id}")
     _note_use(row)
     _check_scope(access, caller)

@@ -30,7 +30,11 @@ CHECKS = [
 @pytest.fixture
 def patient(app, monkeypatch):
     """Programs may ask as often as they like."""
-    asking = replace(app.extensions["settings"], api_requests_per_minute=1_000_000)
+    asking = replace(
+        app.extensions["settings"],
+        api_requests_per_minute=1_000_000,
+        api_requests_per_minute_of_org=1_000_000,
+    )
     monkeypatch.setitem(app.extensions, "settings", asking)
     monkeypatch.setattr(api_runs, "follow", lambda *_: iter(()))  # nothing answers here
 

@@ -184,6 +184,13 @@ def test_k8_a_program_that_asks_too_often_waits(app, program, home, monkeypatch)
     assert other.get(AGENTS).status_code == 200
 
 
+def test_all_keys_of_an_organisation_together_have_a_limit_too(app, program, home, theirs, monkeypatch):
+    monkeypatch.setitem(app.extensions, "settings", replaced(app, api_requests_per_minute_of_org=3))
+    keys = [program(home), program(home)]
+    assert [key.get(AGENTS).status_code for key in keys * 2] == [200, 200, 200, 429]
+    assert program(theirs).get(AGENTS).status_code == 200
+
+
 def test_k8_guessing_keys_ends_soon(client, home):
     statuses = [
         client.get(AGENTS, headers={"X-API-Key": f"agp_{number}"}).status_code for number in range(70)

@@ -4,6 +4,7 @@ import pytest
 
 from app.api.views import runs as api_runs
 from app.db.tables import Task
+from app.runtime.services.following import Told
 from app.threads.models import Thread
 from tests.factories import orgs
 from tests.factories.rows import rows
@@ -44,6 +45,25 @@ def test_a_thread_goes_on_and_is_answered_once_at_a_time(ours, place):
     assert second["thread_id"] == first["thread_id"]
 
 
+def test_a_streaming_run_tells_its_events_and_goes_on_after_the_last_known_one(ours, place, monkeypatch):
+    told = [
+        Told(1, "begin", {}),
+        Told(2, "delta", {"index": 0, "text": "Hi"}),
+        Told(3, "done", {"status": "succeeded"}),
+    ]
+    asked = []
+    monkeypatch.setattr(
+        api_runs, "follow", lambda _org, _run, after, _watch: asked.append(after) or iter(told[after:])
+    )
+    answer = ours.post(place, {"input": "One", "mode": "streaming"})
+    assert (answer.status_code, answer.mimetype) == (200, "text/event-stream")
+    assert 'id: 2\nevent: delta\ndata: {"index":0,"text":"Hi"}\n' in answer.text
+    again = ours.get(f"{answer.location}/events", headers={"Last-Event-ID": "2"})
+    assert "event: delta" not in again.text
+    assert "event: done" in again.text
+    assert asked == [0, 2]
+
+
 def test_the_same_idempotency_key_asks_once(ours, home, place):
     sent = [ours.post(place, {"input": "One"}, headers={"Idempotency-Key": "k1"}) for _ in range(2)]
     assert sent[0].json == sent[1].json
@@ -66,7 +86,7 @@ def test_a_blocking_run_that_does_not_end_says_where_it_is(ours, place, monkeypa
         ({"input": "a", "version": 9}, 404),
         ({"input": "a", "version": "draft"}, 422),
         ({"input": "a", "variables": {"1x": "a"}}, 422),
-        ({"input": "a", "mode": "streaming"}, 422),
+        ({"input": "a", "mode": "later"}, 422),
         ({"input": "a", "thread_id": "01930000-0000-7000-8000-000000000000"}, 404),
     ],
 )

@@ -10,20 +10,8 @@ from flask import Flask
 from werkzeug.routing import AnyConverter, Rule
 
 from app.web.access import Access, access_of
-from tests.factories import tasks
 from tests.factories.world import Tenant
 from tests.support.pages import parse
-
-
-def _run(tenant: Tenant) -> Any:
-    """A run of the tenant, made when it is first asked for."""
-    if "run" not in tenant.rows:
-        given = {"message_id": str(tenant.message.id), "agent_id": str(tenant.agent.id)}
-        payload = {**given, "thread_id": str(tenant.thread.id)}
-        facts = {"thread_id": tenant.thread.id, "status": "succeeded", "payload": payload}
-        tenant.rows["run"] = tasks.task(tenant.org, kind="agent.run", **facts)
-    return tenant.rows["run"]
-
 
 METHODS = {"GET", "POST", "PATCH", "DELETE"}
 UNKNOWN = UUID("01930000-0000-7000-8000-000000000000")
@@ -60,7 +48,7 @@ FILL = {
     "case_id": lambda tenant: tenant.rows["evaluation_cases"].id,
     "run_id": lambda tenant: tenant.rows["evaluation_runs"].id,
     "test_id": lambda tenant: tenant.rows["retrieval_tests"].id,
-    "agent_run_id": lambda tenant: _run(tenant).id,
+    "agent_run_id": lambda tenant: tenant.rows["run"].id,
     "number": lambda _tenant: 1,
     "import_id": lambda tenant: tenant.rows["thread_imports"].id,
     "session_id": lambda _tenant: UNKNOWN,

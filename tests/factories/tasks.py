@@ -9,6 +9,7 @@ from app.auth.models import User
 from app.db.tables import Task, TaskAttempt, TaskEvent
 from app.orgs.models import Org
 from app.tasks.models import Schedule
+from app.threads.models import Message
 from tests.factories.rows import save
 
 
@@ -68,3 +69,16 @@ def finished_import(org: Org, person: User, canary: str) -> Task:
         created_by=person.id,
         finished_at=datetime.now(UTC),
     )
+
+
+def run_of(message: Message, agent: Agent, **values: Any) -> Task:
+    """Create the run that has written a message."""
+    ids = {"message_id": message.id, "thread_id": message.thread_id, "agent_id": agent.id}
+    payload = {name: str(value) for name, value in ids.items()}
+    facts = {
+        "org_id": message.org_id,
+        "thread_id": message.thread_id,
+        "payload": payload,
+        "status": "succeeded",
+    }
+    return save(Task(kind="agent.run", **{**facts, **values}))

@@ -103,6 +103,7 @@ def tenant(canary: str) -> Tenant:
     rows |= _thread(org, people, agent, canary) | knowledge.one_of_each(org, canary)
     rows |= tasks.one_of_each(org, people["member"], agent, canary)
     rows["thread_imports"] = tasks.finished_import(org, people["member"], canary)
+    rows["run"] = tasks.run_of(rows["messages"], agent)
     return Tenant(org, people, rows | orgs.spending(rows["api_keys"], rows["tasks"].id), canary)
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from werkzeug.routing import AnyConverter, IntegerConverter
 
-from app.api.schemas.operations import Operation, Route, routes
+from app.api.schemas.operations import EVENT_STREAM, Operation, Route, routes
 from app.api.schemas.strict import CANONICAL_ID, Problem
 from app.web.errors import PROBLEM_TYPE
 from app.web.json_body import JSON_TYPE
@@ -155,6 +155,8 @@ def _answer(described: Operation, status: int) -> dict[str, Any]:
     made: dict[str, Any] = {"description": described.summary, "headers": headers}
     if described.answer:
         made["content"] = {JSON_TYPE: {"schema": _reference(described.answer)}}
+    if described.streams and status == 200:
+        made.setdefault("content", {})[EVENT_STREAM] = {"schema": {"type": "string"}}
     return made
 
 

@@ -10,13 +10,16 @@ from werkzeug.routing import Rule
 from app.api.schemas.strict import Model
 from app.web.access import View, access_of
 
+EVENT_STREAM = "text/event-stream"
+
 
 @dataclass(frozen=True)
 class Operation:
     """A view as programs call it.
 
     `answer` is None where the answer is empty, `once` marks calls that take an Idempotency-Key, `refusals` are statuses
-    beside those that the rest implies. `also` are further statuses of the same answer.
+    beside those that the rest implies. `also` are further statuses of the same answer. `streams` marks
+    those that may be a stream of events, with 200.
     """
 
     summary: str
@@ -27,6 +30,7 @@ class Operation:
     refusals: tuple[int, ...] = ()
     once: bool = False
     also: tuple[int, ...] = ()
+    streams: bool = False
 
 
 @dataclass(frozen=True)

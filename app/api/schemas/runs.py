@@ -18,6 +18,17 @@ VariableName = Annotated[str, Field(max_length=255, pattern=r"^[A-Za-z_][A-Za-z0
 Value = Annotated[str, Field(max_length=VARIABLE_LENGTH, pattern=r"^[^\u0000]*$")]
 
 
+AFTER = (
+    {
+        "name": "after",
+        "in": "query",
+        "description": "The number of the last event that is known; `Last-Event-ID` comes before it.",
+        "schema": {"type": "string", "maxLength": 9},
+    },
+)
+"""How the events of a run are asked for."""
+
+
 class RunDraft(Model):
     """A question to an agent. It is answered in a new thread, or in one of the same agent that goes on."""
 
@@ -26,9 +37,9 @@ class RunDraft(Model):
     version: Annotated[int, Field(ge=1, le=2**31 - 1)] | Literal["latest"] = "latest"
     variables: Annotated[dict[VariableName, Value], Field(max_length=50)] = {}
     mode: Annotated[
-        Literal["background", "blocking"],
+        Literal["background", "blocking", "streaming"],
         Field(
-            description="Whether to answer at once, or with the end of the run if it comes within a minute."
+            description="Whether to answer at once, with the end of the run if it comes within a minute, or by events."
         ),
     ] = "background"
 

@@ -5,11 +5,11 @@ from functools import partial
 from uuid import UUID
 
 import orjson
-from flask import Blueprint, Response, url_for
+from flask import Blueprint, Response, request, stream_with_context, url_for
 
 from app.agents.services.versions import found_draft
-from app.api.schemas.operations import Operation, operation
-from app.api.schemas.runs import Run, RunDraft, shown_run
+from app.api.schemas.operations import EVENT_STREAM, Operation, operation
+from app.api.schemas.runs import AFTER, Run, RunDraft, shown_run
 from app.api.schemas.strict import answer, read_body
 from app.api.schemas.threads import shown_message
 from app.api.services import viewer_of
@@ -17,9 +17,11 @@ from app.db.session import transaction
 from app.orgs.access import given_key
 from app.orgs.repo.api_keys import ApiKeyRepo
 from app.orgs.services.spending import OVER, check_room, quota_refusal
+from app.runtime.forms import read_event_id
 from app.runtime.repo import RunsRepo
 from app.runtime.services.completions import ask_in, asked_version
-from app.runtime.services.following import Watch, follow
+from app.runtime.services.following import Watch, follow, sent_events
+from app.runtime.services.queueing import SECONDS
 from app.runtime.services.runs import stop_run
 from app.threads.repo.messages import MessageRepo
 from app.threads.repo.threads import ThreadRepo
@@ -37,7 +39,7 @@ CHECK_SECONDS = 1.0
 
 @bp.post("/agents/<uuid:agent_id>/runs")
 @api_scope("agents:run")
-@operation(Operation("Ask an agent", Run, 202, body=RunDraft, once=True, also=(200,)))
+@operation(Operation("Ask an agent", Run, 202, body=RunDraft, once=True, also=(200,), streams=True))
 def create(agent_id: UUID) -> Response:
     """Put the question into its thread and have it answered; 200 with the run once it has ended, else 202."""
     caller = require_caller()
@@ -58,7 +60,8 @@ def create(agent_id: UUID) -> Response:
     response = answer_once(stored)
     if wanted.mode == "background" or response.status_code != 202:
         return response
-    return _waited(caller, UUID(orjson.loads(response.get_data())["id"]))
+    run_id = UUID(orjson.loads(response.get_data())["id"])
+    return _streamed(caller, run_id, 0) if wanted.mode == "streaming" else _waited(caller, run_id)
 
 
 @bp.get("/runs/<uuid:agent_run_id>")
@@ -67,6 +70,17 @@ def create(agent_id: UUID) -> Response:
 def show(agent_run_id: UUID) -> Response:
     """How far a run is, with its answer, in a thread that the person of the key sees."""
     return answer(_found(require_caller(), agent_run_id))
+
+
+@bp.get("/runs/<uuid:agent_run_id>/events")
+@api_scope("agents:run")
+@operation(Operation("Follow a run", None, query=AFTER, streams=True))
+def events(agent_run_id: UUID) -> Response:
+    """The answer as server-sent events, from the first one or from the one after `Last-Event-ID`, until its end."""
+    caller = require_caller()
+    _found(caller, agent_run_id)
+    after = read_event_id(request.headers.get("Last-Event-ID") or request.args.get("after"))
+    return _streamed(caller, agent_run_id, after)
 
 
 @bp.post("/runs/<uuid:agent_run_id>/cancel")
@@ -79,6 +93,16 @@ def cancel(agent_run_id: UUID) -> Response:
     with transaction():
         stop_run(caller.org.org_id, run.thread_id, run.id)
     return answer(_found(caller, agent_run_id))
+
+
+def _streamed(caller: Caller, run_id: UUID, after: int) -> Response:
+    """What the run says from now on; `done` is the last event, its `status` says how it ended."""
+    watch = Watch(partial(_allowed, hash_token(given_key() or "")), CHECK_SECONDS, SECONDS)
+    told = follow(caller.org.org_id, run_id, after, watch)
+    response = Response(stream_with_context(sent_events(told)), mimetype=EVENT_STREAM)
+    response.headers["X-Accel-Buffering"] = "no"
+    response.headers["Location"] = url_for(".show", agent_run_id=run_id)
+    return response
 
 
 def _waited(caller: Caller, run_id: UUID) -> Response:

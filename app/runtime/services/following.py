@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from app.db.queue import Call
 from app.db.scope import Scope, current_scope, use_scope
 from app.db.session import transaction
@@ -141,3 +143,17 @@ def _with_end(events: list[Told]) -> list[Told]:
         return [*events, Told(last.seq, "done", {"status": "waiting"})]
     end = next((one for one in events if one.kind == "step" and one.data.get("name") == FINISH), None)
     return [*events, Told(end.seq, "done", {"status": "succeeded"})] if end else events
+
+
+def sent_events(told: Iterator[Told]) -> Iterator[bytes]:
+    """The lines of a stream of server-sent events."""
+    yield b"retry: 1000\n\n"
+    for event in told:
+        if not event.kind:
+            yield b": still here\n\n"
+        else:
+            yield b"id: %d\nevent: %s\ndata: %s\n\n" % (
+                event.seq,
+                event.kind.encode(),
+                orjson.dumps(event.data),
+            )

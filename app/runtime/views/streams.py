@@ -2,17 +2,15 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from functools import partial
 from uuid import UUID
 
-import orjson
 from flask import Blueprint, Response, request, stream_with_context
 
 from app.auth.access import load_visitor
 from app.runtime.forms import read_event_id
 from app.runtime.repo import RunsRepo
-from app.runtime.services.following import Told, Watch, follow
+from app.runtime.services.following import Watch, follow, sent_events
 from app.threads.repo.threads import ThreadRepo, Viewer
 from app.threads.views.found import seen_thread
 from app.web.access import org_right, role_has
@@ -69,7 +67,7 @@ def events(org: str, thread_id: UUID, task_id: UUID) -> Response:
         return Response(status=204)
     after = read_event_id(request.headers.get("Last-Event-ID") or request.args.get("after"))
     told = follow(org_id, task_id, after, Watch(partial(_allowed, thread_id), CHECK_SECONDS, SECONDS))
-    response = Response(stream_with_context(_lines(told)), mimetype="text/event-stream")
+    response = Response(stream_with_context(sent_events(told)), mimetype="text/event-stream")
     response.call_on_close(partial(_grants.give_back, session_id))
     response.headers["X-Accel-Buffering"] = "no"
     return response
@@ -82,16 +80,3 @@ def _allowed(thread_id: UUID) -> bool:
         return False
     viewer = Viewer(visitor.id, sees_all=role_has(visitor.org.role, "threads.read_all"))
     return ThreadRepo().head(visitor.org.org_id, viewer, thread_id) is not None
-
-
-def _lines(told: Iterator[Told]) -> Iterator[bytes]:
-    yield b"retry: 1000\n\n"
-    for event in told:
-        if not event.kind:
-            yield b": still here\n\n"
-        else:
-            yield b"id: %d\nevent: %s\ndata: %s\n\n" % (
-                event.seq,
-                event.kind.encode(),
-                orjson.dumps(event.data),
-            )

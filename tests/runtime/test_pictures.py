@@ -1,0 +1,38 @@
+"""Images in messages: checked, stored once, shown to people and to the model."""
+
+from base64 import b64decode
+from io import BytesIO
+
+import pytest
+
+from app.threads.models import Message
+from app.threads.services import pictures
+from tests.factories.rows import rows
+from tests.support.pages import parse
+
+
+def test_pictures_are_stored_with_the_message_and_shown_to_the_model(member, agent, server, work):
+    picture = b"\x89PNG\r\n\x1a\n" + b"0" * 40
+    form = {"message": "What is this?", "version": "draft", "pictures": (BytesIO(picture), "cat.png")}
+    place = member.submit(f"/o/acme/agents/{agent.id}/playground", form).location
+    work()
+    (said,) = [one for one in server.seen[0]["messages"] if one["role"] == "user"]
+    words, shown = said["content"]
+    assert words["text"].startswith("What is this?")
+    assert b64decode(shown["image_url"]["url"].partition(",")[2]) == picture
+    (drawn,) = parse(member.get(place).text).select(".message-user img")
+    assert member.get(drawn["src"]).data == picture
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"<svg>", "is no PNG"), (b"\x89PNG\r\n\x1a\n" + b"0" * 40, "more than 0 MiB")],
+)
+def test_what_is_no_picture_or_too_large_is_refused_by_name(member, agent, content, words, monkeypatch):
+    monkeypatch.setattr(pictures, "MOST_PICTURE_BYTES", 40)
+    form = {"message": "What is this?", "version": "draft", "pictures": (BytesIO(content), "cat.png")}
+    answer = member.submit(f"/o/acme/agents/{agent.id}/playground", form)
+    assert answer.status_code == 422
+    assert "cat.png: It" in answer.text
+    assert words in answer.text
+    assert not rows(Message)
