@@ -25,7 +25,7 @@ def test_a_run_waits_in_the_background_and_is_read_and_stopped(ours, home, place
         "pending",
         1,
     )
-    (task,) = rows(Task, kind="agent.run")
+    (task,) = rows(Task, kind="agent.run", status="queued")
     assert (task.payload["variables"], task.payload["api_key_id"]) == ({"who": "Ana"}, str(ours.key.id))
     assert rows(Thread, id=task.thread_id)[0].origin == "api"
     assert ours.get(answer.location).json == run
@@ -67,7 +67,7 @@ def test_a_streaming_run_tells_its_events_and_goes_on_after_the_last_known_one(o
 def test_the_same_idempotency_key_asks_once(ours, home, place):
     sent = [ours.post(place, {"input": "One"}, headers={"Idempotency-Key": "k1"}) for _ in range(2)]
     assert sent[0].json == sent[1].json
-    assert len(rows(Task, kind="agent.run")) == 1
+    assert len(rows(Task, kind="agent.run", status="queued")) == 1
 
 
 def test_a_blocking_run_that_does_not_end_says_where_it_is(ours, place, monkeypatch):
@@ -92,7 +92,7 @@ def test_a_blocking_run_that_does_not_end_says_where_it_is(ours, place, monkeypa
 )
 def test_what_cannot_be_asked_is_refused(ours, place, sent, status):
     assert ours.post(place, sent).status_code == status
-    assert rows(Task, kind="agent.run") == []
+    assert rows(Task, kind="agent.run", status="queued") == []
 
 
 def test_a_limit_that_is_used_up_refuses_with_the_words(ours, home, place):
@@ -103,7 +103,7 @@ def test_a_limit_that_is_used_up_refuses_with_the_words(ours, home, place):
     assert answer.json["code"] == "insufficient_quota"
     assert "Spend limit reached: the organisation may spend 0.00001 a month" in answer.json["detail"]
     assert int(answer.headers["Retry-After"]) > 0
-    assert rows(Task, kind="agent.run") == []
+    assert rows(Task, kind="agent.run", status="queued") == []
 
 
 def test_oi_1_their_agents_runs_and_threads_are_not_found(ours, theirs, home, place, program):

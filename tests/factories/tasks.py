@@ -71,14 +71,9 @@ def finished_import(org: Org, person: User, canary: str) -> Task:
     )
 
 
-def run_of(message: Message, agent: Agent, **values: Any) -> Task:
-    """Create the run that has written a message."""
+def run_of(message: Message, agent: Agent) -> dict[str, Task]:
+    """Return the run that has written a message."""
     ids = {"message_id": message.id, "thread_id": message.thread_id, "agent_id": agent.id}
     payload = {name: str(value) for name, value in ids.items()}
-    facts = {
-        "org_id": message.org_id,
-        "thread_id": message.thread_id,
-        "payload": payload,
-        "status": "succeeded",
-    }
-    return save(Task(kind="agent.run", **{**facts, **values}))
+    facts = {"org_id": message.org_id, "thread_id": message.thread_id, "payload": payload}
+    return {"run": save(Task(kind="agent.run", status="succeeded", **facts))}

@@ -101,9 +101,8 @@ def tenant(canary: str) -> Tenant:
     }
     rows |= connections.one_of_each(org, canary) | tools.one_of_each(org, canary)
     rows |= _thread(org, people, agent, canary) | knowledge.one_of_each(org, canary)
-    rows |= tasks.one_of_each(org, people["member"], agent, canary)
+    rows |= tasks.one_of_each(org, people["member"], agent, canary) | tasks.run_of(rows["messages"], agent)
     rows["thread_imports"] = tasks.finished_import(org, people["member"], canary)
-    rows["run"] = tasks.run_of(rows["messages"], agent)
     return Tenant(org, people, rows | orgs.spending(rows["api_keys"], rows["tasks"].id), canary)
 
 

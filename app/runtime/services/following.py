@@ -95,6 +95,9 @@ class _Heard:
 def _followed(scope: Scope, org_id: UUID, task_id: UUID, heard: _Heard, watch: Watch) -> Iterator[Told]:
     use_scope(scope)
     began = checked = heard.spoken_at = time.monotonic()
+    yield from heard.spoken(_read(org_id, task_id, heard))
+    if heard.ended:
+        return  # nothing more is called
     with followers().following(task_id) as line:
         events = _read(org_id, task_id, heard)
         while True:
