@@ -1,6 +1,7 @@
 """Evaluation cases: saved, asked once each, checked, compared, and what they decide about publishing."""
 
 import pytest
+from sqlalchemy import text
 
 from app.agents.models import Agent, AgentVersion, EvaluationCase, EvaluationResult, EvaluationRun
 from app.audit.models import AuditEvent
@@ -11,6 +12,7 @@ from tests.factories.rows import rows
 from tests.support import staged
 from tests.support.apart import apart
 from tests.support.claims import claims, run
+from tests.support.database import as_owner
 from tests.support.model_server import Answer
 from tests.support.queries import queries
 
@@ -187,7 +189,7 @@ def test_huge_answers_are_checked_whole_and_kept_in_part(agent, server, evaluate
     assert len(row.answer) == evaluating.KEPT_LENGTH
 
 
-def test_a_run_that_is_taken_over_goes_on_with_the_next_case(agent, server, member, home, monkeypatch):
+def test_a_run_that_is_taken_over_goes_on_with_the_next_case(agent, server, member, home, monkeypatch, work):
     for name in "AB":
         evaluations.case(agent, name=name)
     member.submit(f"{home}/evaluations/runs", {})
@@ -203,6 +205,11 @@ def test_a_run_that_is_taken_over_goes_on_with_the_next_case(agent, server, memb
     (claim,) = claims()
     apart(run, claim)
     assert [row.name for row in rows(EvaluationResult)] == ["A"]
+    with as_owner() as session:
+        session.execute(text("UPDATE procrastinate_jobs SET scheduled_at = NULL"))
+    assert [ending.status for ending in work()] == ["succeeded"]
+    assert asked == ["A", "B", "B"]
+    assert sorted(row.name for row in rows(EvaluationResult)) == ["A", "B"]
 
 
 def test_a_run_without_a_connection_ends_with_the_reason(org, server, member, work):
