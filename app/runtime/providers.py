@@ -6,12 +6,11 @@ to it: each of the two libraries takes a second or more.
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from json import JSONDecodeError
 from typing import Any, Literal
-from uuid import UUID
 
 import orjson
 from pydantic_ai import exceptions
@@ -39,6 +38,7 @@ from pydantic_ai.tools import ToolDefinition
 
 from app.connections.services.targets import ModelTarget
 from app.late import load
+from app.runtime.turns import PICTURE_CHARACTERS, Call, ToolSpec, Turn
 from app.web.guarded import BROKEN, LATE, guarded_client
 from app.web.outbound import OutboundFailed, OutboundRefused
 
@@ -47,8 +47,6 @@ LONGEST_WAIT = 30.0
 LONGEST_DETAIL = 2_000
 SILENCE_SECONDS = 120.0
 """How long a provider may say nothing before the answer counts as broken off."""
-PICTURE_CHARACTERS = 6_400
-"""What a picture counts for: 1,600 tokens, about what providers take for a large one."""
 _AGAIN = frozenset({429, 500, 502, 503, 504, 529})
 """What a provider answers when the same request may go well later; 529 is Anthropic's "overloaded"."""
 
@@ -59,48 +57,6 @@ class ModelFailed(Exception):
     def __init__(self, message: str, detail: str = "") -> None:
         super().__init__(message)
         self.detail = detail[:LONGEST_DETAIL]
-
-
-@dataclass(frozen=True)
-class ToolSpec:
-    """A tool as models see it; `schema` is a JSON Schema of its arguments."""
-
-    name: str
-    description: str
-    schema: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Call:
-    """A model's wish to use a tool; `arguments` is text where they are no JSON object."""
-
-    call_id: str
-    name: str
-    arguments: Any
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture as its bytes."""
-
-    content: bytes
-    media_type: str
-
-
-@dataclass(frozen=True)
-class Turn:
-    """What was said before: by a person, by the agent with the tools it called, or by those tools, named `name`.
-
-    `blob_ids` are the pictures of a person's message, `pictures` those of them that the model is shown.
-    """
-
-    role: Literal["user", "assistant", "tool"]
-    text: str = ""
-    calls: Sequence[Call] = ()
-    call_id: str = ""
-    name: str = ""
-    blob_ids: Sequence[UUID] = ()
-    pictures: Sequence[Picture] = ()
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from tests.support.web import ROOT, clean_environment
 SETTINGS = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "SECRET_KEY": "0f9c" * 5 + "a81b2d7e" * 3}
 MOMENTARY = (
     *("alembic", "flask_migrate", "mako", "numpy", "tokenizers", "openai", "anthropic", "mcp"),
+    *("pydantic_ai", "rich"),
     *("authlib", "cryptography.hazmat", "httpx", "httpx2"),
 )
 PAGES = ("app.routes", "app.auth.views", "app.api", "app.studio")

@@ -6,7 +6,8 @@ from uuid import uuid4
 import pytest
 
 from app.connections.services.targets import ModelTarget
-from app.runtime.providers import Call, Done, Exchange, Limits, ModelFailed, Said, ToolSpec, Turn
+from app.runtime.providers import Done, Exchange, Limits, ModelFailed, Said
+from app.runtime.turns import Call, ToolSpec, Turn
 from tests.support.answers import permitting
 from tests.support.apart import apart
 from tests.support.model_server import Answer, model_server

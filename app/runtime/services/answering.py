@@ -12,7 +12,7 @@ from app.connections.services.targets import ModelTarget, NoConnection, model_ta
 from app.db.session import transaction
 from app.db.work import GiveUp, Pausable, Work
 from app.orgs.repo.spending import Payer, SpendRepo
-from app.runtime.providers import Call, Done, Exchange, Limits, ModelFailed, Said
+from app.runtime.providers import Done, Exchange, Limits, ModelFailed, Said
 from app.runtime.repo import RunsRepo
 from app.runtime.services.judging import judge, length
 from app.runtime.services.lineage import MOST_MESSAGES, with_earlier
@@ -31,6 +31,7 @@ from app.runtime.services.staging import (
 )
 from app.runtime.services.toolbox import Toolbox
 from app.runtime.services.transcript import FOLLOWED, Transcript
+from app.runtime.turns import Call
 from app.threads.parts import TEXT_LENGTH, dump_parts
 from app.threads.repo.messages import MessageRepo, MessageRow
 from app.threads.services.writing import message_values

@@ -13,13 +13,14 @@ from app.connections.services.targets import ModelTarget, NoConnection, model_ta
 from app.db.session import transaction
 from app.db.work import GiveUp, Work
 from app.orgs.repo.spending import Payer, SpendRepo
-from app.runtime.providers import Call, Done, Exchange, Limits, ModelFailed, Turn
+from app.runtime.providers import Done, Exchange, Limits, ModelFailed
 from app.runtime.repo import RunsRepo
 from app.runtime.services.evaluations import EvaluateInput
 from app.runtime.services.prompting import ANSWER_TOKENS, system_prompt
 from app.runtime.services.spending import Spending, cost_of
 from app.runtime.services.staging import tool_of
 from app.runtime.services.toolbox import Toolbox
+from app.runtime.turns import Call, Turn
 from app.threads.parts import TEXT_LENGTH
 
 CHECK_SECONDS = 1.0

@@ -8,8 +8,9 @@ import orjson
 
 from app.agents.snapshot import Snapshot, SnapshotTool
 from app.connections.services.targets import ModelTarget
-from app.runtime.providers import Call, Done, Exchange, Limits, ModelFailed, Turn
+from app.runtime.providers import Done, Exchange, Limits, ModelFailed
 from app.runtime.services.prompting import ANSWER_TOKENS
+from app.runtime.turns import Call, Turn
 
 SECONDS = 60.0
 NOTE_LENGTH = 500

@@ -5,7 +5,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from app.db.blobs import read_blob, type_of_blob
-from app.runtime.providers import Picture, Turn
+from app.runtime.turns import Picture, Turn
 
 MOST_SHOWN = 10
 """The newest ones are shown to the model; of earlier ones it reads the names."""

@@ -8,8 +8,8 @@ from uuid import UUID
 import orjson
 
 from app.agents.snapshot import Snapshot
-from app.runtime.providers import PICTURE_CHARACTERS, Call, ToolSpec, Turn
 from app.runtime.services.variables import filled_in
+from app.runtime.turns import PICTURE_CHARACTERS, Call, ToolSpec, Turn
 from app.threads.repo.messages import MessageRow
 
 CHARACTERS_A_TOKEN = 4

@@ -10,12 +10,12 @@ from app.agents.snapshot import Snapshot, SnapshotTool
 from app.db.session import transaction
 from app.db.work import GiveUp, Work
 from app.runtime.approvals_repo import ApprovalRow, ApprovalsRepo
-from app.runtime.providers import Call
 from app.runtime.repo import RunsRepo
 from app.runtime.services.approving import stage
 from app.runtime.services.queueing import GONE, RunInput
 from app.runtime.services.toolbox import Toolbox
 from app.runtime.services.transcript import Transcript
+from app.runtime.turns import Call
 from app.threads.parts import NAME_LENGTH, read_parts
 from app.threads.repo.messages import MessageRepo
 from app.threads.services.writing import message_values

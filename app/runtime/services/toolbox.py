@@ -13,8 +13,8 @@ from app.agents.snapshot import Snapshot
 from app.db.session import transaction
 from app.knowledge.embedders.registry import EmbeddingFailed, ModelMissing
 from app.knowledge.services.retrieval import Hit, Question, search
-from app.runtime.providers import Call, ToolSpec
 from app.runtime.services.prompting import result_text
+from app.runtime.turns import Call, ToolSpec
 from app.tools.parts import CALCULATOR
 from app.tools.services.calculator import NoResult, calculate
 from app.tools.services.calling import CallFailed, call_tool

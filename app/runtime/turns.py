@@ -1,0 +1,51 @@
+"""A conversation as models are told it. Nothing here knows a provider, so pages may use it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+PICTURE_CHARACTERS = 6_400
+"""What a picture counts for: 1,600 tokens, about what providers take for a large one."""
+
+
+@dataclass(frozen=True)
+class ToolSpec:
+    """A tool as models see it; `schema` is a JSON Schema of its arguments."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A model's wish to use a tool; `arguments` is text where they are no JSON object."""
+
+    call_id: str
+    name: str
+    arguments: Any
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as its bytes."""
+
+    content: bytes
+    media_type: str
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What was said before: by a person, by the agent with the tools it called, or by those tools, named `name`.
+
+    `blob_ids` are the pictures of a person's message, `pictures` those of them that the model is shown.
+    """
+
+    role: Literal["user", "assistant", "tool"]
+    text: str = ""
+    calls: Sequence[Call] = ()
+    call_id: str = ""
+    name: str = ""
+    blob_ids: Sequence[UUID] = ()
+    pictures: Sequence[Picture] = ()
