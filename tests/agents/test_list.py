@@ -271,7 +271,7 @@ def test_a_page_costs_four_statements_whatever_its_size(member, org, per):
 
 def test_detail_and_form_cost_the_same_whatever_happened(member, org):
     agent = agents.agent(org)
-    with queries(max=3):
+    with queries(max=4):
         member.page(f"/o/acme/agents/{agent.id}")
     with queries(max=3):
         member.page(f"/o/acme/agents/{agent.id}/edit")
