@@ -50,7 +50,7 @@ class CachedMessageRepo:
 def _window(
     org_id: UUID, thread: ThreadHead, which: str, build: Callable[[], MessageWindow]
 ) -> MessageWindow:
-    kept = read_through(org_id, f"messages:v1:{thread.id}:{which}", thread.revision, build)
+    kept = read_through(org_id, f"messages:v2:{thread.id}:{which}", thread.revision, build)
     if isinstance(kept, MessageWindow):
         return kept
     return MessageWindow([_row(row) for row in kept["rows"]], kept["older"], kept["newer"])
