@@ -112,7 +112,7 @@ def enqueue(
         "queue": kind.queue,
         "priority": kind.priority,
         "trigger": trigger,
-        "payload": given.model_dump(mode="json", exclude_none=True),
+        "payload": given.model_dump(mode="json"),
         "agent_id": agent_id,
         "thread_id": thread_id,
         "agent_version_id": agent_id and published_version(scope.org_id, agent_id),

@@ -11,7 +11,9 @@ from tests.support import programs
 from tests.support.live import Live
 from tests.support.redis import Redis
 
-SECRETS = re.compile(rb"\$argon2|csrf|password|token(?!s|_ms)", re.IGNORECASE)  # what models count is no secret
+SECRETS = re.compile(
+    rb"\$argon2|csrf|password|token(?!s|_ms)", re.IGNORECASE
+)  # what models count is no secret
 EXTRA_SECONDS = 0.5
 
 

@@ -101,6 +101,7 @@ def test_a_source_is_queued_with_its_task_and_counted(acting, org, member, base)
         "base_id": str(base.id),
         "kind": "text",
         "source_id": str(source_id),
+        "generation": None,
         "tested": True,
     }
     assert stored(base).source_count == 1

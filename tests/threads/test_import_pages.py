@@ -84,6 +84,7 @@ def test_an_upload_becomes_a_task(member, org, ana):
     assert task.payload == {
         "blob_id": str(blob.id),
         "source": "conversations.json",
+        "format": None,
         "agent_id": str(agent.id),
     }
     assert (task.kind, task.created_by, blob.byte_size) == ("thread.import", ana.id, len(export()))

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from pydantic import Field
+
 from app.db.work import ANSWERS, Kind, TaskInput, Work
 from app.late import load
 from app.orgs.repo.spending import SpendRepo
@@ -26,7 +28,8 @@ SECONDS = 3_700
 class RunInput(TaskInput):
     """The message that waits to be written, by a version of the agent, or by its draft if none is named.
 
-    What it costs counts to the limit of the key that asked, if one did.
+    What it costs counts to the limit of the key that asked, if one did; left out without one, for workers that do not
+    know it yet.
     """
 
     thread_id: UUID
@@ -34,7 +37,7 @@ class RunInput(TaskInput):
     agent_id: UUID
     version_id: UUID | None = None
     variables: dict[str, str] = {}
-    api_key_id: UUID | None = None
+    api_key_id: UUID | None = Field(None, exclude_if=lambda key: key is None)
 
 
 def _run(work: Work, given: RunInput) -> Mapping[str, Any]:
