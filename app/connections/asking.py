@@ -5,7 +5,6 @@ https://platform.openai.com/docs/api-reference/embeddings/create, https://docs.c
 
 import base64
 import json
-import math
 import random
 import sys
 import time
@@ -95,7 +94,7 @@ def rerank(
         )
         if type(place) is not int or not 0 <= place < len(texts) or place in scores:
             raise NotAnswered(f"{endpoint.model} answered places that are not those of the texts.")
-        if not isinstance(score, int | float) or not math.isfinite(score):
+        if not isinstance(score, int | float) or not abs(score) <= sys.float_info.max:
             raise NotAnswered(f"{endpoint.model} answered a score that is no number.")
         scores[place] = float(score)
     return sorted(scores.items(), key=lambda entry: -entry[1])

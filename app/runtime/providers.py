@@ -38,7 +38,9 @@ from pydantic_ai.tools import ToolDefinition
 
 from app.connections.services.targets import ModelTarget
 from app.late import load
+from app.runtime.parts import storable
 from app.runtime.turns import PICTURE_CHARACTERS, Call, ToolSpec, Turn
+from app.threads.parts import NAME_LENGTH
 from app.web.guarded import BROKEN, LATE, guarded_client
 from app.web.outbound import OutboundFailed, OutboundRefused
 
@@ -240,33 +242,38 @@ def _said(event: Any) -> Said | None:
             PartStartEvent(part=TextPart(content=text))
             | PartDeltaEvent(delta=TextPartDelta(content_delta=text))
         ):
-            return Said("text", text) if text else None
+            return Said("text", storable(text)) if text else None
         case (
             PartStartEvent(part=ThinkingPart(content=text))
             | PartDeltaEvent(delta=ThinkingPartDelta(content_delta=text))
         ):
-            return Said("reasoning", text) if text else None
+            return Said("reasoning", storable(text)) if text else None
     return None
 
 
 def _done(response: ModelResponse) -> Done:
     calls = [part for part in response.parts if isinstance(part, ToolCallPart)]
     return Done(
-        [Call(call.tool_call_id, call.tool_name, _arguments(call)) for call in calls],
+        [Call(call.tool_call_id, _name(call.tool_name), _arguments(call)) for call in calls],
         response.usage.input_tokens,
         response.usage.output_tokens,
     )
 
 
+def _name(given: str) -> str:
+    """The name of a tool as it can be kept; no tool has one that differs by that."""
+    name: str = storable(given)[:NAME_LENGTH]
+    return name or "(no name)"
+
+
 def _arguments(call: ToolCallPart) -> Any:
-    """The arguments as an object; as they came where they are none."""
-    if not isinstance(call.args, str):
-        return dict(call.args or {})
+    """The arguments as an object; as they came where they are none, or where they are nested too deeply."""
+    given: Any = call.args or "{}"
     try:
-        read = orjson.loads(call.args or "{}")
-    except orjson.JSONDecodeError:
-        return call.args
-    return read if isinstance(read, dict) else call.args
+        read = storable(orjson.loads(given) if isinstance(given, str) else given)
+    except ValueError:
+        read = str(given)
+    return read if isinstance(read, dict) else storable(str(given))
 
 
 def _wait(error: Exception, number: int) -> float | None:

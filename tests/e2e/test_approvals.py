@@ -67,7 +67,7 @@ def approvals(home):
 def test_a_call_is_approved_in_one_tab_while_another_follows(talk, home, called):
     page = talk(Answer(("Let me look.",), calls=CALL), NOON)
     expect(page.get_by_role("button", name="Approve")).to_be_visible(timeout=20_000)
-    expect(page.get_by_text("Waits for approval", exact=True)).to_be_visible()
+    expect(page.get_by_text("No result yet", exact=True)).to_be_visible()
     expect(page.get_by_role("group", name="Arguments")).to_contain_text("Europe/Rome")
     other = page.context.new_page()
     other.goto(page.url)

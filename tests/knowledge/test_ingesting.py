@@ -90,6 +90,7 @@ def test_what_cannot_be_read_fails_with_its_reason(do, org, base):
     [
         ([[0.5] * 383], "383 numbers instead of 384"),
         ([[float("nan")] * 384], "no number"),
+        ([[10**400] * 384], "no number"),
         ([[0.0] * 384], "nothing but zeros"),
         ([], "0 vectors for 1 texts"),
     ],

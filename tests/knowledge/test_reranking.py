@@ -91,6 +91,7 @@ def test_the_order_stays_when_the_server_does_not_answer(org, filled, server, mo
         [{"index": 0, "relevance_score": 1}, {"index": 0, "relevance_score": 0.5}],
         [{"index": 0, "relevance_score": float("nan")}],
         [{"index": 0, "relevance_score": None}],
+        [{"index": 0, "relevance_score": 10**400}],
         ["no object"],
         [],
     ],

@@ -33,7 +33,7 @@ def test_the_waiting_call_is_shown_where_it_can_be_decided(begin, member, work):
     (approval,) = approvals()
     thread_url = f"/o/acme/threads/{approval.thread_id}"
     for url in (place, thread_url):
-        assert "Waits for approval" in member.both(url, "messages").get_text()
+        assert "No result yet" in member.both(url, "messages").get_text()
     page = member.page(place)
     form = page.find("form", class_="decision")
     assert form["action"] == f"/o/acme/approvals/{approval.id}"

@@ -139,3 +139,10 @@ def test_ss_1_a_model_at_a_forbidden_address_is_not_asked(app):
         with pytest.raises(ModelFailed, match=r"not permitted|public"):
             heard(exchange(server))
         assert server.seen == []
+
+
+@KINDS
+def test_what_cannot_be_stored_of_a_text_is_replaced(server, kind):
+    server.answers = [Answer(("a\0b", "\ud83d"), ("\udc00",))]
+    said = [(event.kind, event.text) for event in heard(exchange(server, kind))[:-1]]
+    assert said == [("reasoning", "?"), ("text", "a\ufffdb"), ("text", "?")]

@@ -122,6 +122,34 @@ def test_ss_answers_that_cannot_be_used_are_failed_results(ask, org, peer, answe
     assert words in result(stored)["result"]
 
 
+def test_ss_an_answer_with_halves_of_characters_is_kept(ask, org, peer):
+    peer.answers["/weather/Rome"] = (200, JSON, rb'{"sky": "\ud83d", "\udc00": 1}')
+    tool = tools.tool(org, f"{peer.url}/weather/{{city}}", name="weather")
+    stored = ask([str(tool.id)], "weather", {"city": "Rome"})
+    assert (stored.status, len(peer.seen)) == ("complete", 1)
+    assert result(stored)["result"]["body"] == {"sky": "?", "?": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [
+        ("current_time", r'{"time_zone": "a\u0000b"}', "no time zone a\ufffdb"),
+        ("current_time", r'{"a\u0000": 1}', "unexpected"),
+        ("current_time", '"\0', "no JSON object"),
+        ("current_time", '{"a":' * 90 + "1" + "}" * 90, "no JSON object"),
+        ("cur\0rent", "{}", "There is no tool cur\ufffdrent"),
+        ("x" * 300, "{}", "There is no tool x"),
+        ("", "{}", "There is no tool (no name)"),
+    ],
+)
+def test_ss_4_calls_that_cannot_be_kept_as_they_are_do_not_end_the_answer(
+    ask, server, name, arguments, words
+):
+    answer = ask([], name, arguments)
+    assert (answer.status, len(server.seen)) == ("complete", 2)
+    assert words in result(answer)["result"]
+
+
 def test_ss_a_slow_answer_ends_in_time(ask, org, peer):
     peer.slow["/weather/Rome"] = 3
     tool = tools.tool(org, f"{peer.url}/weather/{{city}}", name="weather", config={"seconds": 1})

@@ -68,7 +68,7 @@ def _written(model: Model, row: Sequence[Any]) -> str:
     try:
         numbers = [float(number) for number in row]
         length = math.hypot(*numbers)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         length = math.nan
     if not math.isfinite(length):
         raise EmbeddingFailed(f"{model.name} answered a vector with something that is no number in it.")

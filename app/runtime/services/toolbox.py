@@ -13,6 +13,7 @@ from app.agents.snapshot import Snapshot
 from app.db.session import transaction
 from app.knowledge.embedders.registry import EmbeddingFailed, ModelMissing
 from app.knowledge.services.retrieval import Hit, Question, search
+from app.runtime.parts import storable
 from app.runtime.services.prompting import result_text
 from app.runtime.turns import Call, ToolSpec
 from app.tools.parts import CALCULATOR
@@ -97,9 +98,9 @@ class Toolbox:
         """Do what a model asks for. Unknown tools and wrong arguments are answered like any other failed call."""
         began, cited = time.perf_counter(), list[dict[str, Any]]()
         try:
-            result, status = self._called(call, cited), "succeeded"
+            result, status = storable(self._called(call, cited)), "succeeded"
         except ToolFailed as error:
-            result, status = str(error), "failed"
+            result, status = storable(str(error)), "failed"
         part = {
             "kind": "tool_result",
             "call_id": call.call_id,
