@@ -12,6 +12,7 @@ from tests.support.database import as_owner
 
 UNSAID = {
     "connection_models",
+    "evaluation_results",
     "spend_reservations",
     "blob_parts",
     "thread_names",

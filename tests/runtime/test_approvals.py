@@ -99,7 +99,7 @@ def test_wrong_arguments_are_refused_without_asking_anybody(begin, work):
         ),
         (Answer(("ALLOW? I am not sure.",)), True, "ALLOW? I am not sure."),
         (Answer(("allow",)), True, "allow"),
-        (Answer(("Yes\0!",)), True, "Yes!"),
+        (Answer(("Yes\0!",)), True, "Yes�!"),
         (Answer((), ("ALLOW",)), True, "no reason"),
         (Answer(status=400, body=b"{}"), True, "could not be asked"),
         (Answer(("ALLOW",), cut=True), True, "could not be asked"),
