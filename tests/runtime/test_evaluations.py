@@ -295,9 +295,12 @@ def test_pages_of_another_organisation_and_agent_are_unknown(member, home, org, 
         case, asked = evaluations.case(one), evaluations.run(one)
         assert member.get(f"{home}/evaluations/cases/{case.id}").status_code == 404
         assert member.get(f"{home}/evaluations/runs/{asked.id}").status_code == 404
+        for side in ("before", "after"):
+            assert member.get(f"{home}/evaluations/runs/compare?{side}={asked.id}").status_code == 404
         target = f"{home}/evaluations/cases/{case.id}/delete"
         assert member.submit(target, {}).status_code == 404
     assert member.get(f"/o/acme/agents/{foreign.id}/evaluations").status_code == 404
+    assert member.get(f"{home}/evaluations/runs/compare?before=last").status_code == 404
     assert len(rows(EvaluationCase)) == 2
     with queries(max=4):
         member.get(f"{home}/evaluations")
