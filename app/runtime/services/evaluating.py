@@ -63,10 +63,10 @@ def evaluate(work: Work, given: EvaluateInput) -> dict[str, Any]:
     agent, target, cases = _prepare(work, given)
     payer = Payer(work.org_id, work.task_id, None)
     spending = Spending(payer, target, agent.settings.max_output_tokens)
+    with transaction():
+        done = {row.case_id for row in EvaluationRepo().results(work.org_id, [given.run_id])}
     for number, case in enumerate(cases, 1):
         work.progress(number - 1, len(cases), case.name)
-        with transaction():
-            done = {row.case_id for row in EvaluationRepo().results(work.org_id, [given.run_id])}
         if case.id not in done:
             _ask(work, given, case, _Asking(work, agent, target, spending))
     work.progress(len(cases), len(cases))
