@@ -254,7 +254,7 @@ def _said(event: Any) -> Said | None:
 def _done(response: ModelResponse) -> Done:
     calls = [part for part in response.parts if isinstance(part, ToolCallPart)]
     return Done(
-        [Call(call.tool_call_id, _name(call.tool_name), _arguments(call)) for call in calls],
+        [Call(storable(call.tool_call_id), _name(call.tool_name), _arguments(call)) for call in calls],
         response.usage.input_tokens,
         response.usage.output_tokens,
     )

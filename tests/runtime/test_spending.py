@@ -11,6 +11,7 @@ from app.orgs.repo.spending import Payer, SpendRepo
 from app.threads.models import Message
 from tests.factories import orgs
 from tests.factories.rows import rows
+from tests.support import staged
 from tests.support.apart import apart
 from tests.support.claims import claims, run
 from tests.support.database import as_owner
@@ -99,6 +100,16 @@ def test_an_answer_broken_off_counts_what_it_must_have_taken(org, ask, server):
     assert answer().status == "failed"
     spent, reserved = amounts()
     assert 0 < spent < 1_000
+    assert reserved == 0
+
+
+def test_a_check_of_a_call_that_breaks_off_counts_too(org, begin, work, server):
+    orgs.spend_limit(org, 10_000_000)
+    begin("agent", Answer(calls=(staged.CALL,)), Answer(("ASK: look at the zone",), cut=True))
+    work()
+    assert answer().status == "waiting"
+    spent, reserved = amounts()
+    assert answer().cost_micros < spent < 1_000
     assert reserved == 0
 
 

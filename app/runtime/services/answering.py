@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from app.agents.services.versions import draft_snapshot, version_snapshot
@@ -14,7 +15,7 @@ from app.db.work import GiveUp, Pausable, Work
 from app.orgs.repo.spending import Payer, SpendRepo
 from app.runtime.providers import Done, Exchange, Limits, ModelFailed, Said
 from app.runtime.repo import RunsRepo
-from app.runtime.services.judging import judge, length
+from app.runtime.services.judging import judge
 from app.runtime.services.lineage import MOST_MESSAGES, with_earlier
 from app.runtime.services.pictures import with_pictures
 from app.runtime.services.prompting import Fitted, fitted, system_prompt, turns_of
@@ -195,9 +196,17 @@ def _failed(run: _Run, message: str, detail: str = "") -> GiveUp:
 
 
 async def _listen(run: _Run) -> Done:
-    """One answer of the model, told as it comes. Raises ModelFailed, and what ends the task."""
-    bell = asyncio.Event()
+    """One answer of the model, counted. Raises ModelFailed, and what ends the task."""
     held, before = run.spending.hold(run.exchange.characters), run.transcript.length
+    done = await run.spending.counted(held, partial(_told, run), lambda: run.transcript.length - before)
+    run.input_tokens += done.input_tokens
+    run.output_tokens += done.output_tokens
+    return done
+
+
+async def _told(run: _Run) -> Done:
+    """One answer of the model, told as it comes."""
+    bell = asyncio.Event()
     hearing = asyncio.create_task(_hear(run, bell))
     try:
         while not hearing.done():
@@ -210,13 +219,7 @@ async def _listen(run: _Run) -> Done:
     finally:
         hearing.cancel()
         await asyncio.wait({hearing})
-        if hearing.cancelled() or hearing.exception():
-            run.spending.settle_broken(held, run.transcript.length - before)
-    done = hearing.result()
-    run.spending.settle(held, done.input_tokens, done.output_tokens)
-    run.input_tokens += done.input_tokens
-    run.output_tokens += done.output_tokens
-    return done
+    return hearing.result()
 
 
 async def _hear(run: _Run, bell: asyncio.Event) -> Done:
@@ -254,9 +257,7 @@ async def _asks(run: _Run, call: Call) -> Staged | None:
         return None
     if tool.approval == "ask":
         return Staged(call, ALWAYS, tool)
-    held = run.spending.hold(length(run.agent, tool, call))
-    verdict = await judge(run.target, run.agent, tool, call, run.work.log)
-    run.spending.settle(held, verdict.input_tokens, verdict.output_tokens)
+    verdict = await judge(run.target, run.agent, tool, call, run.spending, run.work.log)
     run.input_tokens += verdict.input_tokens
     run.output_tokens += verdict.output_tokens
     return None if verdict.allowed else Staged(call, verdict.note, tool)

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from app.agents.repo.evaluations import CaseRow, EvaluationRepo
@@ -171,14 +172,8 @@ async def _bounded(asking: _Asking, act: Callable[[], Coroutine[Any, Any, None]]
 async def _hear(asking: _Asking, exchange: Exchange) -> Done:
     """One answer of the model within the limits of what may be spent, its text in `reply`."""
     asking.reply = ""
-    held, done = asking.spending.hold(exchange.characters), None
-    try:
-        done = await _listen(asking, exchange)
-    finally:
-        if done is None:
-            asking.spending.settle_broken(held, len(asking.reply))
-    asking.spending.settle(held, done.input_tokens, done.output_tokens)
-    return done
+    held = asking.spending.hold(exchange.characters)
+    return await asking.spending.counted(held, partial(_listen, asking, exchange), lambda: len(asking.reply))
 
 
 async def _listen(asking: _Asking, exchange: Exchange) -> Done:
@@ -188,7 +183,7 @@ async def _listen(asking: _Asking, exchange: Exchange) -> Done:
             asking.output_tokens += event.output_tokens
             return event
         if event.kind == "text":
-            asking.reply += event.text.replace("\0", "")
+            asking.reply += event.text
         if len(asking.text) + len(asking.reply) > TEXT_LENGTH:
             raise ModelFailed(f"The answer is longer than {TEXT_LENGTH:,} characters.")
     raise ModelFailed("The provider broke the answer off.")

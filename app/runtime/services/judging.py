@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import orjson
 
@@ -10,6 +11,7 @@ from app.agents.snapshot import Snapshot, SnapshotTool
 from app.connections.services.targets import ModelTarget
 from app.runtime.providers import Done, Exchange, Limits, ModelFailed
 from app.runtime.services.prompting import ANSWER_TOKENS
+from app.runtime.services.spending import Spending
 from app.runtime.turns import Call, Turn
 
 SECONDS = 60.0
@@ -34,30 +36,42 @@ class Verdict:
 
 
 async def judge(
-    target: ModelTarget, agent: Snapshot, tool: SnapshotTool, call: Call, waits: Callable[[str], None]
+    target: ModelTarget,
+    agent: Snapshot,
+    tool: SnapshotTool,
+    call: Call,
+    spending: Spending,
+    waits: Callable[[str], None],
 ) -> Verdict:
-    """Ask the agent's model about one call. Raises nothing but what ends the task: a failure waits for a person."""
+    """Ask the agent's model about one call; a failure waits for a person.
+
+    Raises ModelFailed where nothing may be spent on asking, and what ends the task.
+    """
     limits = Limits(max_output_tokens=agent.settings.max_output_tokens or ANSWER_TOKENS, seconds=SECONDS)
     exchange = Exchange(target, _SYSTEM, [Turn("user", _question(agent, tool, call))], [], limits)
-    reply, done = "", Done([], 0, 0)
+    held, reply = spending.hold(exchange.characters), list[str]()
     try:
         async with asyncio.timeout(SECONDS):
-            async for event in exchange.answer(waits):
-                if isinstance(event, Done):
-                    done = event
-                elif event.kind == "text" and len(reply) <= _LONGEST_REPLY:
-                    reply += event.text
+            done = await spending.counted(
+                held, partial(_heard, exchange, reply, waits), lambda: sum(map(len, reply))
+            )
     except ModelFailed as error:
         return Verdict(False, f"The model could not be asked whether this is allowed: {error}"[:NOTE_LENGTH])
     except TimeoutError:
         return Verdict(False, f"The model did not say within {SECONDS:.0f} s whether this is allowed.")
-    allowed = reply.strip() == _ALLOW and not done.calls
-    return Verdict(allowed, "" if allowed else _note(reply), done.input_tokens, done.output_tokens)
+    words = "".join(reply)
+    allowed = words.strip() == _ALLOW and not done.calls
+    return Verdict(allowed, "" if allowed else _note(words), done.input_tokens, done.output_tokens)
 
 
-def length(agent: Snapshot, tool: SnapshotTool, call: Call) -> int:
-    """How many characters the model is told when it is asked about a call."""
-    return len(_SYSTEM) + len(_question(agent, tool, call))
+async def _heard(exchange: Exchange, reply: list[str], waits: Callable[[str], None]) -> Done:
+    """The end of the model's answer; the pieces of its text are added to `reply`."""
+    async for event in exchange.answer(waits):
+        if isinstance(event, Done):
+            return event
+        if event.kind == "text" and sum(map(len, reply)) <= _LONGEST_REPLY:
+            reply.append(event.text)
+    raise ModelFailed("The provider broke the answer off.")
 
 
 def _question(agent: Snapshot, tool: SnapshotTool, call: Call) -> str:
@@ -72,5 +86,5 @@ def _question(agent: Snapshot, tool: SnapshotTool, call: Call) -> str:
 
 def _note(reply: str) -> str:
     """The model's doubt in its own words."""
-    words = " ".join(reply.replace("\0", "").removeprefix("ASK:").split())
+    words = " ".join(reply.removeprefix("ASK:").split())
     return words[:NOTE_LENGTH] or "The model gave no reason."

@@ -1,5 +1,6 @@
 """Calls of models within the limits: the most that one may cost is held before it, what it cost is counted after."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from app.db.session import transaction
 from app.db.work import GiveUp
 from app.orgs.repo.spending import Payer, SpendRepo
 from app.orgs.services.spending import reached
-from app.runtime.providers import ModelFailed
+from app.runtime.providers import Done, ModelFailed
 from app.runtime.services.prompting import ANSWER_TOKENS, CHARACTERS_A_TOKEN
 from app.runtime.services.queueing import GONE
 
@@ -56,19 +57,33 @@ class Spending:
             raise ModelFailed(reached(over, most))
         return Held(made, tokens) if made else None
 
-    def settle(self, held: Held | None, input_tokens: int, output_tokens: int) -> None:
-        """Count what a call took."""
+    async def counted(
+        self, held: Held | None, ask: Callable[[], Awaitable[Done]], said: Callable[[], int]
+    ) -> Done:
+        """What a call for which this is held ends with; its cost is counted.
+
+        One that breaks off counts as what it must have taken to say `said()` characters, nothing if it said none.
+        """
+        done = None
+        try:
+            done = await ask()
+        finally:
+            if done is None:
+                characters = said()
+                tokens = (
+                    (held.input_tokens, characters // CHARACTERS_A_TOKEN + 1)
+                    if held and characters
+                    else (0, 0)
+                )
+                self._settle(held, *tokens)
+        self._settle(held, done.input_tokens, done.output_tokens)
+        return done
+
+    def _settle(self, held: Held | None, input_tokens: int, output_tokens: int) -> None:
         if held:
             cost = self._cost(input_tokens, output_tokens) or 0
             with transaction():
                 SpendRepo().settle(self._payer.org_id, held.reservation_id, cost)
-
-    def settle_broken(self, held: Held | None, characters: int) -> None:
-        """Count what a call must have taken that broke off after so many characters; nothing if it said none."""
-        if held and characters:
-            self.settle(held, held.input_tokens, characters // CHARACTERS_A_TOKEN + 1)
-        else:
-            self.settle(held, 0, 0)
 
     def _cost(self, input_tokens: int, output_tokens: int) -> int | None:
         return cost_of(self._target, input_tokens, output_tokens)

@@ -49,7 +49,7 @@ class CallIds:
 
     def named(self, call: Call) -> Call:
         """The call under an id that no other one of the answer has."""
-        wanted = call.call_id.replace("\0", "")[: NAME_LENGTH - 40] or "call"
+        wanted = call.call_id[: NAME_LENGTH - 40] or "call"
         if wanted in self._used:
             wanted = f"{wanted}-{uuid4().hex}"
         self._used.add(wanted)

@@ -69,7 +69,6 @@ class Transcript:
 
     def say(self, kind: Literal["text", "reasoning"], text: str) -> None:
         """Add text to the last part, or begin one of this kind."""
-        text = text.replace("\0", "")
         if not self._parts or self._parts[-1]["kind"] != kind:
             self.add({"kind": kind, "text": ""})
         index = len(self._parts) - 1
