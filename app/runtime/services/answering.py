@@ -151,8 +151,7 @@ def _prepare(work: Pausable, given: RunInput, row: MessageRow) -> _Run:
     payer = Payer(work.org_id, work.task_id, given.api_key_id)
     spending = Spending(payer, target, settings.max_output_tokens)
     limits = Limits(agent.temperature, spending.most_tokens, float(settings.timeout_seconds))
-    with transaction():
-        turns = with_pictures(work.org_id, told.turns)
+    turns = with_pictures(work.org_id, told.turns)
     exchange = Exchange(target, system, turns, toolbox.specs, limits)
     run = _Run(work, agent, target, exchange, toolbox, spending)
     run.ids = ids_of(work.org_id, row.id, row.parts)

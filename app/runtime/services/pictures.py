@@ -5,6 +5,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from app.db.blobs import read_blob, type_of_blob
+from app.db.session import transaction
 from app.runtime.turns import Picture, Turn
 
 MOST_SHOWN = 10
@@ -12,7 +13,14 @@ MOST_SHOWN = 10
 
 
 def with_pictures(org_id: UUID, turns: Sequence[Turn]) -> tuple[Turn, ...]:
-    """The turns with the bytes of the pictures that they name."""
+    """The turns with the bytes of the pictures that they name, read in a transaction if there are any."""
+    if not any(turn.blob_ids for turn in turns):
+        return tuple(turns)
+    with transaction():
+        return _read(org_id, turns)
+
+
+def _read(org_id: UUID, turns: Sequence[Turn]) -> tuple[Turn, ...]:
     left, made = MOST_SHOWN, list[Turn]()
     for turn in reversed(turns):
         wanted = turn.blob_ids[-left:] if left else ()
