@@ -4,6 +4,7 @@ Some packages are large and most processes never need them; those at rest stay s
 """
 
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 
@@ -11,3 +12,12 @@ def load(place: str) -> Any:
     """What stands at this place; its module is imported by the first who asks. Raises what that import raises."""
     module, _, name = place.partition(":")
     return getattr(importlib.import_module(module), name)
+
+
+def later(place: str) -> Callable[..., Any]:
+    """A function that stands for the one at this place, which is imported by the first call."""
+
+    def call(*given: Any) -> Any:
+        return load(place)(*given)
+
+    return call

@@ -1,12 +1,11 @@
 """The tasks that bring a knowledge base up to what its sources say, and those up to what web pages say."""
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from app.db.queue import enqueue
-from app.db.work import Kind, TaskInput, Work
-from app.late import load
+from app.db.work import Kind, TaskInput
+from app.late import later, load
 
 
 class IngestInput(TaskInput):
@@ -36,35 +35,17 @@ class CrawlInput(TaskInput):
     source_id: UUID
 
 
-def _run(work: Work, given: IngestInput) -> Mapping[str, Any]:
-    """Do it; what reads and embeds is loaded by the first task that needs it, so that an idle worker stays small."""
-    done: Mapping[str, Any] = load("app.knowledge.services.ingesting:ingest")(work, given)
-    return done
-
-
 def _ended(org_id: UUID, _task_id: UUID, given: IngestInput, reason: str) -> None:
     """Give up the generation that nobody builds any more."""
     if given.generation is not None:
         load("app.knowledge.services.upkeep:give_up_build")(org_id, given.base_id, given.generation, reason)
 
 
-def _ask(work: Work, given: TestInput) -> Mapping[str, Any]:
-    """Ask the saved questions; the model is loaded by the first task that needs it."""
-    done: Mapping[str, Any] = load("app.knowledge.services.judging:ask")(work, given)
-    return done
-
-
-def _crawl(work: Work, given: CrawlInput) -> Mapping[str, Any]:
-    """Do it; see `_run`."""
-    done: Mapping[str, Any] = load("app.knowledge.services.crawling:crawl")(work, given)
-    return done
-
-
 INGEST = Kind(
     name="knowledge.ingest",
     title="Ingestion of knowledge",
     given=IngestInput,
-    run=_run,
+    run=later("app.knowledge.services.ingesting:ingest"),
     right="knowledge.edit",
     seconds=4 * 3600,
     ended=_ended,
@@ -73,7 +54,7 @@ TEST = Kind(
     name="knowledge.test",
     title="Test of a knowledge base",
     given=TestInput,
-    run=_ask,
+    run=later("app.knowledge.services.judging:ask"),
     right="knowledge.edit",
     seconds=3600,
 )
@@ -83,7 +64,7 @@ CRAWL = Kind(
     name="knowledge.crawl",
     title="Crawl of web pages",
     given=CrawlInput,
-    run=_crawl,
+    run=later("app.knowledge.services.crawling:crawl"),
     right="knowledge.edit",
     seconds=4 * 3600,
 )

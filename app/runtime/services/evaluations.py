@@ -1,15 +1,13 @@
 """Runs of evaluation cases: begun by people, each a task, told apart by what exactly was asked."""
 
-from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 from app.agents.repo.evaluations import EvaluationRepo
 from app.agents.repo.versions import Draft, VersionRepo
 from app.db.queue import enqueue
 from app.db.scope import current_scope
-from app.db.work import Kind, TaskInput, Work
-from app.late import load
+from app.db.work import Kind, TaskInput
+from app.late import later
 from app.web.errors import NotFound, Refusal
 
 SECONDS = 24 * 3_600
@@ -51,12 +49,6 @@ def begin_run(org_id: UUID, draft: Draft, number: int | None) -> UUID:
     return run_id
 
 
-def _evaluate(work: Work, given: EvaluateInput) -> Mapping[str, Any]:
-    """Ask the cases; what speaks to models is loaded by the first run, so that an idle worker stays small."""
-    done: Mapping[str, Any] = load("app.runtime.services.evaluating:evaluate")(work, given)
-    return done
-
-
 def close_run(org_id: UUID, _task_id: UUID, given: EvaluateInput, reason: str) -> None:
     """Say that a run ended early; what was answered stays."""
     status = "stopped" if reason == "cancelled" else "failed"
@@ -68,7 +60,7 @@ EVALUATE = Kind(
     name="agent.evaluate",
     title="Evaluation of an agent",
     given=EvaluateInput,
-    run=_evaluate,
+    run=later("app.runtime.services.evaluating:evaluate"),
     right="agents.run",
     seconds=SECONDS,
     ended=close_run,

@@ -1,13 +1,11 @@
 """The task in which an agent answers: what it is given, and what becomes of an answer that does not end well."""
 
-from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 from pydantic import Field
 
-from app.db.work import ANSWERS, Kind, TaskInput, Work
-from app.late import load
+from app.db.work import ANSWERS, Kind, TaskInput
+from app.late import later
 from app.orgs.repo.spending import SpendRepo
 from app.runtime.approvals_repo import ApprovalsRepo
 from app.runtime.repo import RunsRepo
@@ -40,12 +38,6 @@ class RunInput(TaskInput):
     api_key_id: UUID | None = Field(None, exclude_if=lambda key: key is None)
 
 
-def _run(work: Work, given: RunInput) -> Mapping[str, Any]:
-    """Answer; what speaks to models is loaded by the first run, so that an idle worker stays small."""
-    done: Mapping[str, Any] = load("app.runtime.services.answering:answer")(work, given)
-    return done
-
-
 def close_answer(org_id: UUID, task_id: UUID, given: RunInput, reason: str) -> None:
     """Keep what was said of an answer that ended early, marked as stopped or with the reason as its last part."""
     stopped = reason == "cancelled"
@@ -69,7 +61,7 @@ RUN = Kind(
     name="agent.run",
     title="Answer of an agent",
     given=RunInput,
-    run=_run,
+    run=later("app.runtime.services.answering:answer"),
     right="agents.run",
     queue=ANSWERS,
     priority=10,
