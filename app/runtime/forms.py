@@ -10,6 +10,7 @@ from wtforms.validators import AnyOf, DataRequired, Length, ValidationError
 
 from app.agents.repo.versions import Draft
 from app.agents.services.agents import prompt_facts
+from app.agents.snapshot import Snapshot
 from app.runtime.services.approving import REASON_LENGTH, VERDICTS
 from app.threads.services.pictures import MOST_PICTURE_BYTES, MOST_PICTURES, NoPicture, picture_type
 from app.web.fields import optional_field, storable, unified
@@ -98,9 +99,9 @@ class BesideForm(SayForm):
             self.other.data = other or DRAFT
 
 
-def prompt_variables(draft: Draft) -> tuple[str, ...]:
-    """The variables of the prompt and the persona, in order."""
-    texts = (draft.snapshot.persona.prompt if draft.snapshot.persona else "", draft.snapshot.prompt)
+def prompt_variables(*snapshots: Snapshot) -> tuple[str, ...]:
+    """The variables of the personas and prompts, in order."""
+    texts = [text for one in snapshots for text in (one.persona.prompt if one.persona else "", one.prompt)]
     return prompt_facts("\n".join(texts)).variables
 
 

@@ -39,6 +39,26 @@ def test_both_answers_stand_beside_each_other_with_what_they_took(pair, member, 
     assert {thread.origin for thread in rows(Thread)} == {"playground"}
 
 
+def test_variables_of_either_version_are_asked_for_and_each_gets_its_own(member, agent, server, work):
+    older = {"name": "Support", "prompt": "For {{who}}.", "provider": "main", "model": "m"}
+    agents.version(agent, snapshot=older)
+    agents.version(agent, snapshot={**older, "prompt": "On {{day}}."}, number=2)
+    place = f"/o/acme/agents/{agent.id}/beside"
+    page = parse(member.get(f"{place}?left=1&right=2").text)
+    assert {field["name"] for field in page.select("[name^=variable_]")} == {"variable_who", "variable_day"}
+    given = {
+        "message": "Tell me.",
+        "version": "1",
+        "other": "2",
+        "variable_who": "Ana",
+        "variable_day": "Monday",
+    }
+    assert member.submit(place, given).status_code == 303
+    work()
+    told = {one["messages"][0]["content"] for one in server.seen}
+    assert told == {"For Ana.", "On Monday."}
+
+
 def test_what_differs_is_marked_on_demand(pair, member, work):
     place = pair(Answer(("One ", "word.")), Answer(("Another ", "word.")))
     work()

@@ -3,6 +3,7 @@
 from flask import request
 
 from app.agents.repo.versions import Draft, VersionRepo
+from app.agents.snapshot import Snapshot
 from app.knowledge.forms import clean_name
 from app.runtime.forms import DRAFT, SayForm, prompt_variables, read_variables
 from app.runtime.services.runs import Asked
@@ -14,14 +15,17 @@ from app.web.identity import require_org
 
 def asked_by(draft: Draft, version: str) -> Asked:
     """The chosen version with the variables that were filled in. Raises NotFound for a version that is gone."""
-    variables = read_variables(request.form, prompt_variables(draft))
     if version == DRAFT:
-        return Asked(draft.agent.id, variables=variables)
+        return Asked(draft.agent.id, variables=_variables(draft.snapshot))
     number = int(version)
     versions = VersionRepo().numbered(require_org().org_id, draft.agent.id, [number])
     if number not in versions:
         raise NotFound
-    return Asked(draft.agent.id, versions[number].id, variables)
+    return Asked(draft.agent.id, versions[number].id, _variables(versions[number].snapshot))
+
+
+def _variables(snapshot: Snapshot) -> dict[str, str]:
+    return read_variables(request.form, prompt_variables(snapshot))
 
 
 def parts_of(form: SayForm) -> tuple[Part, ...]:

@@ -8,6 +8,7 @@ from uuid import UUID
 from flask import request, url_for
 
 from app.agents.repo.versions import Draft, VersionRepo
+from app.agents.snapshot import Snapshot
 from app.runtime.approvals_repo import ApprovalRow, ApprovalsRepo
 from app.runtime.forms import SayForm, prompt_variables, read_variables
 from app.runtime.repo import RunRow, RunsRepo
@@ -25,6 +26,8 @@ from app.web.identity import require_org, require_visitor
 SHOWN = 40
 MOST_AGENTS = 50
 MOST_THREADS = 10
+_CHOICES = ("version", "left", "right", "other")
+"""The names under which versions are chosen."""
 CONVERSED = ("playground", "console")
 """The origins of threads that people go on with in the playground."""
 
@@ -100,12 +103,22 @@ def conversation(thread: ThreadHead, draft: Draft, form: SayForm) -> dict[str, A
 
 
 def filled(draft: Draft, thread: ThreadHead | None = None) -> dict[str, str]:
-    """The variables of the prompt with what was just sent for them, or else was given last in the thread."""
-    names = prompt_variables(draft)
+    """The variables of those who may answer with what was just sent for them, or else was given last in the thread."""
+    names = prompt_variables(*_answering(draft))
     given: Mapping[str, str] = read_variables(request.form, names)
     if names and thread and request.method == "GET":
         given = RunsRepo().last_variables(require_org().org_id, thread.id)
     return {name: given.get(name, "") for name in names}
+
+
+def _answering(draft: Draft) -> list[Snapshot]:
+    """The draft, the newest version, and others that the address or the form names."""
+    known = {draft.latest.number: draft.latest} if draft.latest else {}
+    given = [request.values.get(name, "") for name in _CHOICES]
+    named = {int(text) for text in given if text.isascii() and text.isdigit() and len(text) < 10}
+    if named - known.keys():
+        known |= VersionRepo().numbered(require_org().org_id, draft.agent.id, list(named))
+    return [draft.snapshot, *(version.snapshot for version in known.values())]
 
 
 def recent_threads() -> dict[str, Any]:
