@@ -11,15 +11,29 @@ from playwright.sync_api import Page, expect
 from tests.factories import agents, auth, world
 from tests.support.browser import NARROWEST, THEMES, WIDE, Watch, axe, overflows, screenshots, set_appearance
 from tests.support.live import Live
+from tests.support.model_server import model_server
 
 AGENTS = 45
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
-def site(cluster, tmp_path_factory):
+def model():
+    """A model on loopback; modules whose agents answer allow it in `outbound`."""
+    with model_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def outbound():
+    """The addresses on loopback that the product may call, as `OUTBOUND_ALLOW` lists them."""
+    return ""
+
+
+@pytest.fixture(scope="module")
+def site(cluster, tmp_path_factory, outbound):
     # Not for the session: its application context would reach into the tests of other folders.
-    with Live(cluster, tmp_path_factory.mktemp("site")) as running:
+    with Live(cluster, tmp_path_factory.mktemp("site"), OUTBOUND_ALLOW=outbound) as running:
         yield running
 
 

@@ -7,19 +7,12 @@ from app.runtime.models import ToolApproval
 from tests.factories import agents, connections
 from tests.factories.rows import rows
 from tests.support.called import called_server, calling_tool
-from tests.support.live import Live
-from tests.support.model_server import Answer, model_server
+from tests.support.model_server import Answer
 
 CALL = (("c1", "book", '{"time_zone": "Europe/Rome"}'),)
 WORDS = tuple(f"word{number} " for number in range(40))
 SLOW = Answer(WORDS, calls=CALL, pause=0.1)
 NOON = Answer(("It is ", "noon."))
-
-
-@pytest.fixture(scope="module")
-def model():
-    with model_server() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +22,8 @@ def called():
 
 
 @pytest.fixture(scope="module")
-def site(cluster, tmp_path_factory, model, called):
-    allowed = f"model:127.0.0.1:{model.server_port} tool:127.0.0.1:{called.server_port}"
-    with Live(cluster, tmp_path_factory.mktemp("site"), OUTBOUND_ALLOW=allowed) as running:
-        yield running
+def outbound(model, called):
+    return f"model:127.0.0.1:{model.server_port} tool:127.0.0.1:{called.server_port}"
 
 
 @pytest.fixture

@@ -6,23 +6,14 @@ from playwright.sync_api import expect
 from app.agents.models import AgentVersion
 from tests.factories import agents, connections, threads
 from tests.factories.rows import rows
-from tests.support.live import Live
-from tests.support.model_server import Answer, model_server
+from tests.support.model_server import Answer
 
 SOON = 20_000
 
 
 @pytest.fixture(scope="module")
-def model():
-    with model_server() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def site(cluster, tmp_path_factory, model):
-    allowed = f"model:127.0.0.1:{model.server_port}"
-    with Live(cluster, tmp_path_factory.mktemp("site"), OUTBOUND_ALLOW=allowed) as running:
-        yield running
+def outbound(model):
+    return f"model:127.0.0.1:{model.server_port}"
 
 
 @pytest.fixture

@@ -6,24 +6,15 @@ from playwright.sync_api import expect
 from app.threads.models import Message, Thread
 from tests.factories import agents, connections
 from tests.factories.rows import rows
-from tests.support.live import Live
-from tests.support.model_server import Answer, model_server
+from tests.support.model_server import Answer
 from tests.support.processes import wait_until
 
 WORDS = tuple(f"word{number} " for number in range(400))
 
 
 @pytest.fixture(scope="module")
-def model():
-    with model_server() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def site(cluster, tmp_path_factory, model):
-    allowed = f"model:127.0.0.1:{model.server_port}"
-    with Live(cluster, tmp_path_factory.mktemp("site"), OUTBOUND_ALLOW=allowed) as running:
-        yield running
+def outbound(model):
+    return f"model:127.0.0.1:{model.server_port}"
 
 
 @pytest.fixture
