@@ -6,7 +6,7 @@ from app.audit.models import AuditEvent
 from app.db.base import Base
 from app.orgs.forms import INVENTORY, inventory
 from app.orgs.models import Org
-from tests.factories import agents, auth, orgs
+from tests.factories import agents, auth, connections, orgs
 from tests.factories.rows import rows, stored
 from tests.support.database import as_owner
 
@@ -69,9 +69,10 @@ def test_the_start_page_leads_to_the_organisation_used_last(new_client, owner, o
 
 
 def test_first_steps_tick_themselves_off_and_can_be_dismissed(client, org):
-    assert "Create an agent" in client.page("/o/acme").main.text
+    assert "Connect a model" in client.page("/o/acme").main.text
     agents.agent(org)
-    assert client.page("/o/acme").find(class_="step-done")
+    connections.connection(org)
+    assert len(client.page("/o/acme").select(".step-done")) == 2
     assert client.submit("/o/acme/cards/invite/dismiss").status_code == 303
     assert client.submit("/o/acme/cards/invite/dismiss").status_code == 303
     assert client.page("/o/acme").find(class_="step") is None

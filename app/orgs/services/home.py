@@ -9,10 +9,14 @@ from app.orgs.repo.orgs import OrgRepo
 from app.web.access import role_has
 from app.web.identity import Membership
 
-CARDS: Mapping[str, str] = {"agent": "agents.edit", "invite": "invitations.manage"}
+CARDS: Mapping[str, str] = {
+    "model": "connections.edit",
+    "agent": "agents.edit",
+    "invite": "invitations.manage",
+}
 """The set-up cards, each with the right that its step needs."""
 
-_COUNTED = ("agents", "org_members", "invitations")
+_COUNTED = ("agents", "model_connections", "org_members", "invitations")
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,11 @@ def read_home(org: Membership) -> Home:
     counts = OrgRepo().counts(org.org_id, *_COUNTED)
     row = OrgRepo().get(org.org_id)
     dismissed = row.settings.get("dismissed_cards", []) if row else []
-    done = {"agent": counts["agents"] > 0, "invite": counts["org_members"] + counts["invitations"] > 1}
+    done = {
+        "model": counts["model_connections"] > 0,
+        "agent": counts["agents"] > 0,
+        "invite": counts["org_members"] + counts["invitations"] > 1,
+    }
     cards = tuple(
         Card(name, done[name])
         for name, right in CARDS.items()

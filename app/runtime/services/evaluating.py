@@ -53,6 +53,10 @@ class _Asking:
     reply: str = ""
     error: str = ""
 
+    def keep(self) -> None:
+        """Add the reply to the text, as a paragraph of its own."""
+        self.text = "\n\n".join(filter(None, (self.text, self.reply.strip())))
+
     @property
     def cost_micros(self) -> int | None:
         """What the model asks for it; None if nobody said its prices."""
@@ -141,9 +145,9 @@ async def _answered(asking: _Asking, case: CaseRow) -> None:
 
     async def loop() -> None:
         while (done := await _hear(asking, exchange)).calls:
-            asking.text += asking.reply
+            asking.keep()
             exchange.give([(call, _used(asking, toolbox, call)) for call in done.calls])
-        asking.text += asking.reply
+        asking.keep()
 
     await _bounded(asking, loop, settings.timeout_seconds)
 
