@@ -5,6 +5,7 @@ import unicodedata
 
 MAX_LENGTH = 200
 MAX_TERMS = 12
+_MINUSES = re.compile(r"(?<!\w)(?:-[\s!&|()]*){2,}")
 _TERM = re.compile(r'"([^"]+)"|(\S+)')
 
 
@@ -24,3 +25,12 @@ def contains(term: str) -> str:
     """The LIKE pattern for `term` as a literal substring; the escape character is a backslash."""
     escaped = term.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
+
+
+def websearch(text: str) -> str:
+    """The text for PostgreSQL's `websearch_to_tsquery`, with the same meaning.
+
+    It fails on 33 minus signs with nothing between them but spaces and what it skips ("tsquery stack too small"):
+    each negates the next. An even number of them says nothing, an odd one what a single one says.
+    """
+    return _MINUSES.sub(lambda run: "-" if run[0].count("-") % 2 else " ", text)

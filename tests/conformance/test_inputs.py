@@ -68,6 +68,7 @@ TEXTS = {
     "newline": "a\r\nSet-Cookie: x=1",
     "long": "x" * 10_000,
     "combining": "e" + "\u0301" * 300,
+    "minuses": "- " * 60 + "a",
     "noncharacter": "\uffff\ufdd0",
 }
 BYTES = {

@@ -143,7 +143,9 @@ def test_calls_that_need_approval_are_seen_but_not_made(agent, server, evaluate)
         snapshot={"name": "S", "provider": "main", "model": "m", "tools": staged.tools("ask")},
     )
     name = staged.CALL[1]
-    evaluations.case(agent, name="Called", checks=[check("tool", name), check("equals", "Wait.\n\nIt is noon.")])
+    evaluations.case(
+        agent, name="Called", checks=[check("tool", name), check("equals", "Wait.\n\nIt is noon.")]
+    )
     wanted = [check("tool", f'{name} {{"time_zone": "Mars/Base"}}')]
     evaluations.case(agent, name="Other", checks=wanted)
     calls = Answer(("Wait.",), calls=(staged.CALL,))

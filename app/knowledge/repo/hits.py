@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from app.db.base import db
+from app.db.terms import websearch
 from app.knowledge.repo.scope import Scope
 
 SHOWN = 11
@@ -90,7 +91,7 @@ class HitsRepo:
 
     def words(self, words: str, *, exact: bool) -> Words:
         """Read what is searched for: any of the words, or `exact`ly what quotes, `or` and minus signs ask for."""
-        row = self._session.execute(_PARSE, {"words": words}).one()
+        row = self._session.execute(_PARSE, {"words": websearch(words)}).one()
         lexemes = list(row.lexemes) if row.tree not in {"T", ""} else []
         query = row.query if exact else " | ".join(_quoted(lexeme) for lexeme in lexemes)
         return Words(query if lexemes else "", lexemes)

@@ -97,7 +97,7 @@ def written(viewer: Viewer, state: ListState) -> CTE:
 
     Words that occur in every text are no question; nothing is found then.
     """
-    query = func.websearch_to_tsquery(literal_column("'english'::regconfig"), state.q)
+    query = func.websearch_to_tsquery(literal_column("'english'::regconfig"), terms.websearch(state.q))
     agents, origins = state.chosen.get("agent"), state.chosen.get("origin")
     call = func.newest_matches(
         func.nullif(query, literal_column("''::tsquery")),

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.db.base import db
 from app.db.cursor import Page, Position
+from app.db.terms import websearch
 from app.threads.models import ORIGINS
 from app.threads.repo.threads import Viewer
 from app.web.listing import ListState
@@ -120,7 +121,7 @@ class SearchRepo:
 
     def page(self, org_id: UUID, viewer: Viewer, state: ListState) -> Found:
         """The best matches of `state.q`: words, "phrases" and -exclusions. Two statements."""
-        parsed = self._session.execute(_PARSE, {"words": state.q}).one()
+        parsed = self._session.execute(_PARSE, {"words": websearch(state.q)}).one()
         query = _Query(*parsed)
         if query.nodes == 0:
             return Found(_EMPTY, unusable="common")
