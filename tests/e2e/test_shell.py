@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import go_by_keys, listing
 from tests.factories import agents
-from tests.support.browser import UNKEPT, let_keep
+from tests.support.browser import let_keep
 
 pytestmark = pytest.mark.e2e
 
@@ -141,7 +141,7 @@ def test_without_a_clipboard_the_value_is_selected(home, open_as):
 
 
 def test_back_after_sign_out_shows_nothing(home, open_as, caching_browser):
-    page = open_as(home.owner, "/sign-in", using=caching_browser, expected=UNKEPT)
+    page = open_as(home.owner, "/sign-in", using=caching_browser)
     let_keep(page)
     page.goto(listing(home))
     page.evaluate(

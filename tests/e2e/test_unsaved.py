@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import listing
-from tests.support.browser import UNKEPT, let_keep
+from tests.support.browser import let_keep
 
 pytestmark = pytest.mark.e2e
 
@@ -38,7 +38,7 @@ def test_a_form_with_errors_is_unsaved_and_cancel_asks(home, open_as):
 
 
 def test_a_clean_form_comes_back_from_the_back_forward_cache(home, open_as, caching_browser):
-    page = open_as(home.owner, listing(home), using=caching_browser, expected=UNKEPT)
+    page = open_as(home.owner, listing(home), using=caching_browser)
     let_keep(page)
     page.goto(edit(home))
     page.evaluate("window.kept = true")
