@@ -19,7 +19,7 @@ from app.knowledge.services.retrieval import LEGS, Leg, Question, search
 from bench.place import Statement
 from bench.report import line, shown, table, times
 from bench.rounds import race
-from bench.vectors import MODEL, SERVER, SHARES, WIDTH, Filled, Place, drop_index, fill, index, place
+from bench.vectors import MODEL, SERVER, SHARES, WIDTH, Asked, Filled, Place, drop_index, fill, index, place
 from tests.support.cli import flask
 from tests.support.database import SECRET_KEY, start_cluster
 from tests.support.postgres import OWNER
@@ -35,7 +35,7 @@ PLAIN = """
 WIDTH_OF_WALK = "SELECT set_config('hnsw.ef_search', %s, true)"
 WIDEST = 1_000
 """pgvector's largest `hnsw.ef_search`."""
-Found = Callable[[str], list[UUID]]
+Found = Callable[[Asked], list[UUID]]
 
 
 def main(count: int, only: Sequence[str] | None) -> None:
@@ -64,9 +64,9 @@ def _vectors(here: Place, count: int, only: Sequence[str] | None) -> None:
 
 def _looking(here: Place, filled: Filled, bases: Sequence[UUID], path: str) -> Found:
     """A search by the product's statements of one path, through bare prepared psycopg."""
-    sent: dict[str, list[Statement]] = {}
+    sent: dict[Asked, list[Statement]] = {}
 
-    def run(vector: str) -> list[UUID]:
+    def run(vector: Asked) -> list[UUID]:
         if vector not in sent:
             near = Near(vector, MODEL, WIDTH, Scope(bases), K, path)
             call = here.product(filled.org_id, partial(EmbeddingsRepo().nearest, filled.org_id, near))
@@ -84,7 +84,7 @@ def _looking(here: Place, filled: Filled, bases: Sequence[UUID], path: str) -> F
 def _plain(here: Place, bases: Sequence[UUID], width: int = 40) -> Found:
     """A search as the plain design asks: the index walked for so many vectors, the filter applied to what it yields."""
 
-    def run(vector: str) -> list[UUID]:
+    def run(vector: Asked) -> list[UUID]:
         with here.forced.transaction():
             here.forced.execute(WIDTH_OF_WALK, (str(width),), prepare=True)
             return [row[0] for row in here.forced.execute(PLAIN, (list(bases), vector), prepare=True)]
@@ -92,7 +92,7 @@ def _plain(here: Place, bases: Sequence[UUID], width: int = 40) -> Found:
     return run
 
 
-def _recall(found: Found, truth: dict[str, list[UUID]]) -> float:
+def _recall(found: Found, truth: dict[Asked, list[UUID]]) -> float:
     return statistics.mean(len(set(found(asked)) & set(right)) / len(right) for asked, right in truth.items())
 
 

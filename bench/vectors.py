@@ -9,6 +9,7 @@ from uuid import UUID
 
 import numpy as np
 import psycopg
+from pgvector import HalfVector
 from sqlalchemy import event
 from uuid_utils.compat import uuid7
 
@@ -64,6 +65,12 @@ _CHUNKS = """
 """
 
 
+class Asked(HalfVector):
+    """The vector of a question, which can be a key."""
+
+    __hash__ = object.__hash__
+
+
 @dataclass(frozen=True)
 class Filled:
     """An organisation with bases of these sizes, and questions near rows of each base, by the number of the base."""
@@ -71,7 +78,7 @@ class Filled:
     org_id: UUID
     base_ids: Sequence[UUID]
     rows: Sequence[int]
-    questions: Sequence[Sequence[str]]
+    questions: Sequence[Sequence[Asked]]
 
 
 @dataclass
@@ -146,7 +153,7 @@ def fill(bare: psycopg.Connection, count: int, name: str) -> Filled:
     for base_id, size in zip(base_ids, sizes, strict=True):
         rows = _near(generator, centres, turn, size)
         _store(bare, org_id, base_id, rows, _texts(generator, size))
-        questions.append([_written(row) for row in _near(generator, centres, turn, 12)])
+        questions.append([Asked(row) for row in _near(generator, centres, turn, 12)])
     bare.execute(_ADD, (org_id, MODEL))
     bare.execute("DROP TABLE staged")
     return Filled(org_id, base_ids, ends, questions)
@@ -175,10 +182,6 @@ def _texts(generator: np.random.Generator, size: int) -> list[str]:
     """Texts of 30 words, some of them frequent."""
     words = np.minimum(generator.zipf(1.3, (size, 30)), 20_000)
     return [" ".join(f"word{number}x" for number in row) for row in words]
-
-
-def _written(row: Any) -> str:
-    return f"[{','.join(f'{number:.5g}' for number in row)}]"
 
 
 def _store(bare: psycopg.Connection, org_id: UUID, base_id: UUID, rows: Any, texts: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 from uuid import uuid4
 
 import pytest
+from pgvector import HalfVector
 from sqlalchemy import text
 
 from app.knowledge.embedders.registry import LOCAL, Model
@@ -100,7 +101,7 @@ def test_every_path_finds_the_nearest_of_the_filter(acting, org, base, monkeypat
     mine = knowledge.text(base)
     for number in range(30):
         knowledge.embedding(knowledge.chunk(mine, f"mine {number}", number), {number: 0.1 * number, 60: 1.0})
-    monkeypatch.setattr(retrieval, "embed_question", lambda *_: str([0.0] * 60 + [1.0] + [0.0] * 323))
+    monkeypatch.setattr(retrieval, "embed_question", lambda *_: HalfVector([0.0] * 60 + [1.0] + [0.0] * 323))
     acting(org, orgs.member(org))
     found = search(org.id, Question("mine", base_ids=[base.id], top_k=5, legs=("vector",)))
     assert [hit.passage.text for hit in found.hits] == [f"mine {number}" for number in range(5)]

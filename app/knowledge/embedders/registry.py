@@ -7,6 +7,8 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+from pgvector import HalfVector
+
 from app.late import load
 
 LOCAL = "all-MiniLM-L6-v2"
@@ -45,22 +47,22 @@ def known(name: str) -> bool:
     return name in MODELS
 
 
-def vectors(model: str, dimensions: int, texts: Sequence[str]) -> list[str]:
-    """The vectors of texts by a model of this machine, as `checked` writes them. Raises EmbeddingFailed."""
+def vectors(model: str, dimensions: int, texts: Sequence[str]) -> list[HalfVector]:
+    """The vectors of texts by a model of this machine, as `checked` makes them. Raises EmbeddingFailed."""
     return checked(Model(model, dimensions), _model(model).embed(texts), len(texts))
 
 
-def checked(model: Model, rows: Sequence[Sequence[Any]], count: int) -> list[str]:
-    """Vectors as the database reads them, `[0.5,-1]`, each of length 1. Raises EmbeddingFailed.
+def checked(model: Model, rows: Sequence[Sequence[Any]], count: int) -> list[HalfVector]:
+    """Vectors as the database keeps them, each of length 1. Raises EmbeddingFailed.
 
     There must be `count`, each as wide as the model's, of finite numbers that are not all zero.
     """
     if len(rows) != count:
         raise EmbeddingFailed(f"{model.name} answered {len(rows)} vectors for {count} texts.")
-    return [_written(model, row) for row in rows]
+    return [_halved(model, row) for row in rows]
 
 
-def _written(model: Model, row: Sequence[Any]) -> str:
+def _halved(model: Model, row: Sequence[Any]) -> HalfVector:
     if len(row) != model.dimensions:
         raise EmbeddingFailed(
             f"{model.name} answered a vector of {len(row)} numbers instead of {model.dimensions}."
@@ -74,7 +76,7 @@ def _written(model: Model, row: Sequence[Any]) -> str:
         raise EmbeddingFailed(f"{model.name} answered a vector with something that is no number in it.")
     if length == 0:
         raise EmbeddingFailed(f"{model.name} answered a vector of nothing but zeros.")
-    return f"[{','.join(f'{number / length:.5g}' for number in numbers)}]"
+    return HalfVector([number / length for number in numbers])
 
 
 @cache

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import psycopg
+from pgvector import HalfVector
+from pgvector.psycopg.halfvec import HalfVectorBinaryDumper
 from sqlalchemy import Text, Uuid, bindparam, delete, exists, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
@@ -15,6 +18,9 @@ from app.db.base import db
 from app.knowledge.models.chunks import Chunk, Embedding
 from app.knowledge.repo.chunks import in_generation
 from app.knowledge.repo.scope import Scope
+
+# The dumper names no type: the server takes that of the cast, and reads bytes instead of some 30,000 digits.
+psycopg.adapters.register_dumper(HalfVector, HalfVectorBinaryDumper)
 
 _ADD = text("""
     INSERT INTO embeddings (id, org_id, knowledge_base_id, chunk_id, first_generation, resource_id, embedding,
@@ -55,7 +61,7 @@ class Near:
     passages are, and `hnsw` walks the index of all organisations.
     """
 
-    vector: str
+    vector: HalfVector
     model: str
     dimensions: int
     scope: Scope
@@ -82,6 +88,7 @@ _SCAN = text("""
 """)
 # The path "bits" has one plan that is right for all values, and to make it anew takes a third of a search. The others
 # need one for these values: a plan for all does not know how few vectors a filter leaves, and may leave the index.
+# "bits" itself says that all later statements are planned anew, once it has its plan.
 _PLANS = text("SELECT set_config('plan_cache_mode', :mode, true)")
 _SAME, _ANEW = {"mode": "force_generic_plan"}, {"mode": "force_custom_plan"}
 _NUMBER = "coalesce(CAST(:generation AS integer), b.live_generation)"
@@ -127,6 +134,7 @@ _PATHS = {
          ORDER BY distance, e.chunk_id)
     SELECT n.chunk_id, n.distance
       FROM near n JOIN knowledge_base_chunks c ON c.org_id = :org AND c.id = n.chunk_id {of_near}
+     WHERE (SELECT set_config('plan_cache_mode', 'force_custom_plan', true)) IS NOT NULL
      ORDER BY n.distance, n.chunk_id LIMIT :most
     """,
     "hnsw": """
@@ -149,7 +157,6 @@ _NEAREST = {
         bindparam("bases", type_=ARRAY(Uuid)),
         bindparam("sources", type_=ARRAY(Uuid)),
         bindparam("kinds", type_=ARRAY(Text)),
-        bindparam("vector", type_=Text),
     )
     for path, statement in _PATHS.items()
     for width in WIDTHS
@@ -157,7 +164,7 @@ _NEAREST = {
 
 
 class EmbeddingsRepo:
-    """Vectors of one organisation. A vector is written as `[0.5,-1]`."""
+    """Vectors of one organisation."""
 
     def __init__(self, session: Session | None = None) -> None:
         self._session = session or db.session()
@@ -190,14 +197,18 @@ class EmbeddingsRepo:
         return int(done.rowcount)
 
     def add(
-        self, org_id: UUID, vectors: Sequence[tuple[UUID, str]], generation: int, model: tuple[str, int]
+        self,
+        org_id: UUID,
+        vectors: Sequence[tuple[UUID, HalfVector]],
+        generation: int,
+        model: tuple[str, int],
     ) -> int:
         """Store vectors by the ids of their passages, as far as these are still there; how many."""
         values = {
             "org": org_id,
             "ids": [uuid7() for _ in vectors],
             "chunk_ids": [chunk_id for chunk_id, _ in vectors],
-            "vectors": [vector for _, vector in vectors],
+            "vectors": [vector.to_text() for _, vector in vectors],
             "generation": generation,
             "model": model[0],
             "dimensions": model[1],
@@ -235,8 +246,6 @@ class EmbeddingsRepo:
             self._session.execute(_SCAN, {"width": str(min(max(near.most * 2, 100), 1_000))})
         self._session.execute(_PLANS, _SAME if near.path == "bits" else _ANEW)
         rows = self._session.execute(_NEAREST[near.path, near.dimensions], values).all()
-        if near.path == "bits":
-            self._session.execute(_PLANS, _ANEW)
         if near.path == "bits" and len(rows) < near.most:
             # The likely ones were mostly of passages that are not found: all are compared.
             rows = self._session.execute(_NEAREST["exact", near.dimensions], values).all()

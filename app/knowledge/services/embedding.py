@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from pgvector import HalfVector
+
 from app.connections.asking import NotAnswered, Patience, Vectors, embed
 from app.connections.services.targets import ModelTarget, NoConnection, target_at
 from app.db.session import rest, transaction
@@ -27,9 +29,9 @@ CHECK_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Made:
-    """Vectors as the database reads them, and what they cost in millionths of the currency; 0 if nobody knows."""
+    """Vectors, and what they cost in millionths of the currency; 0 if nobody knows."""
 
-    vectors: Sequence[str]
+    vectors: Sequence[HalfVector]
     cost_micros: int = 0
 
 
@@ -59,7 +61,7 @@ def embed_passages(work: Work, model: Model, texts: Sequence[str]) -> Made:
     return Made(checked(model, found.rows, len(texts)), -(-price * (found.tokens or 0) // 1_000_000))
 
 
-def embed_question(org_id: UUID, model: Model, words: str) -> str:
+def embed_question(org_id: UUID, model: Model, words: str) -> HalfVector:
     """The vector of a question. Raises EmbeddingFailed, ModelMissing.
 
     While a server is asked no connection to the database is held, unless the caller's transaction needs it.

@@ -12,6 +12,8 @@ from itertools import groupby
 from typing import Any, Literal
 from uuid import UUID
 
+from pgvector import HalfVector
+
 from app.knowledge.embedders.registry import EmbeddingFailed, Model
 from app.knowledge.repo.bases import KnowledgeBasesRepo
 from app.knowledge.repo.embeddings import EmbeddingsRepo, Near
@@ -186,7 +188,7 @@ class _Search:
 
     def __init__(self, org_id: UUID, question: Question) -> None:
         self._org_id, self._question, self._clock = org_id, question, _Clock()
-        self._vectors: dict[str, str] = {}
+        self._vectors: dict[str, HalfVector] = {}
         self._notices: tuple[str, ...] = ()
         if question.source_ids is not None:
             self._question = replace(question, source_ids=PagesRepo().with_pages(org_id, question.source_ids))
@@ -255,7 +257,7 @@ class _Search:
             least = _setting(bases, "threshold", 0.0)
         return sorted([one for one in found if one[1] >= least], key=lambda one: -one[1])[:depth]
 
-    def _vector(self, model: Model, words: str) -> str | None:
+    def _vector(self, model: Model, words: str) -> HalfVector | None:
         """The vector of the words; None, and a notice, if the model does not answer but words can be searched."""
         if model.key not in self._vectors:
             try:
