@@ -29,6 +29,7 @@ def gate() -> Response | None:
         return None
     access = access_of(current_app, request.endpoint)
     if access.kind == "api":
+        request.max_content_length = most_bytes_of(current_app, request.endpoint)
         return _admit_program(access)
     visitor = None if access.kind == "always" else current_visitor()
     if visitor is None and access.kind != "always":

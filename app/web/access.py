@@ -132,7 +132,7 @@ def api_scope(scope: str) -> Callable[[View], View]:
 
 
 def takes_file(most: int) -> Callable[[View], View]:
-    """A form with a file: its body may have `most` bytes, far more than others."""
+    """A body with files: it may have `most` bytes, far more than others."""
 
     def apply(view: View) -> View:
         view.most_bytes = most  # type: ignore[attr-defined]

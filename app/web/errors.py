@@ -141,16 +141,19 @@ def _problem(status: int, title: str, message: str) -> dict[str, Any]:
 
 
 def openai_error(status: int, message: str, more: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """An error as OpenAI's API has them, with the code that `more` holds.
+    """An error as OpenAI's API has them, with the code that `more` holds and the first of its wrong values.
 
     https://platform.openai.com/docs/guides/error-codes
     """
-    code = (more or {}).get("code")
+    code, errors = (more or {}).get("code"), (more or {}).get("errors")
+    wrong = errors[0] if errors else None
+    if wrong and wrong["message"] not in message:
+        message = f"{message} {wrong['field']}: {wrong['message']}"
     return {
         "error": {
             "message": message,
             "type": code or _KINDS.get(status, "invalid_request_error"),
-            "param": None,
+            "param": wrong and wrong["field"],
             "code": code,
         }
     }

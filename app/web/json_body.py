@@ -13,12 +13,13 @@ JSON_TYPE = "application/json"
 DEEPEST = 64
 _LARGEST = 2**63 - 1
 _DIGITS = 400
-_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+_STRUCTURE = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
+"""Possessive, and to the end where a string has none: else long strings take gigabytes, broken ones hours."""
 _SUSPECT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
-def read_object() -> dict[str, Any]:
-    """The object in the request's body.
+def read_object(*, keep: bool = True) -> dict[str, Any]:
+    """The object in the request's body, whose bytes the request keeps unless told otherwise.
 
     Refusal 415 for another type, 413 for too large a body, 400 for what is no JSON object in UTF-8, holds a number
     that is none or the same name twice, or is nested too deeply, 422 for characters and numbers that cannot be stored.
@@ -26,7 +27,7 @@ def read_object() -> dict[str, Any]:
     if request.mimetype != JSON_TYPE:
         raise Refusal(415, "Send the values as application/json.")
     try:
-        text = request.get_data().decode()
+        text = request.get_data(cache=keep).decode()
         _check_depth(text)
         value = json.loads(
             text,

@@ -1,5 +1,6 @@
 """SI and OI for programs: whatever is sent ends in a problem that says so, and other organisations do not exist."""
 
+from time import perf_counter
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -75,6 +76,13 @@ def test_k6_another_type_is_refused_on_every_changing_route(app, ours, home, kin
         if not call.safe:
             answer = ours.call(call.method, call.path, data=b'{"name": "x"}', content_type=kind)
             assert (answer.status_code, answer.mimetype) == (415, call.problem), call
+
+
+def test_si_2_a_long_text_without_an_end_is_unreadable_at_once(ours):
+    body = b'{"name": "' + rb"\"" * 1_000_000
+    begun = perf_counter()
+    assert send(ours, body).status_code == 400
+    assert perf_counter() - begun < 5
 
 
 def test_k6_too_large_a_body_is_refused(ours):

@@ -1,5 +1,6 @@
 """Agents through the official OpenAI client, against the running product."""
 
+from base64 import b64encode
 from uuid import uuid4
 
 import httpx2
@@ -8,12 +9,15 @@ import pytest
 from sqlalchemy import update
 
 from app.connections.models import ModelConnection
+from app.db.tables import Blob
 from app.orgs.models import SpendLimit
 from app.threads.models import Message, Thread
+from app.threads.services.pictures import MOST_PICTURE_BYTES
 from tests.factories import agents, connections, orgs
 from tests.factories.rows import rows
 from tests.support.database import as_owner
 from tests.support.model_server import Answer
+from tests.support.pages import parse
 from tests.support.processes import wait_until
 
 
@@ -91,6 +95,94 @@ def test_a_thread_is_gone_on_with(client, home, model):
     assert len(stored) == 4
 
 
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def image(url):
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
+def sent(content, media_type="image/png"):
+    return image(f"data:{media_type};base64,{b64encode(content).decode()}")
+
+
+def test_images_reach_the_model_and_are_shown_in_the_thread(site, client, home, model):
+    model.answers, model.seen = [Answer(("A cat.",)), Answer(("A dog.",))], []
+    before = len(rows(Blob, org_id=home.org.id))
+    cat, dog = sent(PNG + b"cat"), sent(b"GIF89a dog", "image/gif")
+    words = {"type": "text", "text": "What is this?"}
+    first = ask(client, ("user", [cat]), ("assistant", "A cat?"), ("user", [words, cat]))
+    thread_id = first.metadata["thread_id"]
+    ask(client, ("user", [image("x")]), ("user", [dog, words]), metadata={"thread_id": thread_id})
+    shown = [
+        [part["image_url"]["url"] for part in said["content"][1:]]
+        for said in model.seen[1]["messages"]
+        if said["role"] == "user"
+    ]
+    assert shown == [[part["image_url"]["url"]] for part in (cat, cat, dog)]
+    assert model.seen[0]["messages"][-1]["content"][0]["text"].startswith("What is this?")
+    assert len(rows(Blob, org_id=home.org.id)) == before + 2
+    with site.client(home.owner) as person:
+        page = parse(person.get(f"/o/{home.org.slug}/threads/{thread_id}").text)
+        drawn = [person.get(picture["src"]).content for picture in page.select(".message-user img")]
+    assert drawn == [PNG + b"cat", PNG + b"cat", b"GIF89a dog"]
+
+
+def test_a_message_holds_as_many_and_as_large_images_as_in_the_playground(client, home, model):
+    model.answers, model.seen = [Answer(("Large.",))], []
+    largest = [sent(PNG + bytes([number]) * (MOST_PICTURE_BYTES - len(PNG))) for number in range(4)]
+    assert ask(client, ("user", largest)).choices[0].message.content == "Large."
+    assert [part["image_url"]["url"] for part in model.seen[0]["messages"][-1]["content"][1:]] == [
+        part["image_url"]["url"] for part in largest
+    ]
+
+
+@pytest.mark.parametrize(
+    ("messages", "place", "words"),
+    [
+        ([("user", [image("https://example.org/a.png")])], "0.content.0.image_url.url", "as a data: URL"),
+        ([("user", [image("x")])], "0.content.0.image_url.url", "as a data: URL"),
+        (
+            [("user", [image("data:image/png,abc")])],
+            "0.content.0.image_url.url",
+            "begins like data:image/png",
+        ),
+        ([("user", [image("data:image/png;base64,iVBOR*==")])], "0.content.0.image_url.url", "is broken"),
+        ([("user", [image("data:image/png;base64,ÄÖ")])], "0.content.0.image_url.url", "is broken"),
+        ([("user", [sent(PNG), sent(b"<svg>")])], "0.content.1.image_url.url", "no PNG, JPEG, GIF or WebP"),
+        ([("user", [sent(PNG + b"0" * MOST_PICTURE_BYTES)])], "0.content.0.image_url.url", "more than 5 MiB"),
+        ([("user", [sent(PNG)] * 5)], "0.content", "at most 4 images"),
+        ([("user", [sent(PNG)] * 4)] * 26, "", "at most 100 images"),
+        ([("system", [sent(PNG)]), ("user", "Hi")], "0.content", "Only messages of the user"),
+        (
+            [("user", "Hi"), ("assistant", [sent(PNG)]), ("user", "Hi")],
+            "1.content",
+            "Only messages of the user",
+        ),
+    ],
+    ids=[
+        "remote",
+        "word",
+        "encoding",
+        "broken",
+        "letters",
+        "type",
+        "size",
+        "many",
+        "all",
+        "system",
+        "assistant",
+    ],
+)
+def test_images_that_cannot_be_taken_are_refused_and_nothing_is_kept(client, home, messages, place, words):
+    before = [len(rows(table, org_id=home.org.id)) for table in (Thread, Blob)]
+    with pytest.raises(openai.BadRequestError, match=words) as caught:
+        ask(client, *messages)
+    assert caught.value.body["param"] == f"messages.{place}".rstrip(".")
+    assert caught.value.body["type"] == "invalid_request_error"
+    assert [len(rows(table, org_id=home.org.id)) for table in (Thread, Blob)] == before
+
+
 PIECES = (*(f"w{number} " for number in range(20)), "long " * 4_000, "end")
 
 
@@ -142,13 +234,13 @@ def test_ap_4_a_model_that_fails_is_an_error_once(client, model, stream):
         ({"messages": []}, openai.UnprocessableEntityError),
         ({"messages": [{"role": "assistant", "content": "x"}]}, openai.UnprocessableEntityError),
         (
-            {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]},
+            {"messages": [{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}]},
             openai.UnprocessableEntityError,
         ),
         ({"metadata": {"thread_id": "01930000-0000-7000-8000-000000000000"}}, openai.NotFoundError),
         ({"n": 2}, openai.UnprocessableEntityError),
     ],
-    ids=["unknown", "empty", "unasked", "image", "thread", "many"],
+    ids=["unknown", "empty", "unasked", "audio", "thread", "many"],
 )
 def test_what_cannot_be_asked_is_refused_in_openais_words(client, options, error):
     asked = {"model": "Support", "messages": [{"role": "user", "content": "Hi"}], **options}

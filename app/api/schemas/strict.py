@@ -51,10 +51,10 @@ Id = Annotated[str, Field(pattern=CANONICAL_ID, json_schema_extra={"format": "uu
 Version = Annotated[int, Field(ge=1, le=2**31 - 1, description="The version that was read.")]
 
 
-def read_body(model: type[Read]) -> Read:
-    """The request's body. Refusal as `read_object`, 422 with each value that is wrong."""
+def read_body(model: type[Read], *, keep: bool = True) -> Read:
+    """The request's body; `keep` and Refusal as `read_object`, 422 with each value that is wrong."""
     try:
-        return model.model_validate(read_object())
+        return model.model_validate(read_object(keep=keep))
     except ValidationError as error:
         raise Refusal(422, "Some values are wrong.", errors=_errors(error)) from error
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 from flask import Blueprint, Response, make_response, stream_with_context
 
-from app.api.schemas.completions import ChatRequest, completion
+from app.api.schemas.completions import MOST_BYTES, ChatRequest, completion
 from app.api.schemas.strict import read_body
 from app.api.services import viewer_of
 from app.db.session import transaction
@@ -22,16 +22,15 @@ from app.runtime.services.following import Told, Watch, follow
 from app.runtime.services.queueing import SECONDS
 from app.runtime.services.runs import Begun
 from app.threads.repo.messages import MessageRepo, MessageRow
-from app.web.access import api_scope
+from app.web.access import api_scope, takes_file
 from app.web.errors import Refusal, openai_error
-from app.web.identity import require_caller
+from app.web.identity import Caller, require_caller
 from app.web.security import hash_token
 
 bp = Blueprint("completions", __name__, url_prefix="/v1")
 FAILED_DEPENDENCY = 424
 """Not 5xx: clients would ask again by themselves, and each time be charged for another answer."""
 CHECK_SECONDS = 1.0
-_ROLES = {"developer": "system"}
 
 
 @bp.get("/models")
@@ -53,18 +52,12 @@ def index() -> Response:
 
 @bp.post("/chat/completions")
 @api_scope("agents:run")
+@takes_file(MOST_BYTES)
 def create() -> Response:
     """Ask an agent; its answer whole, or as it is written."""
-    wanted, caller = read_body(ChatRequest), require_caller()
-    messages = [(_ROLES.get(message.role, message.role), message.text) for message in wanted.messages]
-    thread_id = wanted.metadata and wanted.metadata.thread_id
-    with transaction():
-        check_room(caller.org.org_id, caller.key_id)
-        begun = ask(
-            caller.org.org_id,
-            viewer_of(caller),
-            Question(wanted.model, messages, UUID(thread_id) if thread_id else None, caller.key_id),
-        )
+    wanted, caller = read_body(ChatRequest, keep=False), require_caller()
+    begun = _asked(caller, wanted)
+    wanted = wanted.without_messages()
     watch = Watch(partial(_allowed, hash_token(given_key() or "")), CHECK_SECONDS, SECONDS)
     told = texts(follow(caller.org.org_id, begun.task_id, 0, watch))
     if wanted.stream:
@@ -75,6 +68,15 @@ def create() -> Response:
     response.headers["X-Accel-Buffering"] = "no"
     response.headers["X-Thread-Id"] = str(begun.thread_id)
     return response
+
+
+def _asked(caller: Caller, wanted: ChatRequest) -> Begun:
+    """The question stored, its answer begun."""
+    thread_id = UUID(wanted.thread_id) if wanted.thread_id else None
+    question = Question(wanted.model, wanted.said(), thread_id, caller.key_id)
+    with transaction():
+        check_room(caller.org.org_id, caller.key_id)
+        return ask(caller.org.org_id, viewer_of(caller), question)
 
 
 def _allowed(key_hash: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from io import BytesIO
 from uuid import UUID
 
 from app.agents.repo.agents import AgentRepo
@@ -12,12 +13,13 @@ from app.runtime.services.runs import Asked, Begun, begin_thread, say
 from app.threads.parts import Part, TextPart
 from app.threads.repo.messages import MessageRow
 from app.threads.repo.threads import ThreadRepo, Viewer
+from app.threads.services.pictures import store_picture
 from app.threads.services.writing import append_message, create_thread
 from app.web.errors import FieldError, NotFound, Refusal
 from app.web.params import read_id
 
-Said = tuple[str, str]
-"""Role and text of a message."""
+Said = tuple[str, Sequence[str | BytesIO]]
+"""Role of a message, its texts and pictures."""
 
 
 WELL = ("complete", "waiting")
@@ -40,18 +42,27 @@ def ask(org_id: UUID, viewer: Viewer, question: Question) -> Begun:
     A thread that is gone on with gets the last message only: it holds the others. Refusal 404 for an unknown agent,
     one without a version, and an unknown thread; 409 as `say`; 422 where the last message is nobody's question.
     """
-    role, text = question.messages[-1]
-    if role != "user" or not text.strip():
-        words = "The last message must be the user's, with a text."
+    role, pieces = question.messages[-1]
+    if role != "user" or not any(isinstance(piece, BytesIO) or piece.strip() for piece in pieces):
+        words = "The last message must be the user's, with a text or an image."
         raise Refusal(422, words, errors=[FieldError("messages", words)])
     asked = replace(_asked(org_id, question.model), api_key_id=question.api_key_id)
-    parts: tuple[Part, ...] = (TextPart(text=text),)
+    parts = _parts(org_id, pieces)
     if question.thread_id is not None or len(question.messages) == 1:
         return ask_in(org_id, viewer, asked, parts, question.thread_id)
     thread = create_thread(org_id, {"origin": "api", "agent_id": asked.agent_id, "user_id": viewer.user_id})
-    for said_by, words in question.messages[:-1]:
-        append_message(org_id, viewer, thread.id, said_by, (TextPart(text=words),))
+    for said_by, earlier in question.messages[:-1]:
+        append_message(org_id, viewer, thread.id, said_by, _parts(org_id, earlier))
     return say(org_id, viewer, thread.id, asked, parts)
+
+
+def _parts(org_id: UUID, pieces: Sequence[str | BytesIO]) -> tuple[Part, ...]:
+    """The message as it is kept, without empty texts, with its pictures, which are stored."""
+    return tuple(
+        store_picture(org_id, piece, "") if isinstance(piece, BytesIO) else TextPart(text=piece)
+        for piece in pieces
+        if isinstance(piece, BytesIO) or piece.strip()
+    )
 
 
 def asked_version(org_id: UUID, agent_id: UUID, number: int | None) -> Asked:
