@@ -26,10 +26,24 @@ GATES = ("none", "all", "no_fewer")
 RUN_STATUSES = ("running", "finished", "failed", "stopped")
 
 
+def _judged() -> tuple[ForeignKeyConstraint, Index]:
+    """The key to the connection of the judge, which may be deleted: the model's name then tells that there was one."""
+    columns = ["org_id", "judge_connection_id"]
+    return (
+        ForeignKeyConstraint(
+            columns,
+            ["model_connections.org_id", "model_connections.id"],
+            ondelete="SET NULL (judge_connection_id)",
+        ),
+        Index(None, *columns, postgresql_where=text("judge_connection_id IS NOT NULL")),
+    )
+
+
 class Agent(Identified, Tenant, Stamped, Base):
     """What an agent is told, which model answers, what it may use: the draft. Deleted rows stay restorable for 30 days.
 
-    `settings` holds what was set of `app.agents.snapshot.Settings`, `rag_enabled` ids of knowledge bases.
+    `settings` holds what was set of `app.agents.snapshot.Settings`, `rag_enabled` ids of knowledge bases. Without
+    `judge_model` the agent's own model judges its evaluation cases.
     """
 
     __tablename__ = "agents"
@@ -45,6 +59,7 @@ class Agent(Identified, Tenant, Stamped, Base):
             ondelete="SET NULL (persona_id)",
         ),
         Index(None, "org_id", "persona_id", postgresql_where=text("persona_id IS NOT NULL")),
+        *_judged(),
     )
 
     name: Mapped[str] = mapped_column(String(255))
@@ -60,6 +75,8 @@ class Agent(Identified, Tenant, Stamped, Base):
     enabled: Mapped[bool] = mapped_column(server_default="true")
     archived: Mapped[bool] = mapped_column(server_default="false")
     evaluation_gate: Mapped[str] = mapped_column(server_default="none")
+    judge_connection_id: Mapped[uuid.UUID | None]
+    judge_model: Mapped[str | None] = mapped_column(String(255))
     lock_version: Mapped[int] = mapped_column(server_default="1")
     deleted_at: Mapped[datetime | None]
 
@@ -122,12 +139,15 @@ class EvaluationRun(Identified, Tenant, Created, Base):
         one_of("status", RUN_STATUSES),
         ForeignKeyConstraint(["org_id", "agent_id"], ["agents.org_id", "agents.id"], ondelete="CASCADE"),
         Index(None, "org_id", "agent_id", "created_at"),
+        *_judged(),
     )
 
     agent_id: Mapped[uuid.UUID]
     version_number: Mapped[int | None]
     snapshot: Mapped[dict[str, Any]]
     content_hash: Mapped[bytes]
+    judge_connection_id: Mapped[uuid.UUID | None]
+    judge_model: Mapped[str | None] = mapped_column(String(255))
     status: Mapped[str] = mapped_column(server_default="running")
     error: Mapped[str | None]
     total: Mapped[int] = mapped_column(server_default="0")

@@ -19,7 +19,6 @@ SPECIAL = {
     "messages_definer": ("SELECT", "agentpress_definer", "true", None),
     "message_search_definer": ("SELECT", "agentpress_definer", "true", None),
     "knowledge_bases_definer": ("SELECT", "agentpress_definer", "true", None),
-    "knowledge_base_generations_definer": ("SELECT", "agentpress_definer", "true", None),
     "knowledge_base_web_urls_definer": ("SELECT", "agentpress_definer", "true", None),
     "knowledge_base_chunks_definer": ("SELECT", "agentpress_definer", "true", None),
     "knowledge_base_chunk_search_definer": ("SELECT", "agentpress_definer", "true", None),

@@ -38,7 +38,7 @@ def test_a_case_from_a_thread_decides_about_publishing(home, agent, open_as):
     expect(page.get_by_role("link", name="Hello?")).to_be_visible()
 
     page.get_by_label("This agent is published").select_option("all")
-    page.locator("#gate-form").get_by_role("button", name="Save").click()
+    page.locator("#settings-form").get_by_role("button", name="Save").click()
     expect(page.get_by_label("This agent is published")).to_have_value("all")
     page.get_by_role("button", name="Run").click()
     expect(page.get_by_text("0 of 1 cases passed")).to_be_visible(timeout=SOON)

@@ -238,8 +238,8 @@ def test_the_gate_keeps_what_does_not_pass_from_being_published(member, admin, h
     publish = f"{home}/publish"
     given = {"lock_version": "1", "note": "Because"}
     chosen = {"gate": "all"}
-    assert member.submit(f"{home}/evaluations/gate", chosen).status_code == 403
-    assert admin.submit(f"{home}/evaluations/gate", chosen).status_code == 303
+    assert member.submit(f"{home}/evaluations/settings", chosen).status_code == 403
+    assert admin.submit(f"{home}/evaluations/settings", chosen).status_code == 303
     refused = member.submit(publish, given)
     assert refused.status_code == 409
     assert "it has none" in refused.text
@@ -261,7 +261,7 @@ def test_the_gate_keeps_what_does_not_pass_from_being_published(member, admin, h
 
 
 def test_admins_publish_anyway_with_a_note_that_the_log_keeps(admin, home, agent):
-    admin.submit(f"{home}/evaluations/gate", {"gate": "no_fewer"})
+    admin.submit(f"{home}/evaluations/settings", {"gate": "no_fewer"})
     given = {"lock_version": "1", "note": "Urgent", "anyway": "y"}
     assert admin.submit(f"{home}/publish", given).status_code == 303
     (event,) = [event for event in rows(AuditEvent) if event.action == "agent.publish"]
@@ -272,7 +272,7 @@ def test_no_fewer_compares_with_the_last_version(member, admin, home, agent, ser
     evaluations.case(agent, name="A", checks=[check("contains", "a")])
     evaluations.case(agent, name="B", checks=[check("contains", "b")])
     assert member.submit(f"{home}/publish", {"lock_version": "1"}).status_code == 303
-    admin.submit(f"{home}/evaluations/gate", {"gate": "no_fewer"})
+    admin.submit(f"{home}/evaluations/settings", {"gate": "no_fewer"})
     edited = {"name": "Support", "prompt": "Other.", "primary_model_provider": "main", "primary_model": "m"}
     member.submit(f"{home}/edit", {**edited, "lock_version": "1"})
     (stored,) = rows(Agent)
@@ -304,5 +304,5 @@ def test_pages_of_another_organisation_and_agent_are_unknown(member, home, org, 
     assert member.get(f"/o/acme/agents/{foreign.id}/evaluations").status_code == 404
     assert member.get(f"{home}/evaluations/runs/compare?before=last").status_code == 404
     assert len(rows(EvaluationCase)) == 2
-    with queries(max=4):
+    with queries(max=5):
         member.get(f"{home}/evaluations")

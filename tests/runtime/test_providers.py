@@ -27,7 +27,7 @@ def server(app):
 
 def exchange(server, kind="openai", turns=HELLO, tools=(), **limits):
     base = f"{server.url}/v1" if kind == "openai" else server.url
-    target = ModelTarget(uuid4(), kind, base, SECRET, "m", None, None, None)
+    target = ModelTarget(uuid4(), kind, base, SECRET, "m", None, None, None, "Main")
     return Exchange(target, "Be kind.", turns, tools, Limits(**limits))
 
 

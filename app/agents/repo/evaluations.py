@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from app.agents.models import EvaluationCase, EvaluationResult, EvaluationRun
+from app.agents.models import Agent, EvaluationCase, EvaluationResult, EvaluationRun
 from app.db.base import db
 
 MOST_RUNS = 50
@@ -33,7 +33,7 @@ class CaseRow:
 
 @dataclass(frozen=True)
 class RunRow:
-    """A run of cases; without a number it was the draft of its time."""
+    """A run of cases; without a number it was the draft of its time, without a judge the agent's own model judges."""
 
     id: UUID
     agent_id: UUID
@@ -45,6 +45,8 @@ class RunRow:
     passed: int
     task_id: UUID | None
     created_at: datetime
+    judge_connection_id: UUID | None
+    judge_model: str | None
 
 
 @dataclass(frozen=True)
@@ -190,14 +192,16 @@ class EvaluationRepo:
         )
         return [ResultRow(*row) for row in rows]
 
-    def newest_of(self, org_id: UUID, agent_id: UUID, content_hash: bytes) -> RunRow | None:
-        """The newest finished run of exactly this content."""
+    def newest_of(self, org_id: UUID, agent: Agent, content_hash: bytes) -> RunRow | None:
+        """The newest finished run of exactly this content, judged by the judge that the agent has now."""
         row = self._session.execute(
             select(*_RUN)
             .where(
                 EvaluationRun.org_id == org_id,
-                EvaluationRun.agent_id == agent_id,
+                EvaluationRun.agent_id == agent.id,
                 EvaluationRun.content_hash == content_hash,
+                EvaluationRun.judge_connection_id.is_not_distinct_from(agent.judge_connection_id),
+                EvaluationRun.judge_model.is_not_distinct_from(agent.judge_model),
                 EvaluationRun.status == "finished",
             )
             .order_by(EvaluationRun.created_at.desc(), EvaluationRun.id.desc())

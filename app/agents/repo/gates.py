@@ -1,5 +1,7 @@
-"""What an agent demands of its evaluation cases before it is published."""
+"""What an agent demands of its evaluation cases before it is published, and who judges them."""
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import update
@@ -10,16 +12,16 @@ from app.db.base import db
 
 
 class GateRepo:
-    """The demand of agents of one organisation."""
+    """The demands of agents of one organisation."""
 
     def __init__(self, session: Session | None = None) -> None:
         self._session = session or db.session()
 
-    def set_gate(self, org_id: UUID, agent_id: UUID, gate: str) -> None:
-        """Set it; the draft counts as unchanged."""
+    def change(self, org_id: UUID, agent_id: UUID, values: Mapping[str, Any]) -> None:
+        """Set the gate and the judge, or one of them; the draft counts as unchanged."""
         self._session.execute(
             update(Agent)
             .where(Agent.org_id == org_id, Agent.id == agent_id)
-            .values(evaluation_gate=gate, updated_at=Agent.updated_at)
+            .values(**values, updated_at=Agent.updated_at)
             .execution_options(synchronize_session=False)
         )

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from app.agents.models import Agent
 from app.agents.repo.evaluations import CaseRow, EvaluationRepo, ResultRow, RunRow
 from app.agents.repo.gates import GateRepo
 from app.agents.repo.versions import Draft
+from app.agents.services.judges import chosen_judge, judge_of, offered_judges
 from app.audit.services import record
 from app.db.scope import current_scope
 from app.web.errors import NotFound, Refusal
@@ -57,44 +59,49 @@ def found_run(org_id: UUID, agent_id: UUID, run_id: UUID) -> RunRow:
     return run
 
 
-def set_gate(org_id: UUID, draft: Draft, gate: str) -> None:
-    """Say what the cases must say before the agent is published."""
-    if gate == draft.agent.evaluation_gate:
-        return
-    before = draft.agent.evaluation_gate
-    GateRepo().set_gate(org_id, draft.agent.id, gate)
-    words = {"before": {"evaluation_gate": before}, "after": {"evaluation_gate": gate}}
-    record("agent.change", "agent", draft.agent.id, draft.agent.name, **words)
+def set_demands(org_id: UUID, agent: Agent, gate: str, judge: str) -> None:
+    """Say what the cases must say before the agent is published, and who judges them. Raises Refusal 422."""
+    former, offered = judge_of(agent), offered_judges(org_id, agent)
+    values: dict[str, Any] = {}
+    before, after = {}, {}
+    if gate != agent.evaluation_gate:
+        values["evaluation_gate"] = gate
+        before["evaluation_gate"], after["evaluation_gate"] = agent.evaluation_gate, gate
+    if judge != former:
+        values |= chosen_judge(org_id, judge, offered)
+        before["judge"], after["judge"] = offered[former], offered[judge]
+    if values:
+        GateRepo().change(org_id, agent.id, values)
+        record("agent.change", "agent", agent.id, agent.name, before=before, after=after)
 
 
 def gate_fault(org_id: UUID, draft: Draft) -> str:
     """Why the cases keep a draft from being published; empty if they do not.
 
-    What counts is the newest finished run of exactly this draft, with every enabled case as it is now.
+    What counts is the newest finished run of exactly this draft, with the judge and every enabled case as they are now.
     """
     gate = draft.agent.evaluation_gate
     if gate == "none":
         return ""
-    repo, agent_id = EvaluationRepo(), draft.agent.id
-    cases = repo.cases(org_id, agent_id, enabled=True)
+    cases = EvaluationRepo().cases(org_id, draft.agent.id, enabled=True)
     if not cases:
         return "This agent is published only when its evaluation cases pass, and it has none. Save one first."
-    passed = _passed(org_id, agent_id, draft.snapshot.digest(), cases)
+    passed = _passed(org_id, draft.agent, draft.snapshot.digest(), cases)
     if passed is None:
         return _ASK
     if gate == "all" or draft.latest is None:
         left = len(cases) - passed
         return f"{left} of {len(cases)} evaluation cases do not pass." if left else ""
-    former = _passed(org_id, agent_id, draft.latest.content_hash, cases)
+    former = _passed(org_id, draft.agent, draft.latest.content_hash, cases)
     if former is None:
         return f"Run the evaluation cases against version {draft.latest.number} first, to compare with it."
     fewer = f"{passed} evaluation cases pass, {former} did with version {draft.latest.number}."
     return fewer if passed < former else ""
 
 
-def _passed(org_id: UUID, agent_id: UUID, digest: bytes, cases: Sequence[CaseRow]) -> int | None:
+def _passed(org_id: UUID, agent: Agent, digest: bytes, cases: Sequence[CaseRow]) -> int | None:
     """How many of the cases passed; None without a finished run of all of them as they are now."""
-    run = EvaluationRepo().newest_of(org_id, agent_id, digest)
+    run = EvaluationRepo().newest_of(org_id, agent, digest)
     if run is None:
         return None
     results = {(row.case_id, row.case_version): row for row in EvaluationRepo().results(org_id, [run.id])}

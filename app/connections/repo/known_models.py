@@ -40,8 +40,10 @@ class KnownModelsRepo:
         )
         return set(self._session.scalars(statement))
 
-    def offered(self, org_id: UUID, purpose: str) -> Sequence[Row[Any]]:
-        """Models of a purpose at enabled connections of OpenAI's protocol, by connection and name, MOST_SHOWN at most.
+    def offered(
+        self, org_id: UUID, purpose: str, protocols: Sequence[str] = ("openai",)
+    ) -> Sequence[Row[Any]]:
+        """Models of a purpose at enabled connections of these protocols, by connection and name, MOST_SHOWN at most.
 
         Columns: connection_id, connection (its name), model, dimensions.
         """
@@ -61,7 +63,7 @@ class KnownModelsRepo:
                 ConnectionModel.org_id == org_id,
                 ConnectionModel.purpose == purpose,
                 ModelConnection.enabled,
-                ModelConnection.kind == "openai",
+                ModelConnection.kind.in_(protocols),
             )
             .order_by(func.lower(ModelConnection.name), func.lower(ConnectionModel.name), ConnectionModel.id)
         )

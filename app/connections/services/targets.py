@@ -15,7 +15,7 @@ class NoConnection(Exception):
 
 @dataclass(frozen=True)
 class ModelTarget:
-    """A model with all that asking it takes; `context_size` counts tokens.
+    """A model with all that asking it takes; `context_size` counts tokens, `connection` is a name.
 
     Prices are millionths of the currency for a million tokens. The address is checked when it is called.
     """
@@ -28,6 +28,7 @@ class ModelTarget:
     context_size: int | None
     input_price_micros: int | None
     output_price_micros: int | None
+    connection: str
 
     @property
     def endpoint(self) -> Endpoint:
@@ -53,14 +54,24 @@ def model_target(org_id: UUID, provider: str | None, model: str | None) -> Model
 
 def target_at(org_id: UUID, connection_id: UUID, model: str) -> ModelTarget:
     """A model of an enabled connection that speaks OpenAI's protocol, by the connection's id. Raises NoConnection."""
-    found = ModelConnectionsRepo().resolve(org_id, connection_id, model)
-    if found is None:
-        raise NoConnection(f"The connection of the model {model} was deleted.")
+    found = _found(org_id, connection_id, model)
     if found.kind != "openai":
         raise NoConnection(
             f"The connection {found.name} must speak OpenAI’s protocol to answer with {model}."
         )
     return _target(org_id, found, model)
+
+
+def speaking_target(org_id: UUID, connection_id: UUID | None, model: str) -> ModelTarget:
+    """A model of an enabled connection of any protocol; without an id the connection is gone. Raises NoConnection."""
+    return _target(org_id, _found(org_id, connection_id, model), model)
+
+
+def _found(org_id: UUID, connection_id: UUID | None, model: str) -> Any:
+    found = connection_id and ModelConnectionsRepo().resolve(org_id, connection_id, model)
+    if found is None:
+        raise NoConnection(f"The connection of the model {model} was deleted.")
+    return found
 
 
 def _target(org_id: UUID, found: Any, name: str) -> ModelTarget:
@@ -79,4 +90,5 @@ def _target(org_id: UUID, found: Any, name: str) -> ModelTarget:
         context_size=found.context_size,
         input_price_micros=found.input_price_micros,
         output_price_micros=found.output_price_micros,
+        connection=found.name,
     )

@@ -6,11 +6,12 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+from uuid import UUID
 
-from app.agents.repo.evaluations import CaseRow, EvaluationRepo
+from app.agents.repo.evaluations import CaseRow, EvaluationRepo, RunRow
 from app.agents.services.checks import KINDS, Answered, apply
 from app.agents.snapshot import Snapshot, read_snapshot
-from app.connections.services.targets import ModelTarget, NoConnection, model_target
+from app.connections.services.targets import ModelTarget, NoConnection, model_target, speaking_target
 from app.db.session import transaction
 from app.db.work import GiveUp, Work
 from app.orgs.repo.spending import Payer, SpendRepo
@@ -38,14 +39,32 @@ Reply with the word YES if the answer clearly meets the criterion, and with NO i
 are not sure; then a colon and one sentence that says why."""
 
 
+@dataclass(frozen=True)
+class _Model:
+    """A model within the limits of what may be spent."""
+
+    target: ModelTarget
+    spending: Spending
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a run asks: the agent, its model, who judges (or why nobody does), and the cases."""
+
+    agent: Snapshot
+    model: _Model
+    judge: _Model | str
+    cases: list[CaseRow]
+
+
 @dataclass
 class _Asking:
-    """One case as it is being answered."""
+    """A model as it answers: the agent's with a case, with what the judge was asked beside it; or the judge."""
 
     work: Work
     agent: Snapshot
-    target: ModelTarget
-    spending: Spending
+    model: _Model
+    judged: list["_Asking"] = field(default_factory=list)
     text: str = ""
     calls: list[tuple[str, Any]] = field(default_factory=list)
     input_tokens: int = 0
@@ -58,41 +77,56 @@ class _Asking:
         self.text = "\n\n".join(filter(None, (self.text, self.reply.strip())))
 
     @property
-    def cost_micros(self) -> int | None:
-        """What the model asks for it; None if nobody said its prices."""
-        return cost_of(self.target, self.input_tokens, self.output_tokens)
+    def costs(self) -> list[int | None]:
+        """What the models ask for it, the judge's after the agent's; None where nobody said the prices."""
+        own = cost_of(self.model.target, self.input_tokens, self.output_tokens)
+        return [own, *(cost for one in self.judged for cost in one.costs)]
 
 
 def evaluate(work: Work, given: EvaluateInput) -> dict[str, Any]:
     """Ask every enabled case that has no result yet; how many passed. Raises GiveUp if the agent has no model."""
-    agent, target, cases = _prepare(work, given)
-    payer = Payer(work.org_id, work.task_id, None)
-    spending = Spending(payer, target, agent.settings.max_output_tokens)
+    asked = _prepare(work, given)
     with transaction():
         done = {row.case_id for row in EvaluationRepo().results(work.org_id, [given.run_id])}
-    for number, case in enumerate(cases, 1):
-        work.progress(number - 1, len(cases), case.name)
+    for number, case in enumerate(asked.cases, 1):
+        work.progress(number - 1, len(asked.cases), case.name)
         if case.id not in done:
-            _ask(work, given, case, _Asking(work, agent, target, spending))
-    work.progress(len(cases), len(cases))
+            _ask(work, given, case, asked)
+    work.progress(len(asked.cases), len(asked.cases))
     return work.step("finish", lambda: _finish(work, given))
 
 
-def _prepare(work: Work, given: EvaluateInput) -> tuple[Snapshot, ModelTarget, list[CaseRow]]:
-    """The agent, its model, and the cases; a run that was ended and is tried again counts as running."""
+def _prepare(work: Work, given: EvaluateInput) -> _Asked:
+    """What is asked; a run that was ended and is tried again counts as running."""
     try:
         with transaction():
+            run = EvaluationRepo().run(work.org_id, given.agent_id, given.run_id)
             stored = EvaluationRepo().snapshot(work.org_id, given.run_id)
-            if stored is None:
+            if run is None or stored is None:
                 raise GiveUp(GONE)
             agent = read_snapshot(stored)
             target = model_target(work.org_id, agent.provider, agent.model)
+            judge = _judge(work.org_id, run, target)
             cases = EvaluationRepo().cases(work.org_id, given.agent_id, enabled=True)
             reopened = {"status": "running", "error": None, "total": len(cases)}
             EvaluationRepo().change_run(work.org_id, given.run_id, reopened)
     except NoConnection as error:
         raise GiveUp(str(error)) from error
-    return agent, target, cases
+    payer = Payer(work.org_id, work.task_id, None)
+    model = _Model(target, Spending(payer, target, agent.settings.max_output_tokens))
+    if isinstance(judge, str):
+        return _Asked(agent, model, judge, cases)
+    return _Asked(agent, model, _Model(judge, Spending(payer, judge, None)), cases)
+
+
+def _judge(org_id: UUID, run: RunRow, own: ModelTarget) -> ModelTarget | str:
+    """The model that judges in a run; the reason if it cannot be asked."""
+    if run.judge_model is None:
+        return own
+    try:
+        return speaking_target(org_id, run.judge_connection_id, run.judge_model)
+    except NoConnection as error:
+        return f"The judge could not be asked: {error} Choose a judge on the page Evaluation."
 
 
 def _finish(work: Work, given: EvaluateInput) -> dict[str, Any]:
@@ -101,14 +135,16 @@ def _finish(work: Work, given: EvaluateInput) -> dict[str, Any]:
     return {"run_id": str(given.run_id), "passed": run.passed if run else 0}
 
 
-def _ask(work: Work, given: EvaluateInput, case: CaseRow, asking: _Asking) -> None:
+def _ask(work: Work, given: EvaluateInput, case: CaseRow, asked: _Asked) -> None:
     """Have a case answered and checked, then keep the result and its cost in one step."""
-    began = time.monotonic()
+    asking, began = _Asking(work, asked.agent, asked.model), time.monotonic()
     asyncio.run(_answered(asking, case))
     latency = round((time.monotonic() - began) * 1000)
-    checks = [_checked(asking, case, check) for check in case.checks]
+    checks = [_checked(asking, asked.judge, case, check) for check in case.checks]
     if asking.error:
         checks.append({"kind": "answer", "value": "", "passed": False, "reason": asking.error})
+    costs, spoken = asking.costs, [asking, *asking.judged]
+    known = [cost for cost in costs if cost is not None]
     values = {
         "run_id": given.run_id,
         "case_id": case.id,
@@ -117,19 +153,19 @@ def _ask(work: Work, given: EvaluateInput, case: CaseRow, asking: _Asking) -> No
         "passed": all(check["passed"] for check in checks),
         "checks": checks,
         "answer": asking.text[:KEPT_LENGTH],
-        "input_tokens": asking.input_tokens,
-        "output_tokens": asking.output_tokens,
-        "cost_micros": asking.cost_micros,
+        "input_tokens": sum(one.input_tokens for one in spoken),
+        "output_tokens": sum(one.output_tokens for one in spoken),
+        "cost_micros": sum(known) if known == costs else None,
         "latency_ms": latency,
     }
-    work.step(f"case-{case.id}", lambda: _keep(work, values))
+    work.step(f"case-{case.id}", lambda: _keep(work, values, sum(known)))
 
 
-def _keep(work: Work, values: dict[str, Any]) -> None:
+def _keep(work: Work, values: dict[str, Any], cost: int) -> None:
     if EvaluationRepo().case_there(work.org_id, values["case_id"]):
         EvaluationRepo().add_result(work.org_id, values)
     SpendRepo().release(work.org_id, work.task_id)
-    if cost := values["cost_micros"]:
+    if cost:
         RunsRepo().add_cost(work.org_id, work.task_id, cost)
 
 
@@ -138,10 +174,10 @@ async def _answered(asking: _Asking, case: CaseRow) -> None:
     agent = asking.agent
     toolbox = Toolbox(asking.work.org_id, agent, 0, asking.work.task_id)
     settings = agent.settings
-    limits = Limits(agent.temperature, asking.spending.most_tokens, float(settings.timeout_seconds))
+    limits = Limits(agent.temperature, asking.model.spending.most_tokens, float(settings.timeout_seconds))
     turns = [Turn(turn["role"], turn["text"]) for turn in case.turns]
     system = system_prompt(agent, case.variables)
-    exchange = Exchange(asking.target, system, turns, toolbox.specs, limits)
+    exchange = Exchange(asking.model.target, system, turns, toolbox.specs, limits)
 
     async def loop() -> None:
         while (done := await _hear(asking, exchange)).calls:
@@ -176,8 +212,9 @@ async def _bounded(asking: _Asking, act: Callable[[], Coroutine[Any, Any, None]]
 async def _hear(asking: _Asking, exchange: Exchange) -> Done:
     """One answer of the model within the limits of what may be spent, its text in `reply`."""
     asking.reply = ""
-    held = asking.spending.hold(exchange.characters)
-    return await asking.spending.counted(held, partial(_listen, asking, exchange), lambda: len(asking.reply))
+    spending = asking.model.spending
+    held = spending.hold(exchange.characters)
+    return await spending.counted(held, partial(_listen, asking, exchange), lambda: len(asking.reply))
 
 
 async def _listen(asking: _Asking, exchange: Exchange) -> Done:
@@ -205,26 +242,31 @@ def _used(asking: _Asking, toolbox: Toolbox, call: Call) -> str:
     return toolbox.call(call).text
 
 
-def _checked(asking: _Asking, case: CaseRow, check: dict[str, str]) -> dict[str, Any]:
-    """A check with what came of it."""
+def _checked(asking: _Asking, judge: _Model | str, case: CaseRow, check: dict[str, str]) -> dict[str, Any]:
+    """A check with what came of it, and by whom it was judged."""
+    by = {}
     if check["kind"] not in KINDS:
         reason = "This check is unknown."
-    elif check["kind"] == "judged":
-        reason = _judged(asking, case, check["value"])
-    else:
+    elif check["kind"] != "judged":
         reason = apply(check, Answered(asking.text, asking.calls))
-    return {**check, "passed": not reason, "reason": reason}
+    elif asking.error:
+        reason = "There is no whole answer to judge."
+    elif isinstance(judge, str):
+        reason = judge
+    else:
+        reason = _judged(asking, judge, case, check["value"])
+        by = {"by": f"{judge.target.model} at {judge.target.connection}"}
+    return {**check, "passed": not reason, "reason": reason, **by}
 
 
-def _judged(asking: _Asking, case: CaseRow, criterion: str) -> str:
-    """Why the agent's model, asked apart, finds that a criterion is not met; whatever is unclear is not met."""
-    if asking.error:
-        return "There is no whole answer to judge."
+def _judged(asking: _Asking, judge: _Model, case: CaseRow, criterion: str) -> str:
+    """Why the judge, asked apart, finds that a criterion is not met; whatever is unclear is not met."""
     said = "\n\n".join(f"{turn['role']}: {turn['text']}" for turn in case.turns)
     question = f"Criterion:\n{criterion}\n\nConversation:\n{said}\n\nAnswer:\n{asking.text}"
-    limits = Limits(max_output_tokens=asking.spending.most_tokens or ANSWER_TOKENS, seconds=JUDGE_SECONDS)
-    exchange = Exchange(asking.target, _JUDGE, [Turn("user", question)], [], limits)
-    judging = _Asking(asking.work, asking.agent, asking.target, asking.spending)
+    limits = Limits(max_output_tokens=ANSWER_TOKENS, seconds=JUDGE_SECONDS)
+    exchange = Exchange(judge.target, _JUDGE, [Turn("user", question)], [], limits)
+    judging = _Asking(asking.work, asking.agent, judge)
+    asking.judged.append(judging)
 
     async def act() -> None:
         await _hear(judging, exchange)
@@ -233,13 +275,11 @@ def _judged(asking: _Asking, case: CaseRow, criterion: str) -> str:
         await _bounded(judging, act, JUDGE_SECONDS)
 
     asyncio.run(whole())
-    asking.input_tokens += judging.input_tokens
-    asking.output_tokens += judging.output_tokens
     if judging.error:
-        return f"The model could not be asked: {judging.error}"[:_REASON_LENGTH]
+        return f"The judge could not be asked: {judging.error}"[:_REASON_LENGTH]
     word, _colon, reason = " ".join(judging.reply.split()).partition(":")
     if word.strip(" .*").upper() == "YES":
         return ""
     if word.strip(" .*").upper() == "NO":
-        return reason.strip()[:_REASON_LENGTH] or "The model finds that it does not."
-    return f"The model gave no clear verdict: {judging.reply.strip()[:_REASON_LENGTH] or '(nothing)'}"
+        return reason.strip()[:_REASON_LENGTH] or "The judge finds that it does not."
+    return f"The judge gave no clear verdict: {judging.reply.strip()[:_REASON_LENGTH] or '(nothing)'}"

@@ -40,6 +40,8 @@ def begin_run(org_id: UUID, draft: Draft, number: int | None) -> UUID:
         "version_number": number,
         "snapshot": snapshot.stored(),
         "content_hash": snapshot.digest(),
+        "judge_connection_id": draft.agent.judge_connection_id,
+        "judge_model": draft.agent.judge_model,
         "total": len(cases),
         "created_by": current_scope().user_id,
     }

@@ -11,6 +11,7 @@ from app.agents.repo.evaluations import CaseRow, EvaluationRepo
 from app.agents.repo.versions import Draft
 from app.agents.services import evaluations as service
 from app.agents.services.checks import KINDS, CheckRefused, read_checks
+from app.agents.services.judges import judge_of, offered_judges
 from app.agents.services.versions import editable_draft, found_draft
 from app.db.session import transaction
 from app.runtime.services.cases import turns_before, variables_of
@@ -29,11 +30,17 @@ _NAME_LENGTH = 80
 @bp.get("")
 @org_right("agents.read")
 def index(org: str, agent_id: UUID) -> Response:
-    """The cases of an agent, and its newest runs."""
+    """The cases of an agent, its newest runs, and what it demands of them."""
     org_id, repo = require_org().org_id, EvaluationRepo()
     draft = found_draft(org_id, agent_id)
-    cases, runs = repo.cases(org_id, agent_id), repo.runs(org_id, agent_id)
-    return render("evaluations/index.html", draft=draft, cases=cases, runs=runs, gates=GATE_WORDS)
+    shown: dict[str, Any] = {
+        "cases": repo.cases(org_id, agent_id),
+        "runs": repo.runs(org_id, agent_id),
+        "gates": GATE_WORDS,
+        "judges": offered_judges(org_id, draft.agent),
+        "judge": judge_of(draft.agent),
+    }
+    return render("evaluations/index.html", draft=draft, **shown)
 
 
 @bp.get("/new")
@@ -103,15 +110,16 @@ def destroy(org: str, agent_id: UUID, case_id: UUID) -> Response:
     return leave(url_for(".index", org=org, agent_id=agent_id))
 
 
-@bp.post("/gate")
+@bp.post("/settings")
 @org_right("settings.manage")
-def gate(org: str, agent_id: UUID) -> Response:
-    """Say what the cases must say before the agent is published."""
-    draft, chosen = editable_draft(require_org().org_id, agent_id), request.form.get("gate", "")
+def demand(org: str, agent_id: UUID) -> Response:
+    """Say what the cases must say before the agent is published, and who judges them."""
+    agent = editable_draft(require_org().org_id, agent_id).agent
+    chosen = request.form.get("gate", agent.evaluation_gate)
     if chosen not in GATE_WORDS:
         raise Refusal(422, "Choose when the agent may be published.")
     with transaction():
-        service.set_gate(draft.agent.org_id, draft, chosen)
+        service.set_demands(agent.org_id, agent, chosen, request.form.get("judge", judge_of(agent)))
     toast("Saved.")
     return leave(url_for(".index", org=org, agent_id=agent_id))
 

@@ -19,7 +19,7 @@ HARMLESS_TEXT = frozenset({
     "thread_notes.body", "capabilities", "purpose", "transport", "knowledge_base_web_pages.url",
     "knowledge_base_web_urls.scope", "knowledge_base_web_urls.url", "tool_approvals.tool", "tool_approvals.call_id",
     "tool_approvals.arguments", "approval", "input_schema", "evaluation_gate", "evaluation_cases.turns", "checks",
-    "variables", "evaluation_results.answer",
+    "variables", "evaluation_results.answer", "judge_model",
 })  # fmt: skip
 """Names of text columns, with their table where the name alone does not tell."""
 _SECRET_WORDS = re.compile(
