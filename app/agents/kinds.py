@@ -1,6 +1,6 @@
 """What is done to agents in the background: lists as files, changes of many, and erasing what was deleted long ago."""
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from tempfile import TemporaryFile
 from typing import Any, Literal
@@ -65,21 +65,18 @@ def export_agents(task: Work, given: AgentExport) -> dict[str, Any]:
 def _write(task: Work, given: AgentExport) -> dict[str, Any]:
     query = MultiDict(parse_qsl(given.query, keep_blank_values=True))
     state = read_list(agent_list(AgentRepo().choices(task.org_id)), given.zone, query, "agents")
+
+    def told(number: int) -> None:
+        task.progress(number, words="agents written")
+
     with TemporaryFile() as file:
         with analytics_session() as session:
-            records = _counted(task, AgentRepo(session).stream(task.org_id, state))
-            file.writelines(written(given.format, exported_columns(state), records))
+            rows = AgentRepo(session).stream(task.org_id, state)
+            file.writelines(written(given.format, exported_columns(state), rows, told))
         size, blob_id = file.tell(), store_blob(task.org_id, file, KINDS[given.format])
     record("agent.export", "agent_list", after={"format": given.format, "query": given.query})
     name = f"agents-{datetime.now(UTC):%Y-%m-%d}.{given.format}"
     return {"id": str(blob_id), "name": name, "media_type": KINDS[given.format], "byte_size": size}
-
-
-def _counted(task: Work, records: Generator[Mapping[str, Any]]) -> Generator[Mapping[str, Any]]:
-    for number, entry in enumerate(records, 1):
-        yield entry
-        if number % BATCH == 0:
-            task.progress(number, words="agents written")
 
 
 def change_agents(task: Work, given: AgentChange) -> dict[str, Any]:

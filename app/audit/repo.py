@@ -1,6 +1,6 @@
 """Reading the audit log."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from app.audit.models import AuditEvent
 from app.db.base import db
-from app.db.cursor import Order, Page, paginate, stream
+from app.db.cursor import Order, Page, paginate
+from app.db.rows import Rows
 from app.web.conditions import chosen, searched, within
 from app.web.listing import ListState
 
@@ -106,12 +107,12 @@ class AuditRepo:
             select(AuditEvent).where(AuditEvent.org_id == org_id, AuditEvent.id == event_id)
         )
 
-    def stream(self, org_id: UUID, state: ListState) -> Generator[Mapping[str, Any]]:
-        """Every matching event in list order, read from one snapshot in small parts."""
+    def stream(self, org_id: UUID, state: ListState) -> Rows:
+        """Every matching event in list order."""
         columns = (AuditEvent.created_at, AuditEvent.id)
         order = [column.desc() if state.descending else column.asc() for column in columns]
         statement = _filtered(org_id, state, _EXPORTED).order_by(*order)
-        return stream(self._session, statement)
+        return Rows(self._session, statement)
 
 
 def _filtered(org_id: UUID, state: ListState, columns: Sequence[Any]) -> Select[Any]:

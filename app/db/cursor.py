@@ -3,7 +3,7 @@
 The order is total: one sort expression, then the id in the same direction, nulls last.
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -145,14 +145,6 @@ def neighbour(
     row = session.execute(window(statement, order, PageRequest(1, position)).limit(1)).first()
     beside: UUID = position.id if row is None else row.id
     return beside
-
-
-def stream(session: Session, statement: Select[Any]) -> Generator[Mapping[str, Any]]:
-    """The rows of `statement`, read in small parts from one snapshot; closing the generator ends the reading."""
-    with session.execute(statement, execution_options={"yield_per": 500}) as rows:
-        names = tuple(rows.keys())
-        for row in rows:
-            yield dict(zip(names, row, strict=True))
 
 
 def _capped_count(statement: Select[Any]) -> Select[Any]:

@@ -30,6 +30,8 @@ GRACE_SECONDS = 2
 SILENCE_SECONDS = 1
 MAIN_SECONDS = 15
 ANALYTICS_SECONDS = 30
+_READING = "-c default_transaction_read_only=on -c cursor_tuple_fraction=1"
+"""Every cursor is read to its end: what comes first need not come soon."""
 
 
 class NoAnswer(errors.OperationalError):
@@ -129,9 +131,7 @@ def main_options() -> dict[str, Any]:
 
 def analytics_options() -> dict[str, Any]:
     """The engine of long reads: read-only, a statement ends after 30 s, two connections."""
-    return _options(
-        pool_size=2, max_overflow=0, seconds=ANALYTICS_SECONDS, more="-c default_transaction_read_only=on"
-    )
+    return _options(pool_size=2, max_overflow=0, seconds=ANALYTICS_SECONDS, more=_READING)
 
 
 def _options(*, pool_size: int, max_overflow: int, seconds: int, more: str = "") -> dict[str, Any]:

@@ -20,7 +20,7 @@ from app.studio.services import (
 )
 from app.web.access import platform_admin
 from app.web.errors import NotFound, Refusal
-from app.web.export import stream_file
+from app.web.export import stream_table
 from app.web.filters import viewer_zone
 from app.web.identity import require_visitor
 from app.web.listing import ListState, read_list, show_list
@@ -79,8 +79,8 @@ def export(table: str) -> Response:
         query = request.query_string.decode("ascii", "replace")
         record("data.export", "table", target_label=found.name, after={"query": query})
     try:
-        return stream_file(
-            "csv", found.name, state.columns, lambda session: RowRepo(session).stream(org_id, found, state)
+        return stream_table(
+            found.name, state.columns, lambda session: RowRepo(session).stream(org_id, found, state)
         )
     except TooSlow:
         raise Refusal(503, "This took longer than 30 seconds. Narrow the filters.", retry_after=30) from None

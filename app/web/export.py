@@ -1,9 +1,9 @@
-"""Lists as files: CSV, JSON and NDJSON, streamed row by row from one snapshot of the database."""
+"""Lists as files: CSV, JSON and NDJSON, streamed in parts from one snapshot of the database."""
 
 import csv
 import io
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,6 +14,7 @@ import orjson
 from flask import Response
 from sqlalchemy.orm import Session
 
+from app.db.rows import Rows
 from app.db.session import analytics_session
 
 Record = Mapping[str, Any]
@@ -23,16 +24,19 @@ _PART = 64 * 1024
 _RISKY = re.compile(r"\s*[=+\-@|\uff1d\uff0b\uff0d\uff20\uff5c]| *[\t\r]")
 
 
-def stream_file(
-    kind: str, name: str, columns: Iterable[str], read: Callable[[Session], Generator[Record]]
-) -> Response:
-    """An attachment with these columns of the records that `read` yields from the session it gets; see stream_parts."""
+def stream_file(kind: str, name: str, columns: Sequence[str], read: Callable[[Session], Rows]) -> Response:
+    """An attachment with these columns of the rows that `read` finds with the session it gets; see stream_parts."""
+    return stream_parts(kind, name, lambda session: written(kind, columns, read(session)))
+
+
+def stream_table(name: str, columns: Sequence[str], read: Callable[[Session], Generator[Record]]) -> Response:
+    """The same as CSV, of records that are no rows of the database as they are."""
 
     def write(session: Session) -> Generator[bytes]:
         with closing(read(session)) as records:  # whoever hangs up leaves no cursor open
-            yield from written(kind, columns, records)
+            yield from _csv(columns, ([record[column] for column in columns] for record in records))
 
-    return stream_parts(kind, name, write)
+    return stream_parts("csv", name, write)
 
 
 def stream_parts(kind: str, name: str, write: Callable[[Session], Generator[bytes]]) -> Response:
@@ -54,9 +58,16 @@ def stream_parts(kind: str, name: str, write: Callable[[Session], Generator[byte
     return response
 
 
-def written(kind: str, columns: Iterable[str], records: Iterator[Record]) -> Generator[bytes]:
-    """The bytes of a file of a kind, in parts."""
-    return _WRITERS[kind](list(columns), records)
+def written(
+    kind: str, columns: Sequence[str], rows: Rows, told: Callable[[int], None] = lambda _: None
+) -> Generator[bytes]:
+    """The bytes of a file of a kind, in parts; `told` hears how many rows they hold so far."""
+    with closing(rows.lines(columns, whole_seconds=kind == "csv")) as parts:
+        counted = _counted(parts, told)
+        if kind == "csv":
+            yield from _csv(columns, (orjson.loads(line).values() for part in counted for line in part))
+        else:
+            yield from {"json": _json, "ndjson": _ndjson}[kind](counted)
 
 
 def harmless(text: str) -> str:
@@ -64,21 +75,35 @@ def harmless(text: str) -> str:
     return f"'{text}" if _RISKY.match(text) else text
 
 
-def _cell(value: Any) -> Any:
-    if value is None or isinstance(value, int | float | Decimal):
-        return value
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="seconds")
-    return harmless(", ".join(map(str, value)) if isinstance(value, list) else str(value))
+def _counted(parts: Iterator[Sequence[str]], told: Callable[[int], None]) -> Generator[Sequence[str]]:
+    number = 0
+    for part in parts:
+        yield part
+        number += len(part)
+        told(number)
 
 
-def _csv(columns: list[str], records: Iterator[Record]) -> Generator[bytes]:
+def _json(parts: Iterator[Sequence[str]]) -> Generator[bytes]:
+    start = "["
+    for part in parts:
+        yield (start + "\n" + ",\n".join(part)).encode()
+        start = ","
+    yield b"\n]\n" if start == "," else b"[]\n"
+
+
+def _ndjson(parts: Iterator[Sequence[str]]) -> Generator[bytes]:
+    for part in parts:
+        yield "\n".join([*part, ""]).encode()
+    yield b""
+
+
+def _csv(columns: Sequence[str], records: Iterator[Iterable[Any]]) -> Generator[bytes]:
     buffer = io.StringIO(newline="")
     buffer.write(_BOM)
     writer = csv.writer(buffer)
     writer.writerow(columns)
     for record in records:
-        writer.writerow([_cell(record[column]) for column in columns])
+        writer.writerow(map(_cell, record))
         if buffer.tell() > _PART:
             yield buffer.getvalue().encode()
             buffer.seek(0)
@@ -86,35 +111,11 @@ def _csv(columns: list[str], records: Iterator[Record]) -> Generator[bytes]:
     yield buffer.getvalue().encode()
 
 
-def _json(columns: list[str], records: Iterator[Record]) -> Generator[bytes]:
-    start = b"["
-    for lines in _parts(columns, records):
-        yield start + b"\n" + b",\n".join(lines)
-        start = b","
-    yield b"\n]\n" if start == b"," else b"[]\n"
-
-
-def _ndjson(columns: list[str], records: Iterator[Record]) -> Generator[bytes]:
-    for lines in _parts(columns, records):
-        yield b"\n".join([*lines, b""])
-    yield b""
-
-
-def _parts(columns: list[str], records: Iterator[Record]) -> Generator[list[bytes]]:
-    """The records as JSON, some at a time: sent one by one, each would cost more than making it."""
-    lines, size = [], 0
-    for record in records:
-        lines.append(_line(columns, record))
-        size += len(lines[-1])
-        if size > _PART:
-            yield lines
-            lines, size = [], 0
-    if lines:
-        yield lines
-
-
-def _line(columns: list[str], record: Record) -> bytes:
-    return orjson.dumps({column: record[column] for column in columns})
-
-
-_WRITERS = {"csv": _csv, "json": _json, "ndjson": _ndjson}
+def _cell(value: Any) -> Any:
+    if isinstance(value, str):
+        return harmless(value)
+    if value is None or isinstance(value, int | float | Decimal):
+        return value
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    return harmless(", ".join(map(str, value)) if isinstance(value, list) else str(value))

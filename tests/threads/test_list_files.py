@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.audit.models import AuditEvent
-from app.threads.repo import exported
+from app.db.rows import IN_PARTS
 from tests.factories import agents, orgs, threads
 from tests.factories.rows import rows
 from tests.support.queries import queries
@@ -50,8 +50,10 @@ def held(org, ana):
     return wanted
 
 
+@pytest.mark.parametrize("rows_a_part", [1, 500])
 @pytest.mark.parametrize("kind", ["csv", "json", "ndjson"])
-def test_ex_1_a_file_holds_the_filtered_list(client, held, kind):
+def test_ex_1_a_file_holds_the_filtered_list(client, held, monkeypatch, kind, rows_a_part):
+    monkeypatch.setitem(IN_PARTS, "yield_per", rows_a_part)
     found = read(client, f"/o/acme/threads.{kind}?q=alpha&per=20", kind)
     assert [row["id"] for row in found] == [str(thread.id) for thread in held]
     assert list(found[0]) == [
@@ -76,10 +78,26 @@ def test_ex_1_cells_are_harmless_and_numbers_stay_numbers(client, org, ana):
     assert (row["name"], row["tags"]) == ("=1+1", ["@x", "b"])
 
 
-@pytest.mark.parametrize("batch", [1, 500])
+def test_ex_1_lines_are_compact_and_moments_have_their_offset(client, org, ana):
+    at = datetime(2026, 11, 20, 12, 0, 59, 250000, tzinfo=UTC)
+    name = 'Tab\t, "quotes", \\, é and 🦊'
+    thread = threads.thread(org, ana, name=name, created_at=at, tags=["x", "y"])
+    threads.message(thread, "Hello", cost_micros=7)
+    address = "cols=name,cost,tags,created"
+    text = client.get(f"/o/acme/threads.ndjson?{address}").text
+    assert text == (
+        f'{{"id":"{thread.id}","status":"live","name":"Tab\\t, \\"quotes\\", \\\\, é and 🦊","cost_micros":7,'
+        '"tags":["x","y"],"created_at":"2026-11-20T12:00:59.25+00:00"}\n'
+    )
+    assert client.get(f"/o/acme/threads.json?{address}").text == f"[\n{text}]\n"
+    (row,) = read(client, f"/o/acme/threads.csv?{address}", "csv")
+    assert (row["name"], row["tags"], row["created_at"]) == (name, "x, y", "2026-11-20T12:00:59+00:00")
+
+
+@pytest.mark.parametrize("rows_a_part", [1, 500])
 @pytest.mark.parametrize("kind", ["json", "ndjson"])
-def test_ex_2_whole_threads_come_in_order_with_their_messages(client, held, monkeypatch, kind, batch):
-    monkeypatch.setattr(exported, "BATCH", batch)
+def test_ex_2_whole_threads_come_in_order_with_their_messages(client, held, monkeypatch, kind, rows_a_part):
+    monkeypatch.setitem(IN_PARTS, "yield_per", rows_a_part)
     found = read(client, f"/o/acme/threads/messages.{kind}?q=alpha", kind)
     assert [thread["id"] for thread in found] == [str(thread.id) for thread in held]
     for number, thread in enumerate(found):

@@ -1,6 +1,6 @@
 """Agents in the database. Every change first counts itself on the organisation's row, which also orders the changes."""
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -34,7 +34,8 @@ from app.agents.models import Agent, Persona
 from app.agents.repo.counting import count_change
 from app.db import terms
 from app.db.base import db
-from app.db.cursor import Order, Page, neighbour, paginate, stream
+from app.db.cursor import Order, Page, neighbour, paginate
+from app.db.rows import Rows
 from app.web.listing import ListState
 
 SHOWN_BY_DEFAULT = frozenset({"enabled", "disabled"})
@@ -143,14 +144,14 @@ class AgentRepo:
             personas={value: words for words, value in found["persona"]},
         )
 
-    def stream(self, org_id: UUID, state: ListState) -> Generator[Mapping[str, Any]]:
-        """Every matching agent with its prompt in list order, read from one snapshot in small parts."""
+    def stream(self, org_id: UUID, state: ListState) -> Rows:
+        """Every matching agent with its prompt in list order."""
         order = _order(state)
         column = order.column.desc() if order.descending else order.column.asc()
         statement = _filtered(org_id, state, _EXPORTED).order_by(
             column.nulls_last(), order.id.desc() if order.descending else order.id.asc()
         )
-        return stream(self._session, statement)
+        return Rows(self._session, statement)
 
     def matching(self, org_id: UUID, state: ListState, limit: int) -> Sequence[UUID]:
         """The ids of all matching rows, at most `limit`."""

@@ -12,7 +12,7 @@ from app.analytics.views.shown import shown
 from app.audit.services import record
 from app.db.session import TooSlow, analytics_session, transaction
 from app.web.access import org_right
-from app.web.export import stream_file
+from app.web.export import stream_table
 from app.web.filters import viewer_zone
 from app.web.identity import require_org
 from app.web.render import render
@@ -46,8 +46,7 @@ def export(org: str, group: str) -> Response:
     choice, org_id = _choice(), require_org().org_id
     with transaction():
         record("analytics.export", "figures", after={"by": group, "range": choice.text})
-    return stream_file(
-        "csv",
+    return stream_table(
         f"{org}-figures-by-{group}",
         (group, *MEASURES),
         lambda session: _rows(AnalyticsRepo(session).report(org_id, choice.period), group),

@@ -33,7 +33,8 @@ from sqlalchemy.orm import Session
 from sqlalchemy.types import NullType, TypeEngine
 
 from app.db import terms
-from app.db.cursor import COUNT_CAP, Found, Page, PageRequest, stream, turn
+from app.db.cursor import COUNT_CAP, Found, Page, PageRequest, turn
+from app.db.rows import Rows
 from app.studio.repo.catalogue import Column, Table
 from app.web.conditions import between, chosen, within
 from app.web.listing import ListState
@@ -90,7 +91,8 @@ class RowRepo:
     def stream(self, org_id: UUID | None, table: Table, state: ListState) -> Generator[Mapping[str, Any]]:
         """Every matching row with the shown columns, whole, from one snapshot in small parts."""
         statement = _select(_filtered(org_id, table, state), table, state.columns, VALUE_LENGTH)
-        for record in stream(self._session, _window(statement, table, state, PageRequest())):
+        rows = Rows(self._session, _window(statement, table, state, PageRequest()))
+        for record in rows.records():
             yield {name: record[_label(table, name)] for name in state.columns}
 
     def get(self, org_id: UUID | None, table: Table, key: tuple[str, ...]) -> DataRow | None:

@@ -1,19 +1,17 @@
 """Whole threads for files: each thread, then its messages, as JSON that the database makes, in one stream."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Subquery, Text, cast, func, literal_column, null, select, true, union_all
+from sqlalchemy import Row, Select, Subquery, literal_column, select, true, union_all
 from sqlalchemy.orm import Session
 
+from app.db.rows import IN_PARTS, as_json
 from app.threads.models import Message
 from app.threads.repo.listed import listed_threads, ordering
 from app.threads.repo.threads import Viewer
 from app.web.listing import ListState
-
-BATCH = 500
-"""Rows that are held at a time; a message may be large."""
 
 _LEFT_OUT = frozenset({"org_id", "text_content"})
 
@@ -24,34 +22,25 @@ class WholeThreadRepo:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def stream(self, org_id: UUID, viewer: Viewer, state: ListState) -> Generator[tuple[bool, str]]:
+    def stream(self, org_id: UUID, viewer: Viewer, state: ListState) -> Generator[Sequence[Row[bool, str]]]:
         """In list order whether a thread begins here, and it or the next of its messages, oldest first, as JSON.
 
-        All is read from one snapshot in small parts, each of them a statement of its own for the time limit.
+        Some at a time, all from one snapshot. A lateral join walks its left side in order; to sort what it yields as
+        well would be to wait for all the texts.
         """
-        threads = listed_threads(org_id, viewer, state).subquery("t")
-        messages = _messages(org_id)
-        begins: Any = select(
-            literal_column("true").label("begins"),
-            null().label("created_at"),
-            null().label("id"),
-            cast(func.row_to_json(threads.table_valued()), Text).label("body"),
-        )
-        goes_on: Any = select(
-            literal_column("false"),
-            messages.c.created_at,
-            messages.c.id,
-            cast(func.row_to_json(messages.table_valued()), Text),
-        ).where(messages.c.thread_id == threads.c.id)
-        lines = union_all(begins.correlate(threads), goes_on.correlate(threads)).lateral("x")
-        order = [*ordering(state, threads.c), lines.c.begins.desc(), lines.c.created_at, lines.c.id]
-        statement = select(lines.c.begins, lines.c.body).select_from(threads).join(lines, true())
-        options = {"yield_per": BATCH}
-        with self._session.execute(statement.order_by(*order), execution_options=options) as rows:
-            yield from rows
+        threads = listed_threads(org_id, viewer, state).order_by(*ordering(state)).subquery("t")
+        messages = _messages(org_id, threads)
+        begins: Any = select(literal_column("true").label("begins"), as_json(threads).label("body"))
+        goes_on: Any = select(literal_column("false"), as_json(messages))
+        lines = union_all(begins.correlate(threads), goes_on).lateral("x")
+        statement: Select[bool, str] = select(lines.c.begins, lines.c.body)
+        statement = statement.select_from(threads).join(lines, true())
+        with self._session.execute(statement, execution_options=IN_PARTS) as rows:
+            yield from rows.partitions()
 
 
-def _messages(org_id: UUID) -> Subquery:
-    """Messages without what their parts say already."""
+def _messages(org_id: UUID, threads: Subquery) -> Subquery:
+    """The messages of a thread, without what their parts say already."""
     columns = [column for column in Message.__table__.c if column.name not in _LEFT_OUT]
-    return select(*columns).where(Message.org_id == org_id).subquery("m")
+    there = select(*columns).where(Message.org_id == org_id, Message.thread_id == threads.c.id)
+    return there.order_by(Message.created_at, Message.id).correlate(threads).subquery("m")

@@ -4,7 +4,7 @@ Names are searched in steps that cost the same however many threads there are: f
 the next ones of the list are; only where those do not fill the page, the index of names is asked.
 """
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -28,7 +28,8 @@ from sqlalchemy.orm import Session
 from app.agents.models import Agent
 from app.auth.models import User
 from app.db.base import db
-from app.db.cursor import Found, Order, Page, PageRequest, neighbour, paginate, stream, turn, window
+from app.db.cursor import Found, Order, Page, PageRequest, neighbour, paginate, turn, window
+from app.db.rows import Rows
 from app.threads.models import Thread
 from app.threads.repo.conditions import (
     MOST_MATCHES,
@@ -119,10 +120,10 @@ class ThreadListRepo:
         found = matching(org_id, viewer, state, select(Thread.id))
         return self._session.scalars(found.limit(limit)).all()
 
-    def stream(self, org_id: UUID, viewer: Viewer, state: ListState) -> Generator[Mapping[str, Any]]:
-        """Every matching thread in list order, read from one snapshot in small parts."""
+    def stream(self, org_id: UUID, viewer: Viewer, state: ListState) -> Rows:
+        """Every matching thread in list order."""
         statement = listed_threads(org_id, viewer, state)
-        return stream(self._session, statement.order_by(*ordering(state)))
+        return Rows(self._session, statement.order_by(*ordering(state)))
 
     def beside(
         self, org_id: UUID, viewer: Viewer, state: ListState, thread_id: UUID, *, backward: bool
