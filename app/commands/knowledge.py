@@ -12,7 +12,7 @@ from uuid import UUID
 import click
 from flask.cli import AppGroup, with_appcontext
 
-from app.commands.running import OPERATOR, operating, org_of
+from app.commands.running import OPERATOR, enter, operating
 from app.db.scope import use_scope
 from app.db.session import transaction
 from app.knowledge.embedders.registry import EmbeddingFailed
@@ -44,7 +44,7 @@ def ingest(context: click.Context, *, path: Path, name: str, slug: str) -> None:
     is listed with the reason, and the rest brought in. Exits with 1 if something was left out.
     """
     with operating(AWAY):
-        org_id = _enter(slug)
+        org_id = enter(slug)
         base_id = _base(org_id, name, create=True)
         failed = [entry for entry in _files(path) if not _bring_in(org_id, base_id, *entry)]
     context.exit(1 if failed else 0)
@@ -72,7 +72,7 @@ def crawl(context: click.Context, /, url: str, name: str, slug: str, **given: An
     """
     module, failed = importlib.import_module("app.knowledge.services.crawling"), 0
     with operating(AWAY):
-        org_id = _enter(slug)
+        org_id = enter(slug)
         base_id = _base(org_id, name, create=True)
         try:
             for page in module.bring_in_site(org_id, base_id, url, _bounds(**given)):
@@ -106,7 +106,7 @@ def crawl(context: click.Context, /, url: str, name: str, slug: str, **given: An
 def search_bases(*, words: str, slug: str, names: tuple[str, ...], as_json: bool, **narrowed: Any) -> None:
     """Print the passages that answer WORDS best."""
     with operating():
-        org_id = _enter(slug)
+        org_id = enter(slug)
         with transaction():
             bases = [_base(org_id, name, create=False) for name in names] or None
             try:
@@ -163,12 +163,6 @@ def _question(
     words: str, bases: list[UUID] | None, *, kinds: tuple[str, ...], sources: tuple[UUID, ...], top: int
 ) -> Question:
     return Question(words, base_ids=bases, source_ids=sources or None, kinds=kinds or None, top_k=top)
-
-
-def _enter(slug: str) -> UUID:
-    org_id = org_of(slug).id
-    use_scope(replace(OPERATOR, org_id=org_id))
-    return org_id
 
 
 def _base(org_id: UUID, name: str, *, create: bool) -> UUID:

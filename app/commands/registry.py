@@ -8,7 +8,18 @@ from pathlib import Path
 from flask import Flask
 from flask_migrate import Migrate
 
-from app.commands import accounts, credentials, database, importing, inspect, knowledge, sample, tasks, work
+from app.commands import (
+    accounts,
+    agents,
+    credentials,
+    database,
+    importing,
+    inspect,
+    knowledge,
+    sample,
+    tasks,
+    work,
+)
 from app.commands.scale.command import scale
 from app.db.base import db
 
@@ -31,4 +42,5 @@ def register(app: Flask) -> None:
     app.cli.add_command(sample.seed)
     app.cli.add_command(importing.threads)
     app.cli.add_command(knowledge.knowledge)
+    app.cli.add_command(agents.agents)
     database.extend_migrations()

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import wraps
 from typing import Any
+from uuid import UUID
 
 import click
 from flask.cli import with_appcontext
@@ -83,6 +85,13 @@ def user_of(email: str) -> User:
     if user is None:
         raise click.UsageError(f"There is no account with the address {email}.")
     return user
+
+
+def enter(slug: str) -> UUID:
+    """Act in the organisation with this address part from now on; its id, or a usage error."""
+    org_id = org_of(slug).id
+    use_scope(replace(OPERATOR, org_id=org_id))
+    return org_id
 
 
 def org_of(slug: str) -> Org:

@@ -21,7 +21,7 @@ class EvaluateInput(TaskInput):
     agent_id: UUID
 
 
-def begin_run(org_id: UUID, draft: Draft, number: int | None) -> UUID:
+def begin_run(org_id: UUID, draft: Draft, number: int | None, trigger: str = "person") -> UUID:
     """Have a worker ask the enabled cases of a version, or of the draft as it is now; the id of the run.
 
     Raises NotFound for an unknown version, Refusal 409 without an enabled case.
@@ -46,7 +46,8 @@ def begin_run(org_id: UUID, draft: Draft, number: int | None) -> UUID:
         "created_by": current_scope().user_id,
     }
     run_id = EvaluationRepo().add_run(org_id, values)
-    task_id = enqueue(EVALUATE, EvaluateInput(run_id=run_id, agent_id=agent_id), agent_id=agent_id)
+    given = EvaluateInput(run_id=run_id, agent_id=agent_id)
+    task_id = enqueue(EVALUATE, given, agent_id=agent_id, trigger=trigger)
     EvaluationRepo().change_run(org_id, run_id, {"task_id": task_id})
     return run_id
 

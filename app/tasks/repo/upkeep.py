@@ -33,6 +33,11 @@ class WorkerRepo:
         row = insert(WorkerProcess).values(id=worker_id, host=platform.node(), pid=os.getpid())
         self._session.execute(row.on_conflict_do_update(index_elements=["id"], set_={"seen_at": func.now()}))
 
+    def alive(self, within: timedelta) -> int:
+        """How many workers have given a sign of life within this time."""
+        found = select(func.count()).where(WorkerProcess.seen_at > func.now() - within)
+        return self._session.scalar(found) or 0
+
     def remove(self, worker_id: UUID) -> None:
         """Say that it has ended in good order."""
         self._session.execute(delete(WorkerProcess).where(WorkerProcess.id == worker_id))
