@@ -2,7 +2,6 @@
 
 import json
 import re
-import socket
 import sys
 import time
 from dataclasses import replace
@@ -17,9 +16,9 @@ from tests.factories import auth, connections, orgs
 from tests.factories.rows import rows
 from tests.support.answers import permitting, serving
 from tests.support.claims import claims, run
-from tests.support.processes import Process, free_port
+from tests.support.mcp_process import mcp_server
 from tests.support.queries import queries
-from tests.support.web import ROOT, clean_environment
+from tests.support.web import ROOT
 
 HOME = "/o/acme/connections/mcp-servers"
 URL = "https://1.1.1.1/mcp"
@@ -67,18 +66,8 @@ def impatient(monkeypatch):
 @pytest.fixture
 def real(tmp_path):
     """A running MCP server."""
-    port = free_port()
-    command = [sys.executable, "-m", "tests.support.mcp_server", str(port)]
-    process = Process(command, tmp_path / "mcp.log", clean_environment({}), ROOT)
-
-    def answers():
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    process.start(answers)
-    process.server_port = port
-    yield process
-    process.stop()
+    with mcp_server(tmp_path) as process:
+        yield process
 
 
 def path(server, act=""):
@@ -184,7 +173,7 @@ def test_programs_are_for_platform_administrators_where_the_operator_allows_them
 def test_a_worker_lists_the_tools_of_a_real_server(person, org, allow, real, work):
     allow(real)
     key = connections.credential(org, SECRET, kind="mcp")
-    stored = connections.mcp_server(org, url=f"http://127.0.0.1:{real.server_port}/mcp", credential_id=key.id)
+    stored = connections.mcp_server(org, url=real.url, credential_id=key.id)
     for _ in range(2):
         assert person.submit(path(stored, "/test")).location == path(stored)
     page = person.both(path(stored), "server_state")
@@ -199,7 +188,7 @@ def test_a_worker_lists_the_tools_of_a_real_server(person, org, allow, real, wor
     page = person.both(path(stored), "server_state")
     assert not page.find("progress")
     assert {"look_up", "environment"} <= {name.text for name in page.select("#server_state th code")}
-    assert rows(AuditEvent, action="mcp_server.discover")[0].after == {"tools": 2}
+    assert rows(AuditEvent, action="mcp_server.discover")[0].after == {"tools": 7}
 
 
 def test_a_program_gets_nothing_but_path_and_is_gone_afterwards(operator, org, programs, work):
@@ -222,7 +211,7 @@ def test_a_program_gets_nothing_but_path_and_is_gone_afterwards(operator, org, p
     "failing",
     [
         (["/no/such/program"], "No such file or directory"),
-        (["false"], "The program did not name its tools: Connection closed."),
+        (["false"], "The program did not answer: Connection closed."),
         (["sleep", "600.25"], "did not name its tools within 2 seconds"),
     ],
 )

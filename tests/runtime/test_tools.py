@@ -2,8 +2,6 @@
 
 import json
 import re
-import socket
-import sys
 from dataclasses import replace
 
 import pytest
@@ -14,9 +12,8 @@ from app.threads.models import Message
 from tests.factories import agents, connections, orgs, tools
 from tests.factories.rows import rows
 from tests.support.answers import serving
+from tests.support.mcp_process import mcp_server
 from tests.support.model_server import Answer
-from tests.support.processes import Process, free_port
-from tests.support.web import ROOT, clean_environment
 
 SECRET = "tool-secret-5f2e81c7-WXYZ"
 JSON = {"Content-Type": "application/json"}
@@ -194,18 +191,9 @@ def test_the_calculator_is_chosen_by_name(ask, server):
 @pytest.fixture
 def real(app, server, tmp_path):
     """A running MCP server that may be called."""
-    port = free_port()
-    command = [sys.executable, "-m", "tests.support.mcp_server", str(port)]
-    process = Process(command, tmp_path / "mcp.log", clean_environment({}), ROOT)
-
-    def answers():
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    process.start(answers)
-    _permit(app, port, "mcp")
-    yield f"http://127.0.0.1:{port}/mcp"
-    process.stop()
+    with mcp_server(tmp_path) as process:
+        _permit(app, process.server_port, "mcp")
+        yield process.url
 
 
 def test_a_tool_of_an_mcp_server_is_called(ask, org, real):
