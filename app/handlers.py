@@ -13,6 +13,7 @@ KINDS: dict[str, str] = {
     "knowledge.test": "app.knowledge.services.queueing:TEST",
     "thread.erase": "app.threads.kinds:ERASURE",
     "thread.import": "app.threads.services.uploads:IMPORT",
+    "tools.try": "app.tools.services.trying:TRY",
 }
 
 DUTIES: dict[str, str] = {

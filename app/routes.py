@@ -63,6 +63,7 @@ from app.threads.views import files as thread_files
 from app.threads.views import importing as thread_imports
 from app.threads.views import listing as thread_listing
 from app.tools.views import adding as tools_adding
+from app.tools.views import server_trying as tools_server_trying
 from app.tools.views import tools
 from app.tools.views import trying as tools_trying
 from app.web import gallery, health
@@ -110,6 +111,7 @@ BLUEPRINTS = (
     tools.bp,
     tools_adding.bp,
     tools_trying.bp,
+    tools_server_trying.bp,
     connections.bp,
     connections_models.bp,
     connections_credentials.bp,

@@ -1,5 +1,7 @@
 """Encrypted columns, with the keys of the running application."""
 
+import base64
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +32,16 @@ def keyring() -> "Keyring":
         extensions["keyring"] = load("app.db.keyring:Keyring")(extensions["sealing_secrets"])
     ring: Keyring = extensions["keyring"]
     return ring
+
+
+def seal_json(value: Any) -> str:
+    """A JSON value as a text that only this instance can read, for what is kept where people look."""
+    return base64.b64encode(keyring().seal(json.dumps(value).encode())).decode()
+
+
+def open_json(text: str) -> Any:
+    """The value again. Raises SealBroken."""
+    return json.loads(keyring().open(base64.b64decode(text)))
 
 
 class Sealed(TypeDecorator[str]):

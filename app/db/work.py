@@ -24,8 +24,12 @@ class GiveUp(Exception):
     """Raised by a task that cannot do it: it ends as failed, for this reason, without another attempt."""
 
 
+SEALED = "sealed"
+"""The field of inputs and results that people do not see; `app.db.sealed.seal_json` makes its value."""
+
+
 class TaskInput(BaseModel):
-    """The input of a kind: strict, and nothing beside its fields. Never a secret; people see it."""
+    """The input of a kind: strict, and nothing beside its fields. Never a secret; people see all but SEALED."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 

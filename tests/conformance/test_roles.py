@@ -32,6 +32,8 @@ FURTHER = {
     **dict.fromkeys(("playground.retry", "playground_edits.edit", "playground_edits.branch"), "missing"),
     **dict.fromkeys(("beside.show", "beside.go_on", "beside.stop_both"), "missing"),
     "streams.events": "missing",
+    "tools_trying.stop": "missing",
+    **dict.fromkeys([f"tools_server_trying.{act}" for act in ("show", "send_call", "stop")], "missing"),
     "home.dismiss": "forbidden",
     "thread_edits.drop_note": "forbidden",
     "sessions.revoke": "missing",

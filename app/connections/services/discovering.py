@@ -85,8 +85,13 @@ async def _ask(server: ServerFacts, secret: str | None) -> list[dict[str, Any]]:
 
 
 @asynccontextmanager
-async def server_session(server: ServerFacts, secret: str | None) -> AsyncIterator[ClientSession]:
-    """A session with the server, over the network or with a program that ends with it."""
+async def server_session(
+    server: ServerFacts, secret: str | None, silence: int | None = None
+) -> AsyncIterator[ClientSession]:
+    """A session with the server, over the network or with a program that ends with it.
+
+    A server of the network that says nothing for `silence` seconds, else SECONDS, has failed.
+    """
     if server.transport == "stdio":
         if not settings().mcp_stdio:
             raise Unusable("Programs are switched off as MCP servers: the operator has not set MCP_STDIO.")
@@ -103,7 +108,7 @@ async def server_session(server: ServerFacts, secret: str | None) -> AsyncIterat
     assert server.url is not None
     check("mcp", server.url)
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
-    client = guarded_client("mcp", SECONDS)
+    client = guarded_client("mcp", silence or SECONDS)
     client.headers.update(headers)
     async with (
         client,
@@ -114,11 +119,11 @@ async def server_session(server: ServerFacts, secret: str | None) -> AsyncIterat
 
 
 def _ended(failure: Exception, said: IO[str]) -> str:
-    """Why a program named no tools, with the last line that it said."""
+    """Why a program did not answer, with the last line that it said."""
     said.seek(max(0, said.seek(0, 2) - WORDS_LENGTH))
     lines = [line.strip() for line in said.read().splitlines() if line.strip()]
     last = f" Its last words: {lines[-1]}" if lines else ""
-    return f"The program did not name its tools: {words_of(failure)}.{last}"
+    return f"The program did not answer: {words_of(failure)}.{last}"
 
 
 def _kept(tool: Tool) -> dict[str, Any]:

@@ -16,18 +16,30 @@ MOST_TEXT = 256 * 1024
 async def ask(
     server: ServerFacts, secret: str | None, tool: str, arguments: Mapping[str, Any], seconds: int
 ) -> tuple[str, bool]:
-    """The text that a tool answers with, and whether it says that it failed; what is no text is only named.
+    """The text that a tool answers with, and whether it says that it failed. Raises as `call`, and as `told`."""
+    answer = await call(server, secret, tool, arguments, seconds)
+    return told(answer), bool(answer.is_error)
 
-    Raises Unusable, and whatever the way to the server raises.
-    """
+
+async def call(
+    server: ServerFacts, secret: str | None, tool: str, arguments: Mapping[str, Any], seconds: int
+) -> CallToolResult:
+    """What a tool answers. Raises Unusable, and whatever the way to the server raises."""
     try:
-        async with asyncio.timeout(seconds), server_session(server, secret) as session:
+        async with asyncio.timeout(seconds), server_session(server, secret, seconds + 1) as session:
             await session.initialize()
             answer = await session.call_tool(tool, dict(arguments))
     except TimeoutError as error:
-        raise Unusable(f"The tool did not answer within {seconds} seconds.") from error
+        raise Unusable(
+            f"The tool did not answer within {seconds} {'second' if seconds == 1 else 'seconds'}."
+        ) from error
     if not isinstance(answer, CallToolResult):
         raise Unusable("The tool asks for more than its arguments, which is not supported.")
+    return answer
+
+
+def told(answer: CallToolResult) -> str:
+    """What a model is given of an answer: its text, what is no text only named. Raises Unusable if that is too long."""
     parts = [
         part.text if isinstance(part, TextContent) else f"[{part.type} left out]" for part in answer.content
     ]
@@ -36,4 +48,4 @@ async def ask(
     text = "\n".join(parts).replace("\0", "\ufffd")
     if len(text) > MOST_TEXT:
         raise Unusable(f"The answer is larger than {MOST_TEXT:,} characters.")
-    return text.encode(errors="replace").decode(), bool(answer.is_error)
+    return text.encode(errors="replace").decode()

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, request, url_for
 
 from app.db.blobs import read_blob
 from app.db.session import transaction
+from app.db.work import SEALED
 from app.tasks.forms import task_list
 from app.tasks.repo.tasks import TasksRepo
 from app.tasks.services.live import LiveRows
@@ -96,7 +97,8 @@ def show(org: str, task_id: UUID) -> Response:
 
 def _shown(value: dict[str, Any] | None) -> str:
     """Values as people read them, cut where they are long."""
-    text = orjson.dumps(value or {}, option=orjson.OPT_INDENT_2).decode()
+    shown = {name: "•••" if name == SEALED else part for name, part in (value or {}).items()}
+    text = orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode()
     return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}\n…"
 
 

@@ -49,8 +49,8 @@ class TryForm(FlaskForm):
         return {**found, **json.loads(self.arguments.data or "{}")}
 
 
-def try_form(schema: Mapping[str, Any]) -> TryForm:
-    """A form for arguments of this schema, filled in with what was sent."""
+def try_form(schema: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> TryForm:
+    """A form for arguments of this schema, filled in with what was sent, or else with the arguments given."""
     fields: dict[str, Any] = {}
     named: dict[str, tuple[str, str]] = {}
     for number, (name, part) in enumerate(list(schema.get("properties", {}).items())[:MOST_FIELDS]):
@@ -58,7 +58,8 @@ def try_form(schema: Mapping[str, Any]) -> TryForm:
         if kind in {"string", "integer", "number", "boolean"}:
             named[f"arg_{number}"] = (name, kind)
             fields[f"arg_{number}"] = _field(name, part)
-    made = type("SchemaForm", (TryForm,), {**fields, "named": named, "simple": bool(named)})()
+    filled = _filled(schema.get("properties", {}), named, given or {})
+    made = type("SchemaForm", (TryForm,), {**fields, "named": named, "simple": bool(named)})(data=filled)
     assert isinstance(made, TryForm)
     for key, (name, _) in named.items():
         made[key].flags.needed = name in schema.get("required", [])
@@ -93,3 +94,32 @@ def _value(text: str, kind: str) -> Any:
     if kind == "boolean":
         return text == "true"
     return _NUMBERS[kind](text) if kind in _NUMBERS else text
+
+
+def _filled(
+    parts: Mapping[str, Any], named: Mapping[str, tuple[str, str]], given: Mapping[str, Any]
+) -> dict[str, str]:
+    """What each field holds of the arguments given; those that no simple field can hold are left to the JSON."""
+    texts = {key: _text(given[name], parts[name]) for key, (name, _) in named.items() if name in given}
+    filled = {key: text for key, text in texts.items() if text}
+    said = {named[key][0] for key in filled}
+    rest = {name: value for name, value in given.items() if name not in said}
+    return {**filled, "arguments": _json(rest)} if rest else filled
+
+
+def _text(value: Any, part: Mapping[str, Any]) -> str:
+    """A value as its simple field holds it; empty for one that only JSON can say."""
+    kind, listed = part["type"], part.get("enum")
+    if kind == "boolean":
+        return str(value).lower() if isinstance(value, bool) else ""
+    if kind == "string":
+        text = value if isinstance(value, str) and value.isprintable() else ""
+    else:
+        text = str(value) if type(value) is (int if kind == "integer" else float) else ""
+    return "" if isinstance(listed, list) and text not in map(str, listed) else text
+
+
+def _json(value: Any) -> str:
+    """A value as people read it, unless it holds what no page can."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return text if text.isascii() or text.encode(errors="replace").decode() == text else json.dumps(value)

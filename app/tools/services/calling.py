@@ -63,13 +63,21 @@ def ready(org_id: UUID, tool_id: UUID) -> Ready:
     try:
         if found.kind != "mcp":
             return Ready(found, secret_of(org_id, found.credential_id) if found.credential_id else None)
-        server = McpServersRepo().get(org_id, found.mcp_server_id) if found.mcp_server_id else None
-        if server is None or not server.enabled:
-            raise CallFailed("The MCP server of this tool is gone or disabled.")
-        secret = secret_of(org_id, server.credential_id) if server.credential_id else None
     except SecretLost as lost:
         raise CallFailed(str(lost)) from lost
+    server, secret = ready_server(org_id, found.mcp_server_id)
     return Ready(found, secret, server)
+
+
+def ready_server(org_id: UUID, server_id: UUID | None) -> tuple[ServerFacts, str | None]:
+    """An MCP server that can be called now, with its secret. Raises CallFailed."""
+    server = McpServersRepo().get(org_id, server_id) if server_id else None
+    if server is None or not server.enabled:
+        raise CallFailed("The MCP server of this tool is gone or disabled.")
+    try:
+        return server, secret_of(org_id, server.credential_id) if server.credential_id else None
+    except SecretLost as lost:
+        raise CallFailed(str(lost)) from lost
 
 
 def call_tool(org_id: UUID, tool_id: UUID, arguments: Mapping[str, Any], once: str | None = None) -> Any:

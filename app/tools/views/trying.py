@@ -1,4 +1,7 @@
-"""Trying a tool: arguments in a form made of its schema, then the request and the response."""
+"""Trying a tool: arguments in a form made of its schema, then the request and the response.
+
+An HTTP tool is called at once, one of an MCP server by a worker.
+"""
 
 from uuid import UUID
 
@@ -12,6 +15,8 @@ from app.tools.services.calling import CallFailed, Ready, Sent, ready, send
 from app.tools.services.schemas import argument_faults
 from app.tools.services.shown import shown_request
 from app.tools.services.tools import found_tool
+from app.tools.services.trying import tool_target
+from app.tools.views.mcp_trying import ask_call, end_call, show_call
 from app.web.access import org_right
 from app.web.errors import NotFound, Refusal
 from app.web.identity import require_org
@@ -23,8 +28,10 @@ bp = Blueprint("tools_trying", __name__, url_prefix="/o/<org>/tools/<uuid:tool_i
 @bp.get("")
 @org_right("tools.edit")
 def show(org: str, tool_id: UUID) -> Response:
-    """An empty form."""
+    """An empty form; of an MCP tool with the call that `?call=` names."""
     tool = _found(tool_id)
+    if tool.kind == "mcp":
+        return show_call(tool_target(tool))
     return _page(tool, try_form(tool.input_schema))
 
 
@@ -33,6 +40,8 @@ def show(org: str, tool_id: UUID) -> Response:
 def send_call(org: str, tool_id: UUID) -> Response:
     """Make the call, holding no connection to the database meanwhile, and show what came of it."""
     tool = _found(tool_id)
+    if tool.kind == "mcp":
+        return ask_call(tool_target(tool))
     form = try_form(tool.input_schema)
     arguments = form.read() if form.validate() else None
     faults = argument_faults(tool.input_schema, arguments) if arguments is not None else []
@@ -49,9 +58,19 @@ def send_call(org: str, tool_id: UUID) -> Response:
     return _page(tool, form, sent=sent, prepared=prepared)
 
 
+@bp.post("/stop")
+@org_right("tools.edit")
+def stop(org: str, tool_id: UUID) -> Response:
+    """Stop the call of an MCP tool that `?call=` names."""
+    tool = _found(tool_id)
+    if tool.kind != "mcp":
+        raise NotFound
+    return end_call(tool_target(tool))
+
+
 def _found(tool_id: UUID) -> ToolFacts:
     tool = found_tool(require_org().org_id, tool_id)
-    if tool.kind != "http":
+    if tool.kind == "builtin":
         raise NotFound
     return tool
 
