@@ -12,6 +12,7 @@ from app.agents.repo.versions import Draft
 from app.agents.services.agents import prompt_facts
 from app.agents.snapshot import Snapshot
 from app.runtime.services.approving import REASON_LENGTH, VERDICTS
+from app.tasks.forms import STATUSES
 from app.threads.services.pictures import MOST_PICTURE_BYTES, MOST_PICTURES, NoPicture, picture_type
 from app.web.fields import optional_field, storable, unified
 from app.web.listing import Facet, ListSpec
@@ -40,6 +41,15 @@ APPROVAL_COLUMNS = {
     "expires": "Expires",
     "decider": "Decided by",
 }
+
+
+RUN_LIST = ListSpec(
+    sorts={"created": "created"},
+    default_sort="-created",
+    facets={"status": Facet("Status", STATUSES)},
+    dates={"created": "Created"},
+)
+"""The list of an agent's runs."""
 
 
 class SayForm(FlaskForm):

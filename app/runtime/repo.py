@@ -6,14 +6,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row, Uuid, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app.agents.models import Agent, AgentVersion
 from app.db.base import db
+from app.db.cursor import Order, Page, paginate
 from app.db.tables import ENDED, LIVE, Task, TaskEvent
 from app.tasks.repo.runs import RunRepo
 from app.threads.models import Message, Thread
+from app.threads.repo.threads import Viewer, visible_to
+from app.web.conditions import chosen, searched, within
+from app.web.listing import ListState
+
+ERROR_LENGTH = 300
+_SPENT = ("input_tokens", "output_tokens", "cost_micros", "latency_ms", "first_token_ms")
 
 
 @dataclass(frozen=True)
@@ -36,9 +43,42 @@ class RunRow:
 _COLUMNS: tuple[Any, ...] = tuple(getattr(Task, name) for name in RunRow.__dataclass_fields__)
 
 
+@dataclass(frozen=True)
+class ListedRun:
+    """A run in a list, with what its answer used; `error` is its beginning, `agent_version` a number."""
+
+    id: UUID
+    status: str
+    trigger: str
+    error: str | None
+    thread_id: UUID
+    thread_name: str
+    message_id: UUID | None
+    agent_version: int | None
+    model: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_micros: int | None
+    latency_ms: int | None
+    first_token_ms: int | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+_ELSEWHERE: Mapping[str, Any] = {
+    "error": func.left(Task.error, ERROR_LENGTH),
+    "thread_name": Thread.name,
+    "message_id": Message.id,
+    "agent_version": AgentVersion.number,
+    **{name: getattr(Message, name) for name in ("model", *_SPENT)},
+}
+_LISTED: tuple[Any, ...] = tuple(
+    _ELSEWHERE[name].label(name) if name in _ELSEWHERE else getattr(Task, name)
+    for name in ListedRun.__dataclass_fields__
+)
 EXPECTED = ("pending", "waiting")
 """The statuses of an answer of which more is to come."""
-_SPENT = ("input_tokens", "output_tokens", "cost_micros", "latency_ms", "first_token_ms")
 
 
 class RunsRepo:
@@ -53,6 +93,32 @@ class RunsRepo:
             select(*_COLUMNS).where(Task.org_id == org_id, Task.id == task_id, Task.kind.like("agent.run%"))
         ).one_or_none()
         return None if row is None else RunRow(*row)
+
+    def page(self, org_id: UUID, viewer: Viewer, agent_id: UUID, state: ListState) -> Page[ListedRun]:
+        """Runs of an agent in threads that the viewer sees, for a list page; two statements."""
+        in_thread = (Thread.org_id == Task.org_id) & (Thread.id == Task.thread_id)
+        answer = Task.payload["message_id"].astext.cast(Uuid)
+        found = (
+            select(Task.id)
+            .join(Thread, in_thread)
+            .where(
+                Task.org_id == org_id,
+                Task.agent_id == agent_id,
+                Task.kind.like("agent.run%"),
+                visible_to(viewer),
+                *searched(state, Thread.name),
+                *chosen(state, "status", Task.status),
+                *within(state, "created", Task.created_at),
+            )
+        )
+        by_version = (AgentVersion.org_id == Message.org_id) & (AgentVersion.id == Message.agent_version_id)
+        answered = (
+            found.with_only_columns(*_LISTED)
+            .outerjoin(Message, (Message.org_id == Task.org_id) & (Message.id == answer))
+            .outerjoin(AgentVersion, by_version)
+        )
+        order = Order(Task.created_at.expression, Task.id.expression, state.descending)
+        return paginate(self._session, answered, order, state.request, _listed, found)
 
     def live(self, org_id: UUID, thread_id: UUID) -> RunRow | None:
         """The run that writes into the thread at this moment."""
@@ -214,3 +280,7 @@ class RunsRepo:
             .values(cost_micros=Task.cost_micros + micros, updated_at=func.now())
             .execution_options(synchronize_session=False)
         )
+
+
+def _listed(row: Row[Any]) -> ListedRun:
+    return ListedRun(*row[: len(_LISTED)])

@@ -6,8 +6,9 @@ from app.api.views import runs as api_runs
 from app.db.tables import Task
 from app.runtime.services.following import Told
 from app.threads.models import Thread
-from tests.factories import orgs
+from tests.factories import agents, orgs, tasks, threads
 from tests.factories.rows import rows
+from tests.support.queries import queries
 
 
 @pytest.fixture
@@ -34,6 +35,74 @@ def test_a_run_waits_in_the_background_and_is_read_and_stopped(ours, home, place
     assert stopped.json["status"] == "cancelled"
     assert stopped.json["message"]["status"] == "stopped"
     assert ours.post(f"{answer.location}/cancel").status_code == 409
+
+
+@pytest.fixture
+def ran(home):
+    """A function that returns a run of the agent, with the message that it has written."""
+
+    def make(name, person="admin", origin="api", *, answer=True, **values):
+        thread = threads.thread(home.org, home.people[person], name=name, origin=origin)
+        spent = {"model": "m1", "input_tokens": 10, "cost_micros": 300}
+        version = home.rows["agent_versions"].id
+        said = answer and threads.message(thread, "x", role="assistant", agent_version_id=version, **spent)
+        given = {"message_id": str(said.id)} if said else {}
+        facts = {"kind": "agent.run", "agent_id": home.agent.id, "thread_id": thread.id, "payload": given}
+        return tasks.task(home.org, **{"status": "succeeded", **facts, **values})
+
+    return make
+
+
+def test_runs_of_an_agent_are_listed_newest_first_and_filtered(ours, home, place, ran):
+    failed = ran("Refund", status="failed", error="e" * 400, trigger="schedule")
+    done = ran("Order")
+    other = agents.agent(home.org)
+    ran("Elsewhere", agent_id=other.id)
+    ran("No run", kind="agent.evaluate")
+    found = ours.get(place).json
+    assert ([row["id"] for row in found["data"]], found["total"]) == ([str(done.id), str(failed.id)], 2)
+    newest, oldest = found["data"]
+    assert (newest["status"], newest["thread_name"], newest["agent_version"]) == ("succeeded", "Order", 1)
+    assert (newest["model"], newest["input_tokens"], newest["cost_micros"]) == ("m1", 10, 300)
+    assert (oldest["trigger"], oldest["error"]) == ("schedule", "e" * 300)
+    for query in (
+        "status=failed",
+        "status=-succeeded",
+        "q=refund",
+        "sort=created&page_size=1",
+        "page=2&page_size=1",
+    ):
+        assert [row["id"] for row in ours.get(f"{place}?{query}").json["data"]] == [str(failed.id)], query
+    first = ours.get(f"{place}?page_size=1").json
+    after = ours.get(f"{place}?page_size=1&cursor={first['next_cursor']}").json
+    assert ([row["id"] for row in after["data"]], after["next_cursor"]) == ([str(failed.id)], None)
+    assert ours.get(f"{place}?created=..2020-01-01").json["data"] == []
+    assert ours.get(f"{place}?status=ended").status_code == 422
+
+
+def test_a_run_that_was_asked_for_is_listed_as_it_is_read(ours, place):
+    run = ours.post(place, {"input": "Where is my order?"}).json
+    (row,) = ours.get(place).json["data"]
+    assert (row["id"], row["status"], row["thread_id"]) == (run["id"], "queued", run["thread_id"])
+    assert (row["message_id"], row["agent_version"]) == (run["message"]["id"], 1)
+
+
+def test_runs_are_listed_to_those_who_see_their_threads(program, home, place, ran):
+    shared, private = ran("Shared"), ran("Private", origin="playground")
+    mine, gone = ran("Mine", "member", "playground"), ran("Gone", answer=False)
+    member, admin = (program(home, role).get(place).json for role in ("member", "admin"))
+    assert {row["id"] for row in member["data"]} == {str(run.id) for run in (shared, mine, gone)}
+    assert (member["total"], admin["total"]) == (3, 4)
+    assert str(private.id) in {row["id"] for row in admin["data"]}
+    assert program(home, scopes=["agents:read"]).get(place).status_code == 403
+
+
+def test_the_list_of_runs_costs_few_statements_whatever_its_length(ours, place, ran):
+    for number in range(30):
+        ran(f"Run {number}")
+    ours.get(place)
+    with queries(max=4):
+        assert len(ours.get(f"{place}?page_size=30").json["data"]) == 30
 
 
 def test_a_thread_goes_on_and_is_answered_once_at_a_time(ours, place):
@@ -110,6 +179,8 @@ def test_oi_1_their_agents_runs_and_threads_are_not_found(ours, theirs, home, pl
     run = program(theirs).post(f"/api/v1/agents/{theirs.agent.id}/runs", {"input": "One"}).json
     assert ours.get(f"/api/v1/runs/{run['id']}").status_code == 404
     assert ours.post(f"/api/v1/runs/{run['id']}/cancel").status_code == 404
+    assert ours.get(f"/api/v1/agents/{theirs.agent.id}/runs").status_code == 404
+    assert run["id"] not in ours.get(place).text
     assert ours.post(f"/api/v1/agents/{theirs.agent.id}/runs", {"input": "One"}).status_code == 404
     assert ours.post(place, {"input": "One", "thread_id": run["thread_id"]}).status_code == 404
 

@@ -1,14 +1,16 @@
 """Runs of agents in the API: a question, and what became of it."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
 
+from app.api.schemas.lists import Listing, parameters
 from app.api.schemas.strict import Id, Model
 from app.api.schemas.threads import Message
-from app.runtime.forms import MESSAGE_LENGTH, VARIABLE_LENGTH
-from app.runtime.repo import RunRow
+from app.runtime.forms import MESSAGE_LENGTH, RUN_LIST, VARIABLE_LENGTH
+from app.runtime.repo import ListedRun, RunRow
 from app.threads.parts import TextPart
 
 Words = Annotated[
@@ -16,6 +18,8 @@ Words = Annotated[
 ]
 VariableName = Annotated[str, Field(max_length=255, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Value = Annotated[str, Field(max_length=VARIABLE_LENGTH, pattern=r"^[^\u0000]*$")]
+Status = Literal["queued", "running", "waiting", "succeeded", "failed", "cancelled", "expired", "skipped"]
+QUERY = parameters(RUN_LIST)
 
 
 AFTER = (
@@ -52,10 +56,41 @@ class Run(Model):
     """A run. `message` is the answer with what it used and cost; it holds what was said so far once that is stored."""
 
     id: UUID
-    status: Literal["queued", "running", "waiting", "succeeded", "failed", "cancelled", "expired", "skipped"]
+    status: Status
     error: str | None
     thread_id: UUID
     message: Message | None
+
+
+class RunSummary(Model):
+    """A run in a list, with what its answer used and cost so far; `trigger` says what began it."""
+
+    id: UUID
+    status: Status
+    trigger: Literal["person", "schedule", "program", "system"]
+    error: Annotated[str | None, Field(description="Its first 300 characters.")]
+    thread_id: UUID
+    thread_name: str
+    message_id: UUID | None
+    agent_version: int | None
+    model: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_micros: int | None
+    latency_ms: int | None
+    first_token_ms: int | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class RunListing(Listing[RunSummary]):
+    """A page of runs."""
+
+
+def listed_run(row: ListedRun) -> RunSummary:
+    """A run of the list."""
+    return RunSummary.model_validate(row, from_attributes=True)
 
 
 def shown_run(row: RunRow, message: Message | None) -> Run:

@@ -8,8 +8,9 @@ import orjson
 from flask import Blueprint, Response, request, stream_with_context, url_for
 
 from app.agents.services.versions import found_draft
+from app.api.schemas.lists import listing, read_state
 from app.api.schemas.operations import EVENT_STREAM, Operation, operation
-from app.api.schemas.runs import AFTER, Run, RunDraft, shown_run
+from app.api.schemas.runs import AFTER, QUERY, Run, RunDraft, RunListing, listed_run, shown_run
 from app.api.schemas.strict import answer, read_body
 from app.api.schemas.threads import shown_message
 from app.api.services import viewer_of
@@ -17,7 +18,7 @@ from app.db.session import transaction
 from app.orgs.access import given_key
 from app.orgs.repo.api_keys import ApiKeyRepo
 from app.orgs.services.spending import OVER, check_room, quota_refusal
-from app.runtime.forms import read_event_id
+from app.runtime.forms import RUN_LIST, read_event_id
 from app.runtime.repo import RunsRepo
 from app.runtime.services.completions import ask_in, asked_version
 from app.runtime.services.following import Watch, follow, sent_events
@@ -35,6 +36,18 @@ bp = Blueprint("api_runs", __name__, url_prefix="/api/v1")
 WAIT_SECONDS = 60.0
 """How long a blocking call waits."""
 CHECK_SECONDS = 1.0
+
+
+@bp.get("/agents/<uuid:agent_id>/runs")
+@api_scope("agents:run")
+@operation(Operation("List runs of an agent", RunListing, query=QUERY))
+def index(agent_id: UUID) -> Response:
+    """The runs that match, newest first, in threads that the person of the key sees; names of threads are searched."""
+    caller = require_caller()
+    found_draft(caller.org.org_id, agent_id)
+    state = read_state(RUN_LIST)
+    page = RunsRepo().page(caller.org.org_id, viewer_of(caller), agent_id, state)
+    return listing(RunListing, page, state, [listed_run(row) for row in page.rows])
 
 
 @bp.post("/agents/<uuid:agent_id>/runs")
