@@ -70,6 +70,16 @@ def test_a_reload_and_a_second_tab_see_all_of_it(talk, open_as, home):
         expect(tab.locator(".message-assistant .message-body")).to_contain_text("word39")
 
 
+def test_the_page_of_the_thread_follows_it_too(talk, home):
+    page = talk(SLOW)
+    expect(page.locator("[data-parts]")).to_contain_text("word3", timeout=20_000)
+    page.get_by_role("link", name="Whole thread").click()
+    expect(page.locator("[data-parts]")).to_contain_text("word3", timeout=20_000)
+    expect(page.locator("[data-stream]")).to_have_count(0, timeout=20_000)
+    expect(page.locator(".message-assistant .message-body")).to_contain_text("word39")
+    expect(page.get_by_role("button", name="Good answer")).to_be_visible()
+
+
 def test_stop_keeps_what_was_said(talk):
     page = talk(Answer(WORDS * 20, pause=0.1))
     expect(page.locator("[data-parts]")).to_contain_text("word3", timeout=20_000)

@@ -8,7 +8,9 @@ from app.knowledge.services.sources import add_text
 from app.threads.models import Message, Thread
 from tests.factories import agents, knowledge, orgs, threads
 from tests.factories.rows import rows, save
+from tests.support.client import HTMX
 from tests.support.model_server import Answer
+from tests.support.pages import parse
 
 
 def begin(client, agent, message="Where is my order?", version="draft", **more):
@@ -33,6 +35,20 @@ def asked(member, agent, work):
 
 def messages():
     return sorted(rows(Message), key=lambda row: (row.created_at, row.id))
+
+
+def test_the_page_of_a_thread_follows_the_answer(member, agent, work):
+    thread = begin(member, agent).rpartition("/")[2]
+    _question, answer = messages()
+    place = f"/o/acme/threads/{thread}/messages/{answer.id}/coming"
+    assert member.get(f"/o/acme/threads/{thread}").text.count(place) == 1
+    followed = member.get(place, headers=HTMX)
+    assert parse(followed.text).article["data-stream"].startswith(f"/o/acme/threads/{thread}/runs/")
+    assert "Stop" not in followed.text
+    assert member.get(place).status_code == 303
+    work()
+    assert member.get(place, headers=HTMX).status_code == 204
+    assert place not in member.get(f"/o/acme/threads/{thread}").text
 
 
 def bodies(page):

@@ -5,19 +5,23 @@ from collections import Counter
 from functools import partial
 from uuid import UUID
 
-from flask import Blueprint, Response, request, stream_with_context
+from flask import Blueprint, Response, request, stream_with_context, url_for
 
 from app.auth.access import load_visitor
 from app.runtime.forms import read_event_id
 from app.runtime.repo import RunsRepo
 from app.runtime.services.following import Watch, follow, sent_events
+from app.threads.repo.beside import Beside
+from app.threads.repo.messages import MessageRepo
 from app.threads.repo.threads import ThreadRepo, Viewer
 from app.threads.views.found import seen_thread
+from app.threads.views.shown import shown_messages
 from app.web.access import org_right, role_has
 from app.web.errors import NotFound
 from app.web.identity import require_org, require_visitor
+from app.web.render import refresh, render, wants_fragment
 
-bp = Blueprint("streams", __name__, url_prefix="/o/<org>/threads/<uuid:thread_id>/runs/<uuid:task_id>")
+bp = Blueprint("streams", __name__, url_prefix="/o/<org>/threads/<uuid:thread_id>")
 SECONDS = 60.0
 """How long one stream lasts; the browser then goes on after the last event."""
 CHECK_SECONDS = 5.0
@@ -51,7 +55,7 @@ class _Grants:
 _grants = _Grants()
 
 
-@bp.get("/events")
+@bp.get("/runs/<uuid:task_id>/events")
 @org_right("threads.read")
 def events(org: str, thread_id: UUID, task_id: UUID) -> Response:
     """The events of a run after the one named by Last-Event-ID, else by `after`.
@@ -71,6 +75,27 @@ def events(org: str, thread_id: UUID, task_id: UUID) -> Response:
     response.call_on_close(partial(_grants.give_back, session_id))
     response.headers["X-Accel-Buffering"] = "no"
     return response
+
+
+@bp.get("/messages/<uuid:message_id>/coming")
+@org_right("threads.read")
+def coming(org: str, thread_id: UUID, message_id: UUID) -> Response:
+    """An answer that is being written, to follow it in its thread; 204 once nothing more is to come."""
+    thread, org_id = seen_thread(thread_id), require_org().org_id
+    row = MessageRepo().get(org_id, thread_id, message_id)
+    if row is None:
+        raise NotFound
+    page = url_for("thread.show", org=org, thread_id=thread_id, at=message_id)
+    if not wants_fragment():
+        return refresh(f"{page}#{message_id}")
+    run = RunsRepo().live(org_id, thread_id) if row.status == "pending" else None
+    if run is None:
+        return Response(status=204)
+    (message,) = shown_messages(
+        thread, [row], Beside(), ""
+    )  # its parts are not shown, but those of the events
+    renew = {"url": page, "id": "messages"}
+    return render("playground/coming.html", message=message, thread=thread, run=run, renew=renew)
 
 
 def _allowed(thread_id: UUID) -> bool:
