@@ -6,11 +6,9 @@ from app.threads.repo.listed import ThreadListRepo
 from bench.compare import compare, head
 from bench.place import Place
 
-ORIGINAL = """
-    SELECT id, threads.* FROM threads
-     WHERE user_id = %s AND deleted_at IS NULL AND NOT archived AND name ILIKE %s
-     ORDER BY created_at DESC, id DESC LIMIT 20
-"""
+_FOUND = "FROM threads WHERE user_id = %s AND deleted_at IS NULL AND NOT archived AND name ILIKE %s"
+ORIGINAL = f"SELECT id, threads.* {_FOUND} ORDER BY created_at DESC, id DESC LIMIT 20"
+COUNT = f"SELECT count(*) {_FOUND}"
 WORDS = """
     SELECT w, count(*) FROM threads, regexp_split_to_table(lower(name), ' ') w
      WHERE user_id = %s AND deleted_at IS NULL AND NOT archived AND length(w) > 6 GROUP BY 1 ORDER BY 2, 1 LIMIT 1
@@ -18,7 +16,7 @@ WORDS = """
 
 
 def measure(place: Place) -> None:
-    """Each kind of word for each kind of person."""
+    """Each kind of word for each kind of person; ours always counts, the original form without and with its count."""
     for who, user in (("heavy user", place.heavy), ("typical user", place.typical)):
         ((rare, _),) = place.asked(WORDS, user)()
         head(f"search in names, {who}")
@@ -29,6 +27,12 @@ def measure(place: Place) -> None:
                 return ThreadListRepo().page(place.org_id, place.viewer, state)
 
             original = place.asked(ORIGINAL, user, f"%{word}%")
+            count = place.asked(COUNT, user, f"%{word}%")
+
+            def both(original: Any = original, count: Any = count) -> Any:
+                return original(), count()
+
             found = [row.id for row in place.product(find)().page.rows]
             assert found == [row[0] for row in original()], (who, word)
-            compare(place, kind, find, original)
+            compare(place, f"{kind}, rows", find, original)
+            compare(place, f"{kind}, rows and count", find, both)
