@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from flask_wtf import FlaskForm
 from pydantic import ValidationError
-from wtforms import Field, HiddenField, RadioField, SelectChoice, SelectField
+from wtforms import BooleanField, Field, HiddenField, RadioField, SelectChoice, SelectField
 from wtforms.validators import AnyOf, Optional
 
 from app.db.work import Kind, Kinds, kinds
@@ -27,6 +27,8 @@ from app.web.inputs import form_fields, problems, sent_values
 from app.web.listing import Facet, ListSpec
 
 MOST_MINUTES = 525_600
+TIMED_BY = {"cron": "cron", "every": "every_minutes", "once": "run_at"}
+"""The field of each timing."""
 MAIL_STATES = {"sent": "Sent", "waiting": "Waiting", "failed": "Failed"}
 MAIL_LOG = ListSpec(
     sorts={"at": "time", "to": "recipient"},
@@ -99,7 +101,7 @@ class ScheduleForm(FlaskForm):
     """A schedule as people edit it; the version it was read at travels along."""
 
     name = name_field("Name", 120, missing="Enter a name for the schedule.")
-    kind = SelectField("What runs", validate_choice=False)
+    kind = SelectField("What runs", validate_choice=False, render_kw={"autocomplete": "off"})
     timing = RadioField(
         "When",
         choices=[
@@ -162,8 +164,9 @@ class ScheduleForm(FlaskForm):
         return form
 
     def offer(self, org_id: UUID) -> None:
-        """The kinds to choose from, and what can be chosen for each of them."""
+        """The kinds to choose from, the first of them unless one is chosen, and what can be chosen for each of them."""
         self.kind.choices = [SelectChoice(name, title) for name, title in schedulable(kinds())]
+        self.kind.data = self.kind.data or self.kind.choices[0].value
         for name, _ in schedulable(kinds()):
             kind, fields = kinds().get(name), self.inputs_of(name)
             given = {name: field.data for name, field in fields.items()}
@@ -181,11 +184,16 @@ class ScheduleForm(FlaskForm):
             for name, field in self.inputs_of(kind).items():
                 field.data = given.get(name, field.data)
 
-    def inputs(self) -> list[tuple[str, list[Field]]]:
-        """The title of each kind that takes something, with the fields of it; the chosen one first."""
-        offered = sorted(schedulable(kinds()), key=lambda kind: kind[0] != self.kind.data)
-        found = [(title, list(self.inputs_of(name).values())) for name, title in offered]
-        return [(title, fields) for title, fields in found if fields]
+    def inputs(self) -> tuple[str, list[Field]]:
+        """The title of the chosen kind, and the fields of what it takes."""
+        title = dict(schedulable(kinds())).get(self.kind.data, "")
+        return title, list(self.inputs_of(self.kind.data).values()) if title else []
+
+    def kept(self) -> list[tuple[str, str]]:
+        """Names and values of what was typed for the other kinds, for whoever goes back to one of them."""
+        others = [name for name, _ in schedulable(kinds()) if name != self.kind.data]
+        fields = [field for name in others for field in self.inputs_of(name).values()]
+        return [(field.name, value) for field in fields for value in _typed(field)]
 
     def inputs_of(self, kind: str) -> dict[str, Field]:
         """The fields of what a kind takes, by their names there."""
@@ -208,9 +216,11 @@ class ScheduleForm(FlaskForm):
         """Whether all fields fit, those of the chosen timing and of the chosen kind included."""
         super().validate(extra_validators)
         offered = {name for name, _ in schedulable(kinds())}
-        for name in offered - {self.kind.data}:
-            for field in self.inputs_of(name).values():
-                field.errors = []
+        others = [self[name] for timing, name in TIMED_BY.items() if timing != self.timing.data]
+        for kind in offered - {self.kind.data}:
+            others += self.inputs_of(kind).values()
+        for field in others:
+            field.errors = []
         if self.kind.data not in offered:
             self.kind.errors = ["Choose what runs."]
         else:
@@ -293,6 +303,17 @@ def _form_with_inputs(offered: tuple[Kind[Any], ...]) -> type[ScheduleForm]:
 def schedule_form() -> type[ScheduleForm]:
     """The form with the fields of every kind that can be scheduled."""
     return _form_with_inputs(tuple(kind for kind in kinds().all() if kind.schedulable))
+
+
+def _typed(field: Field) -> list[str]:
+    """What a field sends as it stands."""
+    if field.raw_data is not None:
+        return [str(value) for value in field.raw_data]
+    if isinstance(field, BooleanField):
+        return ["y"] if field.data else []
+    if isinstance(field, SelectField):
+        return [] if field.data is None else [str(field.data)]
+    return [field._value()]  # noqa: SLF001 - what the field's own widget calls
 
 
 def _input(kind: str, name: str) -> str:

@@ -8,6 +8,7 @@ from app.db.tables import Task
 from app.tasks.models import Schedule
 from tests.factories import orgs, tasks
 from tests.factories.rows import rows, stored
+from tests.support.pages import parse
 from tests.support.queries import queries
 
 SOON = datetime.now(UTC) + timedelta(days=3)
@@ -178,7 +179,59 @@ def test_an_ended_schedule_says_so_and_can_still_be_renamed(org, member):
     assert stored(schedule).next_run_at is None
 
 
-def test_what_another_kind_takes_does_not_matter(org, member):
-    sent = {**FORM, "kind": "agent.erase", "agent-export--format": "pdf"}
+def test_what_another_kind_or_timing_takes_does_not_matter(org, member):
+    sent = {**FORM, "kind": "agent.erase", "agent-export--format": "pdf", "every_minutes": "x", "run_at": "x"}
     assert member.submit("/o/acme/schedules/new", sent).status_code == 303
     assert rows(Schedule)[0].payload == {}
+
+
+def shown_inputs(page):
+    """The names of the fields of a kind that people see."""
+    return [
+        field["name"] for field in page.select("#kind_inputs :is(input:not([type=hidden]), select, textarea)")
+    ]
+
+
+def test_only_the_fields_of_the_chosen_kind_are_shown_and_what_was_typed_stays(org, member):
+    page = member.page("/o/acme/schedules/new")
+    chosen = page.select_one("#kind option")["value"]
+    fields = shown_inputs(page)
+    assert all(name.startswith(f"{chosen.replace('.', '-')}--") for name in fields)
+    typed = {
+        **FORM,
+        "kind": "agent.run.prompt",
+        "act": "choose",
+        "cron": "not yet",
+        "agent-export--format": "json",
+        "agent-export--query": "status=<active>",
+        "agent-run-prompt--prompt": "What is new?\nAnd old?",
+        "agent-run-prompt--variables": "no colon",
+    }
+    for path in ("/o/acme/schedules/new", f"/o/acme/schedules/{tasks.schedule(org).id}/edit"):
+        answer = member.submit(path, typed)
+        assert answer.status_code == 200
+        page = parse(answer.text)
+        assert not page.select(".field-error")
+        assert page.find(id="cron")["value"] == "not yet"
+        assert {name.partition("--")[0] for name in shown_inputs(page)} == {"agent-run-prompt"}
+        assert page.find(id="agent-run-prompt--prompt").text.strip() == "What is new?\nAnd old?"
+        assert page.find(id="agent-run-prompt--variables").text.strip() == "no colon"
+        hidden = {field["name"]: field["value"] for field in page.select("#kind_inputs input[type=hidden]")}
+        assert hidden["agent-export--query"] == "status=<active>"
+        back = member.submit(path, {**typed, **hidden, "kind": "agent.export"})
+        page = parse(back.text)
+        assert page.find(id="agent-export--format").find(selected=True)["value"] == "json"
+        assert page.find(id="agent-export--query")["value"] == "status=<active>"
+    assert [schedule.name for schedule in rows(Schedule)] != ["Nightly file"]
+
+
+def test_scripts_are_given_the_fields_alone(org, member):
+    page = member.page("/o/acme/schedules/new")
+    asks = page.find(attrs={"hx-post": "/o/acme/schedules/new?act=choose"})
+    assert (asks["hx-target"], asks.find("select")["id"]) == ("#kind_inputs", "kind")
+    given = {**FORM, "kind": "agent.erase"}
+    answer = member.submit("/o/acme/schedules/new?act=choose", given, htmx=True)
+    assert answer.status_code == 200
+    assert "<h1" not in answer.text
+    assert shown_inputs(parse(answer.text)) == []
+    assert rows(Schedule) == []

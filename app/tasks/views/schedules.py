@@ -80,8 +80,10 @@ def new(org: str) -> Response:
 @bp.post("/new")
 @org_right("tasks.edit")
 def create(org: str) -> Response:
-    """Store a new schedule, which acts for whoever makes it."""
+    """Store a new schedule, which acts for whoever makes it, or show the fields of another kind."""
     form = schedule_form()()
+    if _chooses():
+        return _form(form, "schedules/new.html")
     if not form.fits(require_org().org_id):
         return _form(form, "schedules/new.html", 422)
 
@@ -139,9 +141,11 @@ def edit(org: str, schedule_id: UUID) -> Response:
 @bp.post("/<uuid:schedule_id>/edit")
 @org_right("tasks.edit")
 def update(org: str, schedule_id: UUID) -> Response:
-    """Save the form; from now on the schedule acts for whoever saved it."""
+    """Save the form, or show the fields of another kind; from now on the schedule acts for whoever saved it."""
     form, schedule = schedule_form()(), _schedule(schedule_id)
     form.stored = schedule
+    if _chooses():
+        return _form(form, "schedules/edit.html", schedule=schedule)
     if not form.fits(require_org().org_id):
         return _form(form, "schedules/edit.html", 422, schedule=schedule)
     try:
@@ -210,6 +214,11 @@ def _schedule(schedule_id: UUID) -> Schedule:
     return schedule
 
 
+def _chooses() -> bool:
+    """Whether the form was sent for the fields of the kind that is chosen now."""
+    return request.values.get("act") == "choose"
+
+
 def _form(form: ScheduleForm, template: str, status: int = 200, **context: object) -> Response:
     form.offer(require_org().org_id)
-    return render(template, "form", status, form=form, **context)
+    return render(template, "kind_inputs" if _chooses() else "form", status, form=form, **context)

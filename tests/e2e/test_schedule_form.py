@@ -1,0 +1,58 @@
+"""The form of a schedule in Chromium: of each kind and each timing only its own fields, and what was typed stays."""
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_of_each_kind_only_its_own_fields_are_shown(home, open_as, look, scripts):
+    page = open_as(home.owner, f"/o/{home.org.slug}/schedules/new", java_script_enabled=scripts)
+    prompt, query = page.locator("[id$=--prompt]"), page.locator("[id$=--query]")
+
+    def choose(kind):
+        page.locator("#kind").select_option(kind)
+        if not scripts:
+            page.get_by_role("button", name="Show its fields").click()
+
+    page.locator("#name").fill("Morning report")
+    choose("agent.export")
+    expect(query).to_be_visible()
+    expect(prompt).to_have_count(0)
+    query.fill("status=active")
+    choose("agent.run.prompt")
+    expect(prompt).to_be_visible()
+    expect(page.locator("#kind")).to_have_value("agent.run.prompt")
+    expect(page.locator("#name")).to_have_value("Morning report")
+    prompt.fill("What is new?")
+    if scripts:
+        look(page, "schedule-agent")
+    choose("thread.erase")
+    expect(page.locator("#kind_inputs fieldset")).to_have_count(0)
+    choose("agent.run.prompt")
+    expect(prompt).to_have_value("What is new?")
+    choose("agent.export")
+    expect(query).to_have_value("status=active")
+    if scripts:
+        look(page, "schedule-export")
+    page.locator("#cron").fill("0 6 * * *")
+    page.get_by_role("button", name="Create schedule").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Morning report")
+    expect(page.get_by_text("status=active")).to_be_visible()
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_of_each_timing_only_its_own_field_is_shown(home, open_as, look, scripts):
+    page = open_as(home.owner, f"/o/{home.org.slug}/schedules/new", java_script_enabled=scripts)
+    fields = {"cron": "#cron", "every": "#every_minutes", "once": "#run_at"}
+    for chosen in ("every", "once", "cron"):
+        page.locator(f"[name=timing][value={chosen}]").check()
+        for timing, field in fields.items():
+            expect(page.locator(field)).to_be_visible(visible=timing == chosen)
+    if scripts:
+        page.locator("[name=timing][value=every]").check()
+        page.locator("#every_minutes").fill("0")
+        page.get_by_role("button", name="Create schedule").click()
+        expect(page.locator("#every_minutes-error")).to_be_visible()
+        look(page, "schedule-refused")
