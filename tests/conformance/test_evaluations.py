@@ -1,4 +1,4 @@
-"""Runs of evaluation cases with real processes: each case ends exactly once and is paid for, whichever worker is killed."""
+"""Runs of evaluation cases with real processes: each case ends once and is paid for, whichever worker is killed."""
 
 import json
 from collections import Counter
