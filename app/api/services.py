@@ -4,7 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from app.agents.models import Agent
 from app.agents.repo.agents import AgentRepo
+from app.agents.repo.options import OptionRepo
+from app.agents.services.agents import change_agent, create_agent, editable_agent
+from app.agents.snapshot import Settings, read_settings
 from app.threads.parts import Part
 from app.threads.repo.feedback import FeedbackRepo, FeedbackRow, Rater
 from app.threads.repo.messages import MessageRow
@@ -12,10 +16,17 @@ from app.threads.repo.threads import ThreadHead, ThreadRepo, Viewer
 from app.threads.services.changing import change_status
 from app.threads.services.feedback import Rating, give_feedback
 from app.threads.services.writing import UNNAMED, append_message, create_thread, name_after, name_from
+from app.tools.parts import BUILT_IN
 from app.web.access import role_has
 from app.web.errors import FieldError, NotFound, Refusal
 from app.web.identity import Caller
 
+_CHOSEN = {
+    "persona_id": ("personas", "persona_id", "persona"),
+    "rag_enabled": ("bases", "knowledge_bases", "knowledge base"),
+    "tools_enabled": ("tools", "tools", "tool"),
+}
+"""For each column that names other records: their kind, the field of the API, the word for one."""
 Said = tuple[str, Sequence[Part], Mapping[str, Any]]
 """Role, parts and further facts of a message."""
 
@@ -31,6 +42,55 @@ def thread_of(caller: Caller, thread_id: UUID) -> ThreadHead:
     if head is None:
         raise NotFound
     return head
+
+
+def new_agent(org_id: UUID, values: Mapping[str, Any]) -> Agent:
+    """Store a new agent. Raises as `create_agent`, and Refusal 422 as `edit_agent`."""
+    return create_agent(
+        org_id, _settled(org_id, values, Agent(rag_enabled=[], tools_enabled=[], settings={}))
+    )
+
+
+def edit_agent(org_id: UUID, agent_id: UUID, lock_version: int, values: Mapping[str, Any]) -> Agent:
+    """Save what changes of an agent. Raises as `change_agent`.
+
+    Refusal 422 for a persona, knowledge base or tool that is unknown or archived, unless the agent has it already.
+    """
+    if values.keys() & {*_CHOSEN, "settings"}:
+        values = _settled(org_id, values, editable_agent(org_id, agent_id))
+    return change_agent(org_id, agent_id, lock_version, values)
+
+
+def _settled(org_id: UUID, values: Mapping[str, Any], agent: Agent) -> dict[str, Any]:
+    """The columns as the editor writes them: each id once, settings without what is usual."""
+    lists = {name: sorted(set(values[name])) for name in ("rag_enabled", "tools_enabled") if name in values}
+    settled = {**values, **lists}
+    _check_chosen(org_id, settled, agent)
+    if "settings" in values:
+        settings = Settings(**{**read_settings(agent.settings).model_dump(), **values["settings"]})
+        settled["settings"] = settings.model_dump(exclude_defaults=True)
+    return settled
+
+
+def _check_chosen(org_id: UUID, values: Mapping[str, Any], agent: Agent) -> None:
+    new = {
+        name: _ids(values[name]) - _ids(getattr(agent, name)) - BUILT_IN.keys()
+        for name in _CHOSEN.keys() & values.keys()
+    }
+    if not any(new.values()):
+        return
+    there = OptionRepo().there(org_id, [UUID(each) for ids in new.values() for each in ids])
+    errors = [
+        FieldError(field, f"There is no {word} {each}, or it is archived.")
+        for name, (kind, field, word) in _CHOSEN.items()
+        for each in sorted(new.get(name, set()) - there[kind])
+    ]
+    if errors:
+        raise Refusal(422, "Some values are wrong.", errors=errors)
+
+
+def _ids(value: Any) -> set[str]:
+    return set(value) if isinstance(value, list) else {str(value)} if value else set()
 
 
 def begin_thread(caller: Caller, values: Mapping[str, Any], messages: Sequence[Said]) -> ThreadHead:

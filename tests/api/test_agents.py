@@ -4,7 +4,7 @@ import pytest
 
 from app.agents.models import Agent
 from app.audit.models import AuditEvent
-from tests.factories import agents, orgs
+from tests.factories import agents, knowledge, orgs, tools
 from tests.factories.rows import rows, stored
 from tests.support.queries import queries
 
@@ -74,6 +74,84 @@ def test_ap_2_the_second_of_two_edits_is_told_what_is_stored(ours, home):
     assert stored(home.agent).prompt == "first"
 
 
+@pytest.fixture
+def used(home):
+    """A persona, a knowledge base and a tool of the organisation, as an agent names them."""
+    kinds = {"persona_id": "personas", "knowledge_bases": "knowledge_bases", "tools": "tools"}
+    ids = {field: str(home.rows[kind].id) for field, kind in kinds.items()}
+    return {field: each if field == "persona_id" else [each] for field, each in ids.items()}
+
+
+def test_what_an_agent_uses_and_its_limits_are_set_read_and_published(ours, new_client, home, used):
+    draft = {"name": "Equipped", **used, "tools": [*used["tools"], "calculator"]}
+    made = ours.post(AGENTS, {**draft, "settings": {"max_tool_calls": 3}})
+    assert made.status_code == 201, made.text
+    limits = {"max_output_tokens": None, "max_tool_calls": 3, "timeout_seconds": 300}
+    assert {**made.json, **draft, "settings": limits} == made.json
+    assert ours.get(made.location).json == made.json
+    (agent,) = rows(Agent, name="Equipped")
+    assert agent.settings == {"max_tool_calls": 3}
+    page = new_client(home.owner).page(f"/o/{home.org.slug}/agents/{agent.id}/edit")
+    ticked = {box["value"] for box in page.select("input[type=checkbox][checked]")} - {"y"}
+    assert ticked == {*used["knowledge_bases"], *draft["tools"]}
+    assert page.select_one("select[name=persona_id] option[selected]")["value"] == used["persona_id"]
+    ours.post(f"{made.location}/versions", {"version": 1})
+    kept = ours.get(f"{made.location}/versions/1").json["snapshot"]
+    assert (kept["persona"]["id"], kept["settings"]) == (used["persona_id"], limits)
+    assert {tool["name"] for tool in kept["tools"]} == {home.rows["tools"].name, "calculator"}
+
+
+def test_a_change_of_what_an_agent_uses_leaves_the_rest(ours, home, used):
+    path = f"{AGENTS}/{home.agent.id}"
+    first = ours.patch(
+        path, {"version": 1, **used, "settings": {"max_tool_calls": 3, "max_output_tokens": 9}}
+    )
+    assert first.status_code == 200, first.text
+    changed = ours.patch(
+        path, {"version": 2, "persona_id": None, "settings": {"max_output_tokens": None}}
+    ).json
+    assert (changed["persona_id"], changed["knowledge_bases"]) == (None, used["knowledge_bases"])
+    assert changed["settings"] == {"max_output_tokens": None, "max_tool_calls": 3, "timeout_seconds": 300}
+    emptied = ours.patch(path, {"version": 3, "knowledge_bases": [], "tools": []}).json
+    assert (emptied["version"], emptied["knowledge_bases"], emptied["tools"]) == (4, [], [])
+    event = max(rows(AuditEvent, action="agent.change"), key=lambda event: event.id)
+    assert event.before == {"rag_enabled": used["knowledge_bases"], "tools_enabled": used["tools"]}
+
+
+def test_what_is_archived_can_be_kept_and_not_chosen(ours, home):
+    persona = agents.persona(home.org, archived=True)
+    base = knowledge.base(home.org, archived=True)
+    tool = tools.tool(home.org, archived=True)
+    holder = agents.agent(
+        home.org, persona_id=persona.id, rag_enabled=[str(base.id)], tools_enabled=[str(tool.id)]
+    )
+    given = {"persona_id": str(persona.id), "knowledge_bases": [str(base.id)], "tools": [str(tool.id)]}
+    refused = ours.patch(f"{AGENTS}/{home.agent.id}", {"version": 1, **given})
+    assert refused.status_code == 422
+    assert {wrong["field"] for wrong in refused.json["errors"]} == given.keys()
+    kept = ours.patch(f"{AGENTS}/{holder.id}", {"version": 1, **given, "name": "Holder"})
+    assert (kept.status_code, kept.json["version"]) == (200, 2)
+
+
+def test_oi_1_an_agent_uses_nothing_of_another_organisation(ours, home, theirs, state):
+    ours.get(AGENTS)
+    before = state()
+    foreign = {
+        "persona_id": str(theirs.rows["personas"].id),
+        "knowledge_bases": [str(theirs.rows["knowledge_bases"].id)],
+        "tools": [str(theirs.rows["tools"].id)],
+    }
+    for field, value in foreign.items():
+        answers = [
+            ours.patch(f"{AGENTS}/{home.agent.id}", {"version": 1, field: value}),
+            ours.post(AGENTS, {"name": "Thief", field: value}),
+        ]
+        for answer in answers:
+            assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, field)
+            assert theirs.canary not in answer.text
+    assert state() == before
+
+
 def test_an_agent_is_archived_deleted_and_restored(ours, home):
     path = f"{AGENTS}/{home.agent.id}"
     assert ours.post(f"{path}/archive").json["status"] == "archived"
@@ -114,6 +192,15 @@ def test_a_name_in_use_is_a_wrong_value(ours, home):
         ({"name": "x", "org_id": "01930000-0000-7000-8000-000000000000"}, "org_id"),
         ({"name": "x", "id": "01930000-0000-7000-8000-000000000000"}, "id"),
         ({"name": "x", "lock_version": 7}, "lock_version"),
+        ({"name": "x", "persona_id": "01930000-0000-7000-8000-000000000000"}, "persona_id"),
+        ({"name": "x", "persona_id": ""}, "persona_id"),
+        ({"name": "x", "knowledge_bases": ["01930000-0000-7000-8000-000000000000"]}, "knowledge_bases"),
+        ({"name": "x", "knowledge_bases": None}, "knowledge_bases"),
+        ({"name": "x", "tools": ["01930000-0000-7000-8000-000000000000"]}, "tools"),
+        ({"name": "x", "tools": ["current_time"]}, "tools.0"),
+        ({"name": "x", "settings": {"max_tool_calls": 101}}, "settings.max_tool_calls"),
+        ({"name": "x", "settings": {"timeout_seconds": None}}, "settings.timeout_seconds"),
+        ({"name": "x", "settings": {"retries": 2}}, "settings.retries"),
     ],
 )
 def test_k5_a_wrong_value_is_named(ours, home, state, draft, field):

@@ -70,6 +70,20 @@ class OptionRepo:
             things["personas"], things["bases"], things["tools"], texts["providers"], texts["models"]
         )
 
+    def there(self, org_id: UUID, ids: Collection[UUID]) -> dict[str, set[str]]:
+        """Those of these ids that personas, bases and tools have which are not archived; one statement."""
+        found: dict[str, set[str]] = {"personas": set(), "bases": set(), "tools": set()}
+        models: dict[str, Any] = {"personas": Persona, "bases": KnowledgeBase, "tools": Tool}
+        parts = [
+            select(literal(kind), cast(model.id, Text)).where(
+                model.org_id == org_id, model.id.in_(list(ids)), ~model.archived
+            )
+            for kind, model in models.items()
+        ]
+        for kind, value in self._session.execute(union_all(*parts)):
+            found[kind].add(value)
+        return found
+
 
 def _built_in() -> list[Option]:
     return [Option(name, name, archived=False, note="builtin") for name in BUILT_IN]

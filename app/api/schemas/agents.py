@@ -9,13 +9,23 @@ from pydantic import Field, model_validator
 from app.agents import models
 from app.agents.forms.agents import DESCRIPTION_LENGTH, PROMPT_LENGTH
 from app.agents.repo.agents import AgentRow
+from app.agents.snapshot import Settings, read_settings
 from app.api.schemas.lists import Listing
-from app.api.schemas.strict import Line, Model, Name, Version
+from app.api.schemas.strict import CANONICAL_ID, Id, Line, Model, Name, Version
+from app.tools.parts import BUILT_IN
 
 Status = Literal["enabled", "disabled", "archived", "deleted"]
 Description = Annotated[str, Field(max_length=DESCRIPTION_LENGTH)]
 Prompt = Annotated[str, Field(max_length=PROMPT_LENGTH)]
 Temperature = Annotated[float, Field(ge=0, le=2)]
+MOST_CHOSEN = 500
+_COLUMNS = {"knowledge_bases": "rag_enabled", "tools": "tools_enabled"}
+_TOOL = rf"{CANONICAL_ID}|^(?:{'|'.join(BUILT_IN)})$"
+Bases = Annotated[list[Id], Field(max_length=MOST_CHOSEN, description="Ids of knowledge bases.")]
+Tools = Annotated[
+    list[Annotated[str, Field(pattern=_TOOL)]],
+    Field(max_length=MOST_CHOSEN, description="Ids of tools, and names of those that are built in."),
+]
 
 
 class AgentDraft(Model):
@@ -27,11 +37,15 @@ class AgentDraft(Model):
     primary_model_provider: Line | None = None
     primary_model: Line | None = None
     primary_model_temperature: Temperature | None = None
+    persona_id: Id | None = None
+    knowledge_bases: Bases = []
+    tools: Tools = []
+    settings: Settings = Settings()
     enabled: bool = True
 
 
 class AgentChange(Model):
-    """What changes of an agent, and the version it was read at. What is left out stays."""
+    """What changes of an agent, and the version it was read at. What is left out stays, within `settings` as well."""
 
     version: Version
     name: Name = ""
@@ -40,11 +54,11 @@ class AgentChange(Model):
     primary_model_provider: Line | None = None
     primary_model: Line | None = None
     primary_model_temperature: Temperature | None = None
+    persona_id: Id | None = None
+    knowledge_bases: Bases = []
+    tools: Tools = []
+    settings: Settings = Settings()
     enabled: bool = True
-
-    def values(self) -> dict[str, Any]:
-        """The columns that were given."""
-        return self.model_dump(exclude_unset=True, exclude={"version"})
 
     @model_validator(mode="after")
     def _something(self) -> "AgentChange":
@@ -72,12 +86,28 @@ class Agent(AgentSummary):
 
     description: str | None
     prompt: str | None
+    persona_id: UUID | None
+    knowledge_bases: Annotated[list[str], Field(description="Ids of knowledge bases.")]
+    tools: Annotated[list[str], Field(description="Ids of tools, and names of those that are built in.")]
+    settings: Settings
     enabled: bool
     version: Version
 
 
 class AgentListing(Listing[AgentSummary]):
     """A page of agents."""
+
+
+def columns(given: AgentDraft | AgentChange) -> dict[str, Any]:
+    """An agent's columns, those left out of a change left out; `settings` holds what was given of them."""
+    changing = isinstance(given, AgentChange)
+    values = given.model_dump(exclude_unset=changing, exclude={"version", "settings"})
+    values = {_COLUMNS.get(name, name): value for name, value in values.items()}
+    if given.persona_id:
+        values["persona_id"] = UUID(given.persona_id)
+    if "settings" in given.model_fields_set or not changing:
+        values["settings"] = given.settings.model_dump(exclude_unset=True)
+    return values
 
 
 def summary(row: AgentRow) -> AgentSummary:
@@ -99,8 +129,15 @@ def summary(row: AgentRow) -> AgentSummary:
 
 def shown(agent: models.Agent) -> Agent:
     """An agent as it is stored."""
-    listed = {name: getattr(agent, name) for name in Agent.model_fields if name not in {"status", "version"}}
-    return Agent.model_validate({**listed, "status": _status(agent), "version": agent.lock_version})
+    special = {
+        "status": _status(agent),
+        "version": agent.lock_version,
+        "knowledge_bases": agent.rag_enabled,
+        "tools": agent.tools_enabled,
+        "settings": read_settings(agent.settings),
+    }
+    values = {name: getattr(agent, name) for name in Agent.model_fields if name not in special}
+    return Agent.model_validate({**values, **special})
 
 
 def _status(agent: models.Agent) -> str:

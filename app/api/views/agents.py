@@ -7,11 +7,12 @@ from flask import Blueprint, Response, url_for
 from app.agents.cached_repo import CachedAgentRepo
 from app.agents.forms.agents import agent_list
 from app.agents.repo.agents import AgentRepo, Choices, NameTaken
-from app.agents.services.agents import Stale, change_agent, change_status, create_agent
-from app.api.schemas.agents import Agent, AgentChange, AgentDraft, AgentListing, shown, summary
+from app.agents.services.agents import Stale, change_status
+from app.api.schemas.agents import Agent, AgentChange, AgentDraft, AgentListing, columns, shown, summary
 from app.api.schemas.lists import listing, parameters, read_state
 from app.api.schemas.operations import Operation, operation
 from app.api.schemas.strict import answer, read_body
+from app.api.services import edit_agent, new_agent
 from app.db.session import transaction
 from app.web.access import api_scope
 from app.web.errors import FieldError, NotFound, Refusal
@@ -42,7 +43,7 @@ def create() -> Response:
 
     def stored() -> Reply:
         try:
-            agent = create_agent(org_id, draft.model_dump())
+            agent = new_agent(org_id, columns(draft))
         except NameTaken as error:
             raise _name_taken() from error
         return Reply(201, shown(agent).model_dump_json(), url_for(".show", agent_id=agent.id))
@@ -63,10 +64,10 @@ def show(agent_id: UUID) -> Response:
 @operation(Operation("Change an agent", Agent, body=AgentChange, refusals=(409,)))
 def update(agent_id: UUID) -> Response:
     """Save what changes; whoever read an older version is told what is stored now."""
-    change = read_body(AgentChange)
+    change, org_id = read_body(AgentChange), require_caller().org.org_id
     try:
         with transaction():
-            agent = change_agent(require_caller().org.org_id, agent_id, change.version, change.values())
+            agent = edit_agent(org_id, agent_id, change.version, columns(change))
     except NameTaken as error:
         raise _name_taken() from error
     except Stale as stale:
