@@ -62,12 +62,9 @@ def test_another_organisation_is_not_asked_for(acting, org, openai):
         model_target(org.id, "openai", "gpt")
 
 
-def test_a_secret_of_another_key_is_said_to_be_lost(acting, org, openai, app):
+def test_a_secret_of_another_key_is_said_to_be_lost(acting, org, openai, app, monkeypatch):
     acting(org)
-    before = app.extensions["keyring"]
-    app.extensions["keyring"] = Keyring(["another secret key than the one it was sealed with"])
-    try:
-        with pytest.raises(NoConnection, match="OpenAI has no usable secret"):
-            model_target(org.id, "openai", "gpt")
-    finally:
-        app.extensions["keyring"] = before
+    other = Keyring(["another secret key than the one it was sealed with"])
+    monkeypatch.setitem(app.extensions, "keyring", other)
+    with pytest.raises(NoConnection, match="OpenAI has no usable secret"):
+        model_target(org.id, "openai", "gpt")
