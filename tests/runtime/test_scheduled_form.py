@@ -92,7 +92,7 @@ def test_agents_of_others_are_not_offered_and_cannot_be_named(member, agent, ver
     other = orgs.org(slug="other")
     theirs = agents.agent(other, name="Theirs")
     their_version = agents.version(theirs)
-    page = member.page("/o/acme/schedules/new").get_text()
+    page = member.page(f"/o/acme/schedules/new?kind={KIND}").get_text()
     assert "Support, version 1" in page
     assert "Theirs" not in page
     for given in ({"agent_id": theirs.id}, {"version_id": their_version.id}):
