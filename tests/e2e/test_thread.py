@@ -38,6 +38,14 @@ PARTS = [
 ]
 
 
+BROKEN = """() => [...document.querySelectorAll(".part-tool th")].filter((cell) => {
+    const words = document.createRange();
+    words.selectNodeContents(cell);
+    return new Set([...words.getClientRects()].map((line) => line.top)).size > 1;
+}).map((cell) => cell.textContent)"""
+"""The names of arguments that are broken over several lines."""
+
+
 @pytest.fixture
 def thread(home):
     """A thread that everyone sees, of 1,200 short messages."""
@@ -255,3 +263,23 @@ def test_a_page_of_forty_messages_is_light(home, open_as):
             set_appearance(page, width, theme)
             found += [*axe(page), *(["scrolls sideways"] if overflows(page) else [])]
     assert found == []
+
+
+def test_names_of_arguments_are_not_cut_where_there_is_little_room(home, open_as, look):
+    thread = threads.thread(home.org, home.people["member"], name="Orders", origin="api")
+    arguments = {
+        "customer_identifier": "C-1204",
+        "most": 3,
+        "note": "Please send it again as soon as you can.",
+    }
+    call = {"kind": "tool_call", "call_id": "1", "name": "search_customer_orders", "arguments": arguments}
+    result = {"kind": "tool_result", "call_id": "1", "result": {"x" * 60: "y" * 200}}
+    threads.message(thread, role="assistant", parts=[call, result])
+    page = open_as(home.owner, f"/o/{home.org.slug}/threads/{thread.id}")
+    page.locator(".part-tool summary").click()
+    for width in (WIDE, 375, NARROWEST):
+        set_appearance(page, width, "light")
+        assert page.evaluate(BROKEN) == []
+        assert page.locator(".part-tool td").first.bounding_box()["width"] >= 90
+        assert not overflows(page)
+    look(page, "thread-arguments")
