@@ -30,7 +30,9 @@ def test_the_top_bar_counts_what_waits_or_runs_here_and_costs_no_statement(org, 
     with queries() as without:
         page = viewer.page("/o/acme/agents")
     assert shown(page) is None
-    for status in ("queued", "running", "waiting", "succeeded", "failed"):
+    tasks.task(org, status="queued")
+    assert shown(viewer.page("/o/acme/agents")) == "1 live task"
+    for status in ("running", "waiting", "succeeded", "failed"):
         tasks.task(org, status=status)
     tasks.task(orgs.org(), status="running")
     with queries() as counted:
@@ -60,7 +62,7 @@ def test_the_count_is_asked_for_while_something_goes_on_and_costs_one_statement(
     with as_owner() as session:
         session.get(Task, task.id).status = "succeeded"
     ended = viewer.fragment("/o/acme/tasks/live").find(id="live_count")
-    assert (ended.get_text(strip=True), ended.get("hx-get")) == ("0", None)
+    assert (ended.text.strip(), ended.get("hx-get")) == ("0 live tasks", None)
     assert viewer.get("/o/acme/tasks/live").location.startswith("/o/acme/tasks?status=queued")
 
 
