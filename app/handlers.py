@@ -12,6 +12,8 @@ KINDS: dict[str, str] = {
     "knowledge.ingest": "app.knowledge.services.queueing:INGEST",
     "knowledge.test": "app.knowledge.services.queueing:TEST",
     "thread.erase": "app.threads.kinds:ERASURE",
+    "thread.export": "app.threads.kinds:EXPORT",
+    "thread.export_whole": "app.threads.kinds:EXPORT_WHOLE",
     "thread.import": "app.threads.services.uploads:IMPORT",
     "tools.try": "app.tools.services.trying:TRY",
 }

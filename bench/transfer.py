@@ -1,5 +1,6 @@
 """Files: what goes out beside COPY … TO, and what comes in beside COPY … FROM."""
 
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ import orjson
 import psutil
 
 from app.auth.models import User
+from app.web import file_tasks
 from bench.place import Place
 from bench.report import line, shown, table, times
 from tests.support.cli import flask
@@ -41,7 +43,11 @@ LOADED = "COPY messages (id, org_id, thread_id, role, parts, text_content) FROM 
 
 
 def export(place: Place) -> None:
-    """The threads of the largest organisation, and their messages, as NDJSON beside COPY of the same rows."""
+    """The threads of the largest organisation, and their messages, as NDJSON beside COPY of the same rows.
+
+    So many rows a task would write to a file; the same bytes are taken as they come here.
+    """
+    file_tasks.COUNT_CAP = sys.maxsize
     place.app.test_client_class = Client
     client = place.app.test_client().sign_in(User(id=place.heavy))
     ((slug,),) = place.asked("SELECT slug FROM orgs WHERE id = %s", place.org_id)()

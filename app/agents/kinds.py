@@ -1,43 +1,26 @@
 """What is done to agents in the background: lists as files, changes of many, and erasing what was deleted long ago."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from tempfile import TemporaryFile
-from typing import Any, Literal
-from urllib.parse import parse_qsl
+from typing import Any
 from uuid import UUID
 
 from pydantic import Field
-from werkzeug.datastructures import MultiDict
+from sqlalchemy.orm import Session
 
 from app.agents.forms.agents import COLUMNS, agent_list
 from app.agents.repo.agents import AgentRepo
 from app.agents.services.agents import change_status
 from app.audit.services import record
-from app.db.blobs import store_blob
 from app.db.cursor import COUNT_CAP
-from app.db.session import analytics_session
 from app.db.work import Kind, TaskInput, Work
-from app.web.export import KINDS, written
-from app.web.inputs import ZoneName
+from app.web.export import written
+from app.web.file_tasks import ListFile, leave_file
 from app.web.listing import ListState, read_list
 
 BATCH = 200
 KEEP_DELETED = timedelta(days=30)
 _FIELDS = {"created": "created_at", "updated": "updated_at"}
-
-
-class AgentExport(TaskInput):
-    """The list of agents as its address asks for it, as a file."""
-
-    format: Literal["csv", "json", "ndjson"] = "csv"
-    query: str = Field(
-        "",
-        max_length=4_000,
-        title="Filters",
-        description="What stands behind the ? of the list's address, such as status=active. Empty for all agents.",
-    )
-    zone: ZoneName = Field("UTC", title="Zone of its dates")
 
 
 class AgentChange(TaskInput):
@@ -57,26 +40,24 @@ def exported_columns(state: ListState) -> list[str]:
     return [*columns, "description", "prompt"] if set(state.columns) == set(COLUMNS) else columns
 
 
-def export_agents(task: Work, given: AgentExport) -> dict[str, Any]:
+def export_agents(task: Work, given: ListFile) -> dict[str, Any]:
     """Write the file in one step; the result says where it is."""
     return {"file": task.step("write", lambda: _write(task, given))}
 
 
-def _write(task: Work, given: AgentExport) -> dict[str, Any]:
-    query = MultiDict(parse_qsl(given.query, keep_blank_values=True))
-    state = read_list(agent_list(AgentRepo().choices(task.org_id)), given.zone, query, "agents")
+def _write(task: Work, given: ListFile) -> dict[str, Any]:
+    state = read_list(agent_list(AgentRepo().choices(task.org_id)), given.zone, given.args, "agents")
 
     def told(number: int) -> None:
         task.progress(number, words="agents written")
 
-    with TemporaryFile() as file:
-        with analytics_session() as session:
-            rows = AgentRepo(session).stream(task.org_id, state)
-            file.writelines(written(given.format, exported_columns(state), rows, told))
-        size, blob_id = file.tell(), store_blob(task.org_id, file, KINDS[given.format])
+    def write(session: Session) -> Iterable[bytes]:
+        rows = AgentRepo(session).stream(task.org_id, state)
+        return written(given.format, exported_columns(state), rows, told)
+
+    file = leave_file(task, "agents", given.format, write)
     record("agent.export", "agent_list", after={"format": given.format, "query": given.query})
-    name = f"agents-{datetime.now(UTC):%Y-%m-%d}.{given.format}"
-    return {"id": str(blob_id), "name": name, "media_type": KINDS[given.format], "byte_size": size}
+    return file
 
 
 def change_agents(task: Work, given: AgentChange) -> dict[str, Any]:
@@ -125,7 +106,7 @@ def erase_in_steps(
 
 
 EXPORT = Kind(
-    "agent.export", "Export of agents", AgentExport, export_agents, right="agents.read", schedulable=True
+    "agent.export", "Export of agents", ListFile, export_agents, right="agents.read", schedulable=True
 )
 CHANGE = Kind("agent.change", "Change of many agents", AgentChange, change_agents, right="agents.edit")
 ERASURE = Kind(

@@ -94,7 +94,7 @@ def paginate(
     the same rows without what joins add, so that an index alone can count them.
     If all rows beyond the position are gone, the end of the list that lies there is read instead (a third statement).
     """
-    count = session.execute(_capped_count(statement if counted is None else counted)).scalar_one()
+    count = session.execute(capped_count(statement if counted is None else counted)).scalar_one()
     total = None if count > COUNT_CAP else count
 
     def read(wanted: PageRequest) -> Found:
@@ -147,7 +147,8 @@ def neighbour(
     return beside
 
 
-def _capped_count(statement: Select[Any]) -> Select[Any]:
+def capped_count(statement: Select[Any]) -> Select[Any]:
+    """The number of its rows, one more than COUNT_CAP at most."""
     found: Select[Any] = (
         statement.with_only_columns(literal_column("1"), maintain_column_froms=True)
         .order_by(None)

@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, DateTime, Select, Subquery, Text, cast, func, select
 from sqlalchemy.orm import Session
 
+from app.db.cursor import capped_count
+
 IN_PARTS = {"yield_per": 500}
 """Rows that are held at a time; some are large.
 
@@ -20,6 +22,11 @@ class Rows:
 
     session: Session
     statement: Select[Any]
+
+    def count(self) -> int:
+        """How many there are, one more than COUNT_CAP at most."""
+        found: int = self.session.execute(capped_count(self.statement)).scalar_one()
+        return found
 
     def records(self) -> Generator[Mapping[str, Any]]:
         """One row after the other."""

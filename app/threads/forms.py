@@ -6,6 +6,7 @@ from uuid import UUID
 
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
+from werkzeug.datastructures import MultiDict
 from wtforms import SelectChoice, SelectField, TextAreaField
 from wtforms.validators import DataRequired, Length, ValidationError
 
@@ -13,11 +14,14 @@ from app.agents.models import Agent
 from app.db.terms import clean
 from app.threads.readers.formats import FORMATS
 from app.threads.readers.values import line
+from app.threads.repo.choices import ThreadChoiceRepo
+from app.threads.repo.threads import Viewer
 from app.threads.services.feedback import REASONS, Rating
 from app.threads.services.uploads import Upload, problem_with
 from app.threads.services.writing import NAME_LENGTH
 from app.web.fields import name_field, storable, unified
 from app.web.listing import Facet, ListSpec
+from app.web.params import filter_ids
 
 ORIGINS = {
     "console": "Console",
@@ -27,6 +31,8 @@ ORIGINS = {
     "schedule": "Schedule",
 }
 NOTE_LENGTH = 4_000
+MOST_ASKED = 50
+"""Agents, people and tags that an address names."""
 COMMENT_LENGTH = 2_000
 REASON_WORDS = {
     "inaccurate": "Inaccurate",
@@ -56,6 +62,13 @@ _FORMATS = [
     SelectChoice("", "Tell by the content"),
     *(SelectChoice(name, found.label) for name, found in FORMATS.items()),
 ]
+
+
+def asked_list(org_id: UUID, viewer: Viewer, args: MultiDict[str, str]) -> ListSpec:
+    """The list's rules with the agents, people and tags of the day, and those that the parameters name."""
+    agents, users = (filter_ids(args.getlist(key)[:MOST_ASKED]) for key in ("agent", "user"))
+    choices = ThreadChoiceRepo().choices(org_id, viewer, agents, users)
+    return thread_list(choices, args.getlist("tag")[:MOST_ASKED])
 
 
 def thread_list(choices: Mapping[str, dict[str, str]], asked_tags: Iterable[str] = ()) -> ListSpec:

@@ -1,14 +1,43 @@
-"""What is done to threads in the background: erasing what was deleted long ago."""
+"""What is done to threads in the background: lists as files, and erasing what was deleted long ago."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from sqlalchemy.orm import Session
 
 from app.agents.kinds import erase_in_steps
+from app.audit.services import record
 from app.db.work import Kind, TaskInput, Work
+from app.orgs.repo.members import MemberRepo
+from app.threads.forms import asked_list
 from app.threads.repo.changed import ThreadChangeRepo
+from app.threads.repo.listed import ThreadListRepo
+from app.threads.repo.threads import Viewer
+from app.threads.services.exporting import exported_columns, write_threads
+from app.web.access import role_has
+from app.web.export import written
+from app.web.file_tasks import ListFile, leave_file
+from app.web.listing import ListState, read_list
+
+
+class WholeFile(ListFile):
+    """A list as its address asks for it, each thread with its messages, as a file."""
+
+    format: Literal["json", "ndjson"] = "ndjson"
 
 
 class ThreadErasure(TaskInput):
     """Erase threads that were deleted 30 days ago; nothing to choose."""
+
+
+def export_threads(task: Work, given: ListFile) -> dict[str, Any]:
+    """Write the list in one step; the result says where the file is."""
+    return {"file": task.step("write", lambda: _write(task, given))}
+
+
+def export_whole_threads(task: Work, given: WholeFile) -> dict[str, Any]:
+    """Write the threads with their messages in one step; the result says where the file is."""
+    return {"file": task.step("write", lambda: _write_whole(task, given))}
 
 
 def erase_threads(task: Work, _given: ThreadErasure) -> dict[str, Any]:
@@ -16,6 +45,55 @@ def erase_threads(task: Work, _given: ThreadErasure) -> dict[str, Any]:
     return erase_in_steps(task, "thread", ThreadChangeRepo().erase)
 
 
+def _asked(task: Work, given: ListFile) -> tuple[Viewer, ListState]:
+    """Whose eyes the list is read with, and what it is asked for."""
+    assert task.user_id is not None
+    role = MemberRepo().role(task.org_id, task.user_id)
+    viewer = Viewer(task.user_id, sees_all=role_has(role, "threads.read_all"))
+    return viewer, read_list(asked_list(task.org_id, viewer, given.args), given.zone, given.args, "threads")
+
+
+def _write(task: Work, given: ListFile) -> dict[str, Any]:
+    viewer, state = _asked(task, given)
+
+    def told(number: int) -> None:
+        task.progress(number, words="threads written")
+
+    def write(session: Session) -> Iterable[bytes]:
+        rows = ThreadListRepo(session).stream(task.org_id, viewer, state)
+        return written(given.format, exported_columns(state), rows, told)
+
+    _note("thread.export", given)
+    return leave_file(task, "threads", given.format, write)
+
+
+def _write_whole(task: Work, given: WholeFile) -> dict[str, Any]:
+    viewer, state = _asked(task, given)
+    _note("thread.export_whole", given)
+    return leave_file(
+        task,
+        "threads-with-messages",
+        given.format,
+        lambda session: write_threads(session, task.org_id, viewer, state, given.format),
+    )
+
+
+def _note(action: str, given: ListFile) -> None:
+    record(action, "thread_list", after={"format": given.format, "query": given.query})
+
+
+EXPORT = Kind(
+    "thread.export", "Export of threads", ListFile, export_threads, right="threads.read", schedulable=True
+)
+EXPORT_WHOLE = Kind(
+    "thread.export_whole",
+    "Export of threads with their messages",
+    WholeFile,
+    export_whole_threads,
+    right="threads.read",
+    seconds=3_600,
+    schedulable=True,
+)
 ERASURE = Kind(
     "thread.erase",
     "Erasure of deleted threads",

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from app.agents.kinds import CHANGE, EXPORT, AgentChange, AgentExport
+from app.agents.kinds import CHANGE, EXPORT, AgentChange
 from app.agents.models import Agent
 from app.audit.models import AuditEvent
 from app.db.blobs import read_blob
@@ -16,6 +16,7 @@ from app.db.queue import enqueue
 from app.db.session import transaction
 from app.db.tables import Blob, Task, TaskEvent
 from app.tasks.services.cleaning import clean_up
+from app.web.file_tasks import ListFile
 from tests.factories import agents, orgs, threads
 from tests.factories.rows import rows, save
 from tests.support.claims import claims, run
@@ -48,7 +49,7 @@ def test_the_list_is_written_as_its_address_asks(acting, org, member):
         agents.agent(org, name=name)
     agents.agent(orgs.org(), name="Elsewhere")
     acting(org, member)
-    ending = do(EXPORT, AgentExport(format="csv", query="sort=name&cols=name"))
+    ending = do(EXPORT, ListFile(format="csv", query="sort=name&cols=name"))
     acting(org, member)
     table = list(csv.reader(io.StringIO(content(org, ending).decode("utf-8-sig"))))
     assert [row[1] for row in table] == ["name", "'=Evil", "Ada", "Bo"]
@@ -60,20 +61,20 @@ def test_a_large_file_lies_in_parts_and_the_same_file_once(acting, org, member):
     agents.agent(org, prompt="x" * 3_000_000)
     acting(org, member)
     query = "cols=name,status,model,provider,temperature,created,updated"
-    first = do(EXPORT, AgentExport(format="ndjson", query=query))
+    first = do(EXPORT, ListFile(format="ndjson", query=query))
     acting(org, member)
     assert len(content(org, first)) > 3_000_000
     with as_owner() as session:
         sizes = session.scalars(text("SELECT length(content) FROM blob_parts ORDER BY position")).all()
     assert len(sizes) == 3
     assert max(sizes) == 1024 * 1024
-    again = do(EXPORT, AgentExport(format="ndjson", query=query))
+    again = do(EXPORT, ListFile(format="ndjson", query=query))
     assert again.result["file"]["id"] == first.result["file"]["id"]
 
 
 def test_a_file_goes_after_a_day_unless_it_is_in_use(acting, org, member):
     acting(org, member)
-    ending = do(EXPORT, AgentExport())
+    ending = do(EXPORT, ListFile())
     clean_up()
     assert len(rows(Blob)) == 1
     with as_owner() as session:

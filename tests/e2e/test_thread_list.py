@@ -4,13 +4,19 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
+from sqlalchemy import text
 
 from app.threads.models import Thread
 from tests.e2e.conftest import go_by_keys
 from tests.factories import threads
 from tests.factories.rows import rows
+from tests.support.database import as_owner
 
 pytestmark = pytest.mark.e2e
+MANY = text("""
+    INSERT INTO threads (id, org_id, user_id, name, origin)
+    SELECT gen_random_uuid(), :org, :user, 'Old question ' || i, 'api' FROM generate_series(1, 10000) i
+""")
 ROWS = "#results tbody th[scope=row] a"
 
 
@@ -77,3 +83,18 @@ def test_p13_columns_are_chosen_and_stay(page):
     expect(page.locator("#results thead")).to_contain_text("Cost")
     page.reload()
     expect(page.locator("#results thead")).to_contain_text("Cost")
+
+
+def test_a_list_too_long_to_wait_for_is_written_by_a_worker(page, home, open_as):
+    with as_owner() as session:
+        session.execute(MANY, {"org": home.org.id, "user": home.owner.id})
+    page.get_by_role("button", name="Export").click()
+    page.get_by_role("link", name="CSV, shown columns").click()
+    expect(page.locator("h1")).to_have_text("Export threads")
+    page.get_by_role("button", name="Write the file").click()
+    expect(page.locator("h1")).to_contain_text("Export of threads")
+    link = page.get_by_role("link", name=re.compile("Download threads-.*csv"))
+    expect(link).to_be_visible(timeout=30_000)
+    with page.expect_download() as begun:
+        link.click()
+    assert len(begun.value.path().read_text(encoding="utf-8-sig").splitlines()) == 1 + 10_000 + 31

@@ -6,11 +6,12 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from app.agents.kinds import EXPORT, AgentExport
+from app.agents.kinds import EXPORT
 from app.db.queue import enqueue
 from app.db.session import transaction
 from app.db.tables import Task, TaskAttempt, TaskEvent
 from app.tasks.services.schedules import run_now
+from app.web.file_tasks import ListFile
 from tests.factories import agents, orgs, tasks
 from tests.factories.rows import rows, save, stored
 from tests.support.claims import claims, run
@@ -92,7 +93,7 @@ def test_the_file_of_an_export_is_there_for_a_day(app, acting, org, new_client):
     agents.agent(org, name="Ada")
     acting(org, person)
     with transaction():
-        task_id = enqueue(EXPORT, AgentExport(format="csv", query="cols=name"))
+        task_id = enqueue(EXPORT, ListFile(format="csv", query="cols=name"))
     run(claims()[0])
     client = new_client(person)
     page = client.page(f"/o/acme/tasks/{task_id}")
@@ -126,7 +127,7 @@ def test_a_task_keeps_the_version_of_its_agent_that_was_published(acting, org, m
     agents.version(foreign, number=9)
     acting(org, person)
     with transaction():
-        given = AgentExport(format="csv")
+        given = ListFile(format="csv")
         ids = [enqueue(EXPORT, given, agent_id=agent.id), enqueue(EXPORT, given)]
     agents.version(agent, number=3)
     with queries(max=4):

@@ -10,7 +10,25 @@ from app.threads.repo.exported import WholeThreadRepo
 from app.threads.repo.threads import Viewer
 from app.web.listing import ListState
 
+_FIELDS = {
+    "name": ("name",),
+    "agent": ("agent_id", "agent_name"),
+    "user": ("user_id", "user_name", "external_user"),
+    "origin": ("origin",),
+    "messages": ("message_count", "error_count"),
+    "tokens": ("tokens",),
+    "cost": ("cost_micros",),
+    "feedback": ("up_count", "down_count"),
+    "tags": ("tags",),
+    "created": ("created_at",),
+    "last": ("last_message_at",),
+}
 _FRAMES = {"json": ("[", ",\n", "]\n"), "ndjson": ("", "\n", "")}
+
+
+def exported_columns(state: ListState) -> list[str]:
+    """The columns of a file: what the shown ones hold."""
+    return ["id", "status", *(field for column in state.columns for field in _FIELDS[column])]
 
 
 def write_threads(

@@ -1,0 +1,78 @@
+"""Lists that are too long to wait for as files: a task writes the file and leaves it."""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from tempfile import TemporaryFile
+from typing import Any, Literal
+from urllib.parse import parse_qsl, urlencode
+
+from flask import Response, url_for
+from pydantic import Field, ValidationError
+from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
+
+from app.db.blobs import store_blob
+from app.db.cursor import COUNT_CAP
+from app.db.queue import enqueue
+from app.db.rows import Rows
+from app.db.session import analytics_session, transaction
+from app.db.work import Kind, TaskInput, Work
+from app.web.errors import Refusal
+from app.web.export import KINDS
+from app.web.filters import viewer_zone
+from app.web.identity import require_org
+from app.web.inputs import ZoneName
+from app.web.listing import ListState
+from app.web.render import leave, render, toast
+
+
+class ListFile(TaskInput):
+    """A list as its address asks for it, as a file."""
+
+    format: Literal["csv", "json", "ndjson"] = "csv"
+    query: str = Field(
+        "",
+        max_length=4_000,
+        title="Filters",
+        description="What stands behind the ? of its address, such as status=archived. Empty for what it shows first.",
+    )
+    zone: ZoneName = Field("UTC", title="Zone of its dates")
+
+    @property
+    def args(self) -> MultiDict[str, str]:
+        """The parameters of the address."""
+        return MultiDict(parse_qsl(self.query, keep_blank_values=True))
+
+
+def too_long(rows: Rows) -> bool:
+    """Whether these are more rows than somebody is to wait for."""
+    return rows.count() > COUNT_CAP
+
+
+def offer_file(things: str, crumb: str, state: ListState) -> Response:
+    """A page whose button has a task write the file that the address names; `crumb` is what the list is called."""
+    return render("tasks/offer.html", things=things, crumb=crumb, state=state)
+
+
+def begin_file(task: Kind[Any], kind: str, state: ListState) -> Response:
+    """Have a worker write the file of this list, and show the task. Refusal 422 for too many filters."""
+    try:
+        given = task.given(format=kind, query=urlencode(state.own_pairs()), zone=viewer_zone().key)
+    except ValidationError as error:
+        raise Refusal(422, "These are too many filters for a file. Choose fewer.") from error
+    with transaction():
+        task_id = enqueue(task, given)
+    toast("A worker writes the file.", "info")
+    return leave(url_for("tasks.show", org=require_org().slug, task_id=task_id))
+
+
+def leave_file(
+    task: Work, name: str, kind: str, write: Callable[[Session], Iterable[bytes]]
+) -> dict[str, Any]:
+    """Keep what `write` yields as a file that the result of the task names; it gets a read-only session."""
+    with TemporaryFile() as file:
+        with analytics_session() as session:
+            file.writelines(write(session))
+        size, blob_id = file.tell(), store_blob(task.org_id, file, KINDS[kind])
+    name = f"{name}-{datetime.now(UTC):%Y-%m-%d}.{kind}"
+    return {"id": str(blob_id), "name": name, "media_type": KINDS[kind], "byte_size": size}

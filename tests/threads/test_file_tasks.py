@@ -1,0 +1,97 @@
+"""Lists of threads that are too long to wait for: a task leaves the file."""
+
+import json
+from uuid import UUID
+
+import pytest
+
+from app.audit.models import AuditEvent
+from app.db.blobs import read_blob
+from app.db.tables import Task
+from app.web import file_tasks
+from tests.factories import orgs, threads
+from tests.factories.rows import rows
+from tests.support.claims import claims, run
+
+QUERY = "q=alpha&sort=created"
+
+
+@pytest.fixture(autouse=True)
+def three_are_many(monkeypatch):
+    monkeypatch.setattr(file_tasks, "COUNT_CAP", 2)
+
+
+@pytest.fixture
+def held(org, ana):
+    """Three threads of Ana, and others that she or the filter does not let through."""
+    mine = [threads.thread(org, ana, name=f"Alpha {number}") for number in range(3)]
+    threads.message(mine[0], "Said in the first")
+    threads.thread(org, ana, name="Beta")
+    threads.thread(org, orgs.member(org), name="Alpha private")
+    threads.thread(orgs.org(), name="Alpha foreign", origin="api")
+    return mine
+
+
+@pytest.fixture
+def ended(acting, org, ana):
+    """A function that has the only task done: its row."""
+
+    def do(who=ana):
+        (claim,) = claims()
+        ending, settled = run(claim)
+        assert (ending.status, settled) == ("succeeded", True)
+        acting(org, who)
+        (task,) = rows(Task)
+        return task
+
+    return do
+
+
+def kept(org, task):
+    return b"".join(read_blob(org.id, UUID(task.result["file"]["id"]))).decode()
+
+
+@pytest.mark.parametrize(
+    ("path", "things"), [("threads.csv", "threads"), ("threads/messages.json", "threads with messages")]
+)
+def test_ex_3_a_long_list_is_offered_as_a_task_and_reading_writes_nothing(client, held, path, things):
+    page = client.page(f"/o/acme/{path}?{QUERY}")
+    assert page.h1.get_text(strip=True) == f"Export {things}"
+    form = page.select_one("main form")
+    assert form["action"] == f"/o/acme/{path}?{QUERY}"
+    assert rows(Task) == []
+    assert rows(AuditEvent) == []
+
+
+def test_ex_3_two_threads_are_sent_at_once(client, held):
+    answer = client.get("/o/acme/threads.ndjson?q=alpha&cols=name&origin=console&messages=1..")
+    assert answer.mimetype == "application/x-ndjson"
+
+
+def test_ex_3_the_task_writes_what_its_person_sees(client, held, org, ended):
+    begun = client.submit(f"/o/acme/threads.ndjson?{QUERY}", {})
+    assert begun.status_code == 303
+    task = ended()
+    assert begun.location == f"/o/acme/tasks/{task.id}"
+    found = [json.loads(line) for line in kept(org, task).splitlines()]
+    assert [row["name"] for row in found] == ["Alpha 0", "Alpha 1", "Alpha 2"]
+    assert client.page(begun.location).find(string=lambda text: "Download threads-" in text)
+    (event,) = rows(AuditEvent, action="thread.export")
+    assert event.after == {"format": "ndjson", "query": QUERY}
+
+
+def test_ex_3_the_file_of_an_owner_holds_everyones_threads_with_their_messages(
+    new_client, held, org, owner, ended
+):
+    new_client(owner).submit(f"/o/acme/threads/messages.json?{QUERY}", {})
+    found = json.loads(kept(org, ended(owner)))
+    assert [row["name"] for row in found] == ["Alpha 0", "Alpha 1", "Alpha 2", "Alpha private"]
+    assert [len(row["messages"]) for row in found] == [1, 0, 0, 0]
+
+
+def test_ex_3_filters_too_long_to_keep_are_refused(client, held):
+    tags = "&".join(f"tag={number:0>90}" for number in range(50))
+    answer = client.submit(f"/o/acme/threads.csv?{tags}", {})
+    assert answer.status_code == 422
+    assert "too many filters" in answer.text
+    assert rows(Task) == []
