@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
+import psycopg
 from flask import Flask
+from pgvector import HalfVector
+from pgvector.psycopg.halfvec import HalfVectorBinaryDumper
 from psycopg import Connection, errors, generators
 from psycopg.abc import RV, PQGen
 from psycopg.pq import ExecStatus
@@ -32,6 +35,11 @@ MAIN_SECONDS = 15
 ANALYTICS_SECONDS = 30
 _READING = "-c default_transaction_read_only=on -c cursor_tuple_fraction=1"
 """Every cursor is read to its end: what comes first need not come soon."""
+
+
+# Before any connection is made: each takes over what is registered then. The dumper names no type: the server takes
+# that of the cast beside the value, and reads bytes instead of some 30,000 digits.
+psycopg.adapters.register_dumper(HalfVector, HalfVectorBinaryDumper)
 
 
 class NoAnswer(errors.OperationalError):

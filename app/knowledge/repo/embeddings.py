@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import psycopg
 from pgvector import HalfVector
-from pgvector.psycopg.halfvec import HalfVectorBinaryDumper
 from sqlalchemy import Text, Uuid, bindparam, delete, exists, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
@@ -18,9 +16,6 @@ from app.db.base import db
 from app.knowledge.models.chunks import Chunk, Embedding
 from app.knowledge.repo.chunks import in_generation
 from app.knowledge.repo.scope import Scope
-
-# The dumper names no type: the server takes that of the cast, and reads bytes instead of some 30,000 digits.
-psycopg.adapters.register_dumper(HalfVector, HalfVectorBinaryDumper)
 
 _ADD = text("""
     INSERT INTO embeddings (id, org_id, knowledge_base_id, chunk_id, first_generation, resource_id, embedding,
