@@ -67,7 +67,7 @@ def visit(context, live, paths) -> None:
     watch, page, found = Watch(context), context.new_page(), []
     folder = os.environ.get("SCREENSHOTS")
     for path in paths:
-        answer = context.request.get(live.url + path, max_redirects=0)
+        answer = context.request.get(live.url + path, max_redirects=0, max_retries=1)
         if not answer.headers.get("content-type", "").startswith("text/html") or answer.status >= 300:
             continue
         page.goto(live.url + path)
@@ -132,7 +132,7 @@ def test_oe_1_what_people_typed_runs_nowhere(browser, live):
         live, world.Tenant(org, hostile.people, hostile.rows, "x"), {"org", "signed_in", "platform_admin"}
     )
     for path in [*paths, f"/o/{org.slug}/agents/{rows(Agent, org_id=org.id)[0].id}/edit"]:
-        answer = context.request.get(live.url + path, max_redirects=0)
+        answer = context.request.get(live.url + path, max_redirects=0, max_retries=1)
         if answer.headers.get("content-type", "").startswith("text/html") and answer.status < 300:
             page.goto(live.url + path)
             assert page.title() != "pwned", path
