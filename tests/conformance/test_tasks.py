@@ -253,7 +253,9 @@ def test_tk_5_an_answer_does_not_wait_behind_slow_tasks(place):
         for one in answers
     ]
     say(f"started after {', '.join(f'{row[0][0]:.2f} s' for row in waited)}")
-    assert max(row[0][0] for row in waited) < 1
+    assert max(row[0][0] for row in waited) < 5, (
+        "of the 60 s that a slow task takes; a busy machine needs one or two"
+    )
     assert place.ask(full) == [(10,)]
 
 
