@@ -7,6 +7,8 @@ import json
 import pytest
 
 from app.audit.models import AuditEvent
+from app.db.tables import Task
+from app.web import file_tasks
 from app.web.export import harmless
 from tests.factories import agents, orgs
 from tests.factories.rows import rows
@@ -87,3 +89,16 @@ def test_files_of_other_organisations_do_not_exist(member, org):
 def test_viewers_may_export(viewer, org):
     agents.agent(org)
     assert len(table(read(viewer, "/o/acme/agents.csv"))) == 1
+
+
+def test_ex_3_a_long_list_of_agents_is_written_by_a_task(member, org, monkeypatch):
+    monkeypatch.setattr(file_tasks, "COUNT_CAP", 1)
+    for name in ("Ada", "Bo"):
+        agents.agent(org, name=name)
+    url = "/o/acme/agents.json?sort=name"
+    assert member.page(url).h1.get_text(strip=True) == "Export agents"
+    assert (rows(Task), rows(AuditEvent)) == ([], [])
+    begun = member.submit(url, {})
+    (task,) = rows(Task)
+    assert begun.location == f"/o/acme/tasks/{task.id}"
+    assert (task.kind, task.payload["format"], task.payload["query"]) == ("agent.export", "json", "sort=name")
