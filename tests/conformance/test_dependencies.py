@@ -12,6 +12,7 @@ from tests.factories import auth, orgs, world
 from tests.support import smtp
 from tests.support.database import start_cluster
 from tests.support.live import Live
+from tests.support.postgres import LASTING
 from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.conformance
@@ -25,8 +26,7 @@ RETURN_SECONDS = 5
 @pytest.fixture
 def own_cluster():
     """A PostgreSQL this test may stop; what it acknowledged survives that."""
-    server = start_cluster()
-    server.execute("ALTER ROLE agentpress SET synchronous_commit = on")
+    server = start_cluster(tuned=LASTING)
     yield server
     if not server.running:
         server.start()

@@ -19,6 +19,7 @@ from app.tasks.services.schedules import tick
 from tests.factories.rows import save
 from tests.support.clock import Clock
 from tests.support.database import start_cluster
+from tests.support.postgres import LASTING
 from tests.support.processes import wait_until
 from tests.support.stage import say, stage
 from tests.support.task_kinds import ANSWER, EMPTY, PLAIN, SHORT
@@ -35,7 +36,7 @@ START_SECONDS = 30  # of a worker on a busy machine
 
 @pytest.fixture
 def own_cluster():
-    server = start_cluster()
+    server = start_cluster(tuned=LASTING)
     yield server
     server.remove()
 

@@ -9,6 +9,7 @@ import pytest
 from tests.factories import auth
 from tests.support.database import start_cluster
 from tests.support.live import Live
+from tests.support.postgres import LASTING
 from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.conformance
@@ -19,7 +20,7 @@ LIMIT = 3.5  # three seconds of ours, and a busy machine
 @pytest.fixture(scope="module")
 def server():
     """A server of this module's own, which its tests stop and freeze."""
-    postgres = start_cluster()
+    postgres = start_cluster(tuned=LASTING)
     yield postgres
     postgres.remove()
 

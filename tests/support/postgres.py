@@ -27,6 +27,8 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
+LASTING = {"synchronous_commit": "on"}
+"""Of a server that is to be stopped as if it crashed: what it acknowledged survives that."""
 STOP_SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
 
