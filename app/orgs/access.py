@@ -12,6 +12,7 @@ from app.db.session import transaction
 from app.orgs.repo.api_keys import ApiKeyRepo, BearerRow
 from app.web.access import SCOPES, Access, access_of, most_bytes_of, role_has, roles_with
 from app.web.errors import NotFound, Refusal, no_key, not_signed_in
+from app.web.filters import choose_zone
 from app.web.identity import Caller, Membership, Visitor, current_visitor
 from app.web.json_body import JSON_TYPE
 from app.web.limits import UNKNOWN_KEYS, spend
@@ -39,7 +40,7 @@ def gate() -> Response | None:
             return not_signed_in(_sign_in_url())
     use_scope(_scope(visitor))
     if visitor is not None:
-        _set_zone(visitor)
+        choose_zone(visitor.preferences.get("time_zone"), visitor.org.time_zone if visitor.org else None)
         _check_access(access, visitor)
     if request.method not in SAFE_METHODS:
         _check_form(request.endpoint)
@@ -68,11 +69,6 @@ def _scope(visitor: Visitor | None) -> Scope:
         address=source_address(request),
         request_id=g.request_id,
     )
-
-
-def _set_zone(visitor: Visitor) -> None:
-    g.time_zone = visitor.preferences.get("time_zone")
-    g.org_time_zone = visitor.org.time_zone if visitor.org else None
 
 
 def _check_access(access: Access, visitor: Visitor) -> None:

@@ -15,7 +15,10 @@ from markupsafe import Markup
 
 ZONE_COOKIE = "time_zone"
 MAIL = "email/macros.html"
+OFTEN = "icon"
+"""The macro that a page asks for most and whose answer hangs on its few words alone: it is kept."""
 _DAY = timedelta(days=1)
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
 class Macros:
@@ -36,7 +39,7 @@ class Macros:
             raise AttributeError(f"templates/ui defines no macro {name!r}")
         found = getattr(self._environment.get_template(files[name]).module, name)
         if not self._environment.auto_reload:
-            self.__dict__[name] = found
+            self.__dict__[name] = found = lru_cache(maxsize=256)(found) if name == OFTEN else found
         return found
 
     def __dir__(self) -> list[str]:
@@ -59,10 +62,16 @@ def _holds_macros(path: str) -> bool:
 
 
 def viewer_zone() -> ZoneInfo:
-    """The zone in which this request shows its times: the one chosen, else the browser's, the organisation's, UTC."""
+    """The zone in which this request shows its times, see `choose_zone`; of a visitor not signed in the browser's."""
+    return g.get("viewer_zone") or choose_zone(None, None)
+
+
+def choose_zone(own: str | None, of_org: str | None) -> ZoneInfo:
+    """Show times in the zone that the visitor chose, else in the browser's, the organisation's, UTC."""
     browser = request.cookies.get(ZONE_COOKIE, "") if has_request_context() else ""
-    names = (g.get("time_zone"), browser, g.get("org_time_zone"))
-    return next((zone for name in names if name and (zone := _zone(name))), ZoneInfo("UTC"))
+    found = (zone for name in (own, browser, of_org) if name and (zone := _zone(name)))
+    zone = g.viewer_zone = next(found, ZoneInfo("UTC"))
+    return zone
 
 
 @lru_cache(maxsize=64)
@@ -81,7 +90,7 @@ def iso_time(moment: datetime) -> str:
 def full_time(moment: datetime) -> str:
     """`25 Nov 2026, 14:03 CET`, in the viewer's zone."""
     local = moment.astimezone(viewer_zone())
-    return f"{_date(local)}, {local:%H:%M} {local.tzname()}"
+    return f"{_date(local)}, {local.hour:02}:{local.minute:02} {local.tzname()}"
 
 
 def date_only(moment: datetime) -> str:
@@ -137,7 +146,7 @@ def money_words(amount: Decimal | float, currency: str = "USD") -> str:
 
 
 def _date(local: datetime) -> str:
-    return f"{local.day} {local:%b %Y}"
+    return f"{local.day} {_MONTHS[local.month - 1]} {local.year}"
 
 
 def _shape(environment: Environment, name: str) -> Markup:

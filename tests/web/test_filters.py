@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from flask import g
 from jinja2 import TemplateNotFound, UndefinedError
 
 from app.web import filters
@@ -31,9 +30,23 @@ def test_ago(app, distance, words):
 
 def test_times_are_in_the_viewers_zone(app):
     with app.app_context():
-        g.time_zone = "Asia/Tokyo"
+        filters.choose_zone("Asia/Tokyo", "Europe/Berlin")
         assert filters.full_time(NOW) == "25 Nov 2026, 23:03 JST"
         assert filters.iso_time(NOW) == "2026-11-25T14:03:00Z"
+
+
+def test_the_zone_is_the_chosen_one_the_browsers_the_organisations_or_utc(app):
+    with app.test_request_context(headers={"Cookie": "time_zone=America/New_York"}):
+        assert filters.viewer_zone().key == "America/New_York"
+        assert (
+            filters.choose_zone("Asia/Tokyo", "Europe/Berlin").key
+            == filters.viewer_zone().key
+            == "Asia/Tokyo"
+        )
+        assert filters.choose_zone("No/Where", "Europe/Berlin").key == "America/New_York"
+    with app.test_request_context():
+        assert filters.viewer_zone().key == "UTC"
+        assert filters.choose_zone(None, "Europe/Berlin").key == "Europe/Berlin"
 
 
 @pytest.mark.parametrize(
