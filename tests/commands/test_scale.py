@@ -97,6 +97,15 @@ def test_it_makes_what_was_asked_for_and_leaves_every_guard_in_place(place):
     assert "Made 60 threads with 300 messages" in said
 
 
+def test_its_pages_are_visible_to_all_so_that_indexes_alone_answer(place):
+    app, connection = place
+    scale(app)
+    statement = SQL("SELECT relpages, relallvisible FROM pg_class WHERE oid = {}::regclass")
+    for table in ("org_members", "agents", "threads", "thread_names", "messages", "message_search"):
+        pages, visible = connection.execute(statement.format(table)).fetchone()
+        assert visible > pages * 0.8, (table, pages, visible)  # a page or two of a table are still empty
+
+
 def test_side_tables_are_what_the_triggers_write(place):
     app, connection = place
     scale(app)

@@ -14,7 +14,8 @@ from app.commands.scale.catalogue import FILLED
 from app.commands.scale.load import load, tidy
 from app.web.security import settings
 
-_OPTIONS = "-c timezone=UTC -c search_path=public"
+# VACUUM marks a page as visible to all only once the commits of about the same time are written: none may hurry ahead.
+_OPTIONS = "-c timezone=UTC -c search_path=public -c synchronous_commit=on"
 _COUNT = click.IntRange(1, 1_000_000_000)
 _OTHERS = "SELECT slug FROM orgs WHERE slug !~ '^scale-[0-9]+-[0-9]+$' ORDER BY slug LIMIT 1"
 _SAME = "SELECT 1 FROM orgs WHERE starts_with(slug, %s) LIMIT 1"

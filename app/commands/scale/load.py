@@ -22,9 +22,7 @@ from app.commands.scale.blocks import (
 from app.commands.scale.cast import Cast, Size
 from app.commands.scale.catalogue import FILLED, Guards
 
-# Without the wait for its commit, VACUUM would mark no page as visible to all.
 _SETTINGS = """
-    SET LOCAL synchronous_commit = on;
     SET LOCAL maintenance_work_mem = '512MB';
     SET LOCAL work_mem = '64MB';
     SET LOCAL max_parallel_workers_per_gather = 2;
