@@ -3,6 +3,7 @@
 import orjson
 import pytest
 
+from app.threads.views import copies
 from tests.factories import orgs, threads
 from tests.threads.test_page import EVERYTHING, shown
 
@@ -45,6 +46,24 @@ def test_a_page_to_print(client, url, hundred):
     page = client.page(f"{url}/print")
     assert len(shown(page)) == 100
     assert not page.select(".feedback")
+
+
+def test_a_long_thread_is_printed_in_parts(client, url, hundred, monkeypatch):
+    monkeypatch.setattr(copies, "MOST_PRINTED", 40)
+    found, address = [], f"{url}/print"
+    for length in (40, 40, 20):
+        page = client.page(address)
+        assert f"{length} of 100 messages" in page.get_text()
+        found += shown(page)
+        following = page.select_one("a[rel=next]")
+        address = following and following["href"]
+    assert address is None
+    assert found == [f"m{number}." for number in range(100)]
+
+
+@pytest.mark.parametrize("after", ["junk", "%00", "00000000-0000-0000-0000-000000000000"])
+def test_nothing_is_printed_after_what_is_not_there(client, url, hundred, after):
+    assert client.get(f"{url}/print?after={after}").status_code == 404
 
 
 def attached(thread, org, content, media_type, name):

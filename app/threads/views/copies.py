@@ -7,15 +7,16 @@ from urllib.parse import quote
 from uuid import UUID
 
 import orjson
-from flask import Blueprint, Response, render_template, stream_with_context, url_for
+from flask import Blueprint, Response, render_template, request, stream_with_context, url_for
 
 from app.audit.services import record
 from app.db.session import analytics_session, transaction
 from app.threads.repo.attachments import AttachmentRepo
 from app.threads.repo.beside import Beside
-from app.threads.repo.messages import MAIN_BRANCH, MessageRepo, MessageRow
+from app.threads.repo.messages import MAIN_BRANCH, MessageRepo, MessageRow, MessageWindow
 from app.threads.repo.threads import ThreadHead
 from app.threads.views.found import seen_thread
+from app.threads.views.place import read_id
 from app.threads.views.shown import shown_messages
 from app.web.access import org_right
 from app.web.errors import NotFound
@@ -53,12 +54,22 @@ def export(org: str, thread_id: UUID, kind: str) -> Response:
 @bp.get("/<uuid:thread_id>/print")
 @org_right("threads.read")
 def to_print(org: str, thread_id: UUID) -> Response:
-    """The first 500 messages on one page."""
+    """500 messages on one page: the first ones, or those after the one that the address names."""
     thread, org_id = seen_thread(thread_id), require_org().org_id
-    window = MessageRepo().oldest(org_id, thread_id, MOST_PRINTED)
+    window = _printed(org_id, thread_id, request.args.get("after", ""))
     files_url = url_for("thread.show", org=org, thread_id=thread_id) + "/files"
     messages = shown_messages(thread, window.rows, Beside(), files_url)
-    return render("threads/print.html", thread=thread, messages=messages, more=window.newer)
+    return render("threads/print.html", thread=thread, messages=messages, window=window)
+
+
+def _printed(org_id: UUID, thread_id: UUID, after: str) -> MessageWindow:
+    if not after:
+        return MessageRepo().oldest(org_id, thread_id, MOST_PRINTED)
+    message_id = read_id(after)
+    window = message_id and MessageRepo().after(org_id, thread_id, message_id, MOST_PRINTED)
+    if not window or not window.rows:
+        raise NotFound
+    return window
 
 
 @bp.get("/<uuid:thread_id>/files/<uuid:blob_id>")

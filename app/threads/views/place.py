@@ -34,7 +34,7 @@ def read_place(org_id: UUID, thread: ThreadHead) -> Place:
     key = "at" if request.args.get("at") else "near"
     asked = request.args.get(key)
     if asked:
-        message_id = _id(asked.removeprefix("msg_"))
+        message_id = read_id(asked)
         window = message_id and MessageRepo().around(org_id, thread.id, message_id, EACH_SIDE)
         if window:
             return Place(window, {key: str(message_id)}, message_id if key == "at" else None)
@@ -43,8 +43,10 @@ def read_place(org_id: UUID, thread: ThreadHead) -> Place:
     return Place(CachedMessageRepo().latest(org_id, thread, WINDOW), missed=bool(asked))
 
 
-def _id(text: str) -> UUID | None:
+def read_id(text: str) -> UUID | None:
+    """The id of a message as addresses name it, with its prefix or without; None for anything else."""
+    bare = text.removeprefix("msg_")
     try:
-        return UUID(text) if len(text) == 36 else None
+        return UUID(bare) if len(bare) == 36 else None
     except ValueError:
         return None
