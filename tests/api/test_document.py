@@ -62,6 +62,8 @@ def judge(schema, program, home, label, examples):
         )
         @given(case=schema[path][method].as_strategy(mode, path_parameters=known))
         def run(case):
+            for name in [name for name in case.headers or () if name.lower() == "host"]:
+                del case.headers[name]  # another instance is meant, whose answer is not described here
             answer = case.call(headers=headers)
             case.validate_response(answer, checks=CHECKS)
 
