@@ -70,8 +70,7 @@ BITS_FACTOR, BITS_NUMBERS = 3, 7_680
 
 Of 2,400 texts (docstrings, 384 numbers by the local model) the ten nearest were among 100 by signs to 0.986 and among
 150 to 0.994; of the benchmark's vectors of 3,072 numbers the ten nearest among 40 and the hundred nearest among 300 to
-1.000. Qdrant's figures for models of 3,072 numbers ask for three times as many as well:
-https://qdrant.tech/articles/binary-quantization-openai
+1.000.
 """
 
 
