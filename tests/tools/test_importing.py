@@ -82,20 +82,74 @@ def test_operations_are_read_with_their_arguments():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "Line 1"),
-        ("openapi: 3.0.0\n", "YAML is not read"),
+        ("", "no OpenAPI 3"),
+        ("openapi: 3.0.0\n", "no operation"),
+        ("openapi: 3.0.0\npaths: [\n", "Line 3, column 1"),
+        ("a: *b", "Line 1, column 4: found undefined alias"),
+        ("&a {x: *a}", "cannot be read"),
+        ("base: &b {}\nmore:\n  <<: *b\n", "Line 3: merge keys"),
+        ("? [1]\n: 2", "Line 1: only a text can be a key"),
+        ("--- 1\n--- 2\n", "another document"),
+        ("openapi: \x01", "does not allow"),
+        ("9" * 5_000, "cannot be read"),
+        ("!!python/object/apply:os.getcwd []", "no OpenAPI 3"),
         ('{"openapi": "3.0.0",,}', "Line 1, column 21"),
         ('{"swagger": "2.0"}', "no OpenAPI 3"),
         ("[]", "no OpenAPI 3"),
         ('{"openapi": "3.1.0", "paths": []}', "no operation"),
         ('{"openapi": "3.1.0", "paths": {"/a": {"get": 7}}}', "no operation"),
-        ("[" * 100_000, "cannot be read"),
+        ("[" * 100_000, "nesting depth"),
+        ('{"a":' * 60_000, "cannot be read"),
         (" " * 500_000, "longer than"),
     ],
 )
 def test_in_documents_that_are_none_are_refused(text, words):
     with pytest.raises(DocumentRefused, match=words):
         read_document(text)
+
+
+YAML = """
+openapi: 3.0.3
+info: {title: Pets}
+servers:
+- url: https://1.1.1.1/v1
+paths:
+  /pets/{id}:
+    get:
+      operationId: getPet
+      description: |
+        One pet.
+      parameters:
+      - &id {name: id, in: path, required: true, schema: {type: integer, minimum: 0o17}}
+      - name: since
+        in: query
+        schema: {type: string, enum: [yes, 2020-01-01, ~, 1.5e3]}
+      responses:
+        200: {description: Found}
+    delete:
+      parameters:
+      - *id
+"""
+
+
+def test_documents_are_read_as_yaml_too():
+    found = read_document(YAML)
+    assert (found.title, found.base_url) == ("Pets", "https://1.1.1.1/v1")
+    get, delete = found.operations
+    assert (get.name, get.description, get.places) == ("getPet", "One pet.", {"since": "query"})
+    assert get.schema["properties"] == {
+        "id": {"type": "integer", "minimum": 15},
+        "since": {"type": "string", "enum": ["yes", "2020-01-01", None, 1500.0]},
+    }
+    assert delete.schema["required"] == ["id"]
+
+
+def test_ss_4_aliases_that_multiply_are_refused_in_time():
+    lines = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 30)]
+    began = time.monotonic()
+    with pytest.raises(DocumentRefused, match="more than 100,000 values"):
+        read_document("\n".join(["a0: &a0 [x]", *lines]))
+    assert time.monotonic() - began < 5
 
 
 def test_ss_4_references_that_multiply_are_refused_in_time():
@@ -154,7 +208,7 @@ def test_chosen_operations_become_tools_in_one_go(member, org):
         ({"base_url": "https://{host}"}, "must have no"),
         ({"base_url": "file:///etc"}, "must be http"),
         ({"approval": "x"}, "Choose whether"),
-        ({"document": "nonsense"}, "Line 1"),
+        ({"document": "nonsense"}, "no OpenAPI 3 document"),
         ({"document": ""}, "Choose a file"),
         ({"credential": "x"}, "Not a valid choice"),
     ],

@@ -9,6 +9,7 @@ from typing import Any
 from app.tools.parts import METHODS, NAME, HttpConfig
 from app.tools.services.requests import check_shape, placeholders
 from app.tools.services.schemas import SchemaRefused, check_schema, pointed, slow_pattern
+from app.tools.services.yaml_values import YamlRefused, read_yaml
 from app.web.outbound import OutboundRefused
 
 DOCUMENT_CHARACTERS, MOST_OPERATIONS = 400_000, 200
@@ -64,16 +65,10 @@ class Document:
 
 
 def read_document(text: str) -> Document:
-    """An OpenAPI 3 document from its JSON text. Raises DocumentRefused."""
+    """An OpenAPI 3 document from its text, JSON or YAML. Raises DocumentRefused."""
     if len(text) > DOCUMENT_CHARACTERS:
         raise DocumentRefused(f"The document is longer than {DOCUMENT_CHARACTERS:,} characters.")
-    try:
-        found = json.loads(text)
-    except json.JSONDecodeError as error:
-        hint = " YAML is not read: convert it to JSON first." if not text.lstrip().startswith("{") else ""
-        raise DocumentRefused(f"Line {error.lineno}, column {error.colno}: {error.msg}.{hint}") from error
-    except (RecursionError, ValueError) as error:
-        raise DocumentRefused("The text cannot be read as JSON.") from error
+    found = _read(text)
     version = found.get("openapi") if isinstance(found, dict) else None
     if not isinstance(version, str) or not version.startswith("3."):
         raise DocumentRefused("This is no OpenAPI 3 document: it has no “openapi” that begins with 3.")
@@ -84,6 +79,18 @@ def read_document(text: str) -> Document:
         raise DocumentRefused(f"The document has more than {MOST_OPERATIONS} operations. Cut it down first.")
     title = _dict(found.get("info")).get("title")
     return Document(str(title or "")[:200], _base_url(found), operations)
+
+
+def _read(text: str) -> Any:
+    """The values of a text: of JSON where it begins as such an object does, else of YAML. Raises DocumentRefused."""
+    try:
+        return json.loads(text) if text.lstrip().startswith("{") else read_yaml(text)
+    except json.JSONDecodeError as error:
+        raise DocumentRefused(f"Line {error.lineno}, column {error.colno}: {error.msg}.") from error
+    except YamlRefused as refused:
+        raise DocumentRefused(str(refused)) from refused
+    except (RecursionError, ValueError) as error:
+        raise DocumentRefused("The text cannot be read as JSON or YAML.") from error
 
 
 def _dict(value: Any) -> dict[str, Any]:
