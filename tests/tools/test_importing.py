@@ -100,6 +100,8 @@ def test_operations_are_read_with_their_arguments():
         ('{"openapi": "3.1.0", "paths": {"/a": {"get": 7}}}', "no operation"),
         ("[" * 100_000, "nesting depth"),
         ('{"a":' * 60_000, "cannot be read"),
+        ('{"openapi": "3.1.0", "paths": {"/a": {"get": {"x": 1e999}}}}', "finite numbers"),
+        ('{"openapi": "3.1.0", "info": {"title": "\\ud800"}}', "cannot be read"),
         (" " * 500_000, "longer than"),
     ],
 )

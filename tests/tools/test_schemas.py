@@ -40,6 +40,8 @@ def test_a_schema_is_read():
         ('{"type": "object", "properties": 7}', r"\$.properties"),
         ('{"type": "object", "minProperties": NaN}', "cannot be read"),
         ('{"type": "object", "title": "\\u0000"}', "null characters"),
+        ('{"type": "object", "title": "\\ud800"}', "whole characters"),
+        ('{"type": "object", "minProperties": 1e999}', "finite"),
         ("[" * 100_000, "larger than"),
         ("[" * 20_000, "cannot be read"),
     ],

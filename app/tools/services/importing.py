@@ -84,13 +84,15 @@ def read_document(text: str) -> Document:
 def _read(text: str) -> Any:
     """The values of a text: of JSON where it begins as such an object does, else of YAML. Raises DocumentRefused."""
     try:
-        return json.loads(text) if text.lstrip().startswith("{") else read_yaml(text)
+        found = json.loads(text) if text.lstrip().startswith("{") else read_yaml(text)
+        json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
     except json.JSONDecodeError as error:
         raise DocumentRefused(f"Line {error.lineno}, column {error.colno}: {error.msg}.") from error
     except YamlRefused as refused:
         raise DocumentRefused(str(refused)) from refused
     except (RecursionError, ValueError) as error:
-        raise DocumentRefused("The text cannot be read as JSON or YAML.") from error
+        raise DocumentRefused("The text cannot be read as JSON or YAML with finite numbers.") from error
+    return found
 
 
 def _dict(value: Any) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def read_schema(text: str) -> dict[str, Any]:
 
 def check_schema(schema: Mapping[str, Any]) -> None:
     """Raise SchemaRefused unless arguments can be checked by it in bounded time."""
-    if len(json.dumps(schema).encode()) > SCHEMA_BYTES:
+    if _size(schema) > SCHEMA_BYTES:
         raise SchemaRefused(f"The schema is larger than {SCHEMA_BYTES:,} bytes.")
     if _deeper(schema, SCHEMA_DEPTH):
         raise SchemaRefused(f"The schema is nested deeper than {SCHEMA_DEPTH} levels.")
@@ -61,6 +61,14 @@ def check_schema(schema: Mapping[str, Any]) -> None:
     _follow(schema, schema, (), [0])
     if "\\u0000" in json.dumps(schema):
         raise SchemaRefused("Remove the null characters.")
+
+
+def _size(schema: Mapping[str, Any]) -> int:
+    """Its length in bytes. Raises SchemaRefused for what a database keeps in no JSON value."""
+    try:
+        return len(json.dumps(schema, ensure_ascii=False, allow_nan=False).encode())
+    except ValueError as error:
+        raise SchemaRefused("Its numbers must be finite, its texts whole characters.") from error
 
 
 def argument_faults(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> list[str]:
