@@ -5,6 +5,7 @@ from typing import Any
 from app.db.cursor import PageRequest, Position
 from app.threads.repo.listed import ThreadListRepo
 from app.web.listing import ListState
+from bench import original
 from bench.compare import compare, head
 from bench.place import Place
 from bench.report import line, table, times
@@ -12,18 +13,10 @@ from bench.rounds import race
 
 PAGE = 10_000
 SIZE = 20
-_LIVE = "user_id = %s AND deleted_at IS NULL AND NOT archived"
-_COLUMNS = (
-    "t.id, t.name, t.origin, t.tags, t.message_count, t.tokens, t.cost_micros, t.created_at, t.last_message_at,"
-    " a.name, u.first_name, u.last_name"
-)
-ORIGINAL = f"""
-    SELECT {_COLUMNS} FROM (SELECT * FROM threads WHERE {_LIVE} ORDER BY created_at DESC, id DESC LIMIT 20 OFFSET %s) t
-      LEFT JOIN agents a ON a.id = t.agent_id LEFT JOIN users u ON u.id = t.user_id
-     ORDER BY t.created_at DESC, t.id DESC
-"""
-EXACT = f"SELECT count(*) FROM threads WHERE {_LIVE}"
-EDGE = f"SELECT created_at, id FROM threads WHERE {_LIVE} ORDER BY created_at DESC, id DESC LIMIT 1 OFFSET %s"
+_FOUND = "FROM original.threads WHERE user_id = %s"
+ORIGINAL = f"SELECT * {_FOUND} ORDER BY created_at DESC LIMIT 20 OFFSET %s"
+EXACT = f"SELECT count(*) {_FOUND}"
+EDGE = f"SELECT created_at, id {_FOUND} ORDER BY created_at DESC LIMIT 1 OFFSET %s"
 
 
 def listed(place: Place, page: int) -> ListState:
@@ -40,6 +33,7 @@ def listed(place: Place, page: int) -> ListState:
 
 def measure(place: Place) -> None:
     """First page, a far one, and the count."""
+    original.make(place.original, original.THREADS)
     ((count,),) = place.asked(EXACT, place.heavy)()
     far = min(PAGE, count // SIZE)
     head(f"list of one person's {count:,} threads")
@@ -50,10 +44,10 @@ def measure(place: Place) -> None:
         def read(state: ListState = state) -> Any:
             return ThreadListRepo().page(place.org_id, place.viewer, state)
 
-        original = place.asked(ORIGINAL, place.heavy, (page - 1) * SIZE)
-        assert [row.id for row in place.product(read)().page.rows] == [row[0] for row in original()]
-        bare[page] = compare(place, f"rows of page {page:,}", read, original, only="ORDER BY")
-        compare(place, f"rows and count of page {page:,}", read, original)
+        rows = place.asked(ORIGINAL, place.heavy, (page - 1) * SIZE)
+        assert [row.id for row in place.product(read)().page.rows] == [row[0] for row in rows()]
+        bare[page] = compare(place, f"rows of page {page:,}", read, rows, only="ORDER BY")
+        compare(place, f"rows and count of page {page:,}", read, rows)
     compare(place, "count", read, place.asked(EXACT, place.heavy), only="count(*)")
     table("same statement", "ratio")
     line(f"page {far:,} to page 1", times(bare[far] / bare[1]))

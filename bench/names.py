@@ -3,11 +3,12 @@
 from typing import Any
 
 from app.threads.repo.listed import ThreadListRepo
+from bench import original
 from bench.compare import compare, head
 from bench.place import Place
 
-_FOUND = "FROM threads WHERE user_id = %s AND deleted_at IS NULL AND NOT archived AND name ILIKE %s"
-ORIGINAL = f"SELECT id, threads.* {_FOUND} ORDER BY created_at DESC, id DESC LIMIT 20"
+_FOUND = "FROM original.threads WHERE user_id = %s AND name ILIKE %s"
+ORIGINAL = f"SELECT * {_FOUND} ORDER BY created_at DESC LIMIT 20"
 COUNT = f"SELECT count(*) {_FOUND}"
 WORDS = """
     SELECT w, count(*) FROM threads, regexp_split_to_table(lower(name), ' ') w
@@ -17,6 +18,7 @@ WORDS = """
 
 def measure(place: Place) -> None:
     """Each kind of word for each kind of person; ours always counts, the original form without and with its count."""
+    original.make(place.original, original.THREADS)
     for who, user in (("heavy user", place.heavy), ("typical user", place.typical)):
         ((rare, _),) = place.asked(WORDS, user)()
         head(f"search in names, {who}")
@@ -26,13 +28,13 @@ def measure(place: Place) -> None:
             def find(state: Any = state) -> Any:
                 return ThreadListRepo().page(place.org_id, place.viewer, state)
 
-            original = place.asked(ORIGINAL, user, f"%{word}%")
+            rows = place.asked(ORIGINAL, user, f"%{word}%")
             count = place.asked(COUNT, user, f"%{word}%")
 
-            def both(original: Any = original, count: Any = count) -> Any:
-                return original(), count()
+            def both(rows: Any = rows, count: Any = count) -> Any:
+                return rows(), count()
 
             found = [row.id for row in place.product(find)().page.rows]
-            assert found == [row[0] for row in original()], (who, word)
-            compare(place, f"{kind}, rows", find, original)
+            assert found == [row[0] for row in rows()], (who, word)
+            compare(place, f"{kind}, rows", find, rows)
             compare(place, f"{kind}, rows and count", find, both)
