@@ -43,6 +43,15 @@ def _markup() -> list[tuple[str, str]]:
     return [(str(path.relative_to(source.TEMPLATES)), path.read_text(encoding="utf-8")) for path in pages]
 
 
+def test_what_is_passed_on_has_an_else():
+    """`{{ ui.time(a if b) }}` passes an undefined value on, which fails once something reads it."""
+    for where, text in _markup():
+        for call in ENVIRONMENT.parse(text).find_all((nodes.Call, nodes.Filter)):
+            given = [call.node, *call.args, *(pair.value for pair in call.kwargs)]
+            lacking = [one for one in given if isinstance(one, nodes.CondExpr) and one.expr2 is None]
+            assert not lacking, f"{where}:{lacking[0].lineno}: say what else is passed on"
+
+
 def test_rendered_templates_and_blocks_exist():
     for where, template, block in _rendered():
         assert (source.TEMPLATES / template).exists(), f"{where}: {template} is absent"

@@ -110,6 +110,7 @@ def test_it_is_turned_off_and_on_run_and_deleted(org, member):
     path = f"/o/acme/schedules/{schedule.id}"
     member.submit(f"{path}/disable")
     assert not stored(schedule).enabled
+    assert "–" in member.page("/o/acme/schedules").find(attrs={"data-label": "Next run"}).text
     member.submit(f"{path}/enable")
     assert stored(schedule).enabled
     member.submit(f"{path}/run")
