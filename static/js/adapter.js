@@ -92,21 +92,24 @@ on("beforeRequest", (event) => {
 on("beforeSend", ({ detail }) => {
   if (polls(detail)) return;
   pending.set(detail.xhr, detail.target);
+  detail.xhr.addEventListener("loadend", () => settle(detail.xhr));
   detail.target.setAttribute("aria-busy", "true");
   bar ??= setTimeout(() => { byId("progress").hidden = false; }, BAR_AFTER);
 });
 
-on("afterRequest", ({ detail }) => {
-  const region = pending.get(detail.xhr);
-  pending.delete(detail.xhr);
+// Not with afterRequest: it does not reach the document where another answer replaced the element that asked.
+function settle(xhr) {
+  const region = pending.get(xhr);
+  pending.delete(xhr);
   if (region && ![...pending.values()].includes(region)) region.removeAttribute("aria-busy");
   if (!pending.size) {
     clearTimeout(bar);
     bar = undefined;
     byId("progress").hidden = true;
   }
-  ended.forEach((act) => act(detail.requestConfig.elt));
-});
+}
+
+on("afterRequest", ({ detail }) => ended.forEach((act) => act(detail.requestConfig.elt)));
 
 // Forms that are sent, with or without htmx: one at a time.
 
