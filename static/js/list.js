@@ -18,7 +18,8 @@ function update(form) {
   const full = ticked > 0 && ticked === all.length;
   if (head) Object.assign(head, { checked: full, indeterminate: ticked > 0 && !full });
   if (match) match.hidden = !full;
-  if (match && !full) match.querySelector("input").checked = false;
+  const every = match?.querySelector("input");
+  if (every && !full) every.checked = false;
   const { one, many, cleared } = form.dataset;
   const words = [cleared, one][ticked] ?? many.replace("{n}", ticked);
   form.querySelector("[data-bulk-count]").textContent = words;

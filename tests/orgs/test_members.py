@@ -8,6 +8,7 @@ from app.orgs.models import ApiKey, Invitation, OrgMember
 from app.orgs.views import member_changes
 from tests.factories import auth, orgs
 from tests.factories.rows import rows, stored
+from tests.support.pages import check_page
 from tests.support.queries import queries
 
 
@@ -225,20 +226,29 @@ class TestBulk:
         state = client.page("/o/acme/members").find(id="bulk").find("input", {"name": "state"})["value"]
         values = {"action": "remove", "state": state}
         page = client.page(f"/o/acme/members/bulk?action=remove&state={state}")
-        assert "more than 1: narrow the list first" in page.text
+        assert "More than 1 match: narrow the list first." in page.text
         assert client.submit("/o/acme/members/bulk/matching", values).status_code == 422
         assert {role_of(org, user) for user in people} == {"member"}
 
     def test_several_are_removed(self, new_client, org, owner):
         people = [orgs.member(org) for _ in range(3)]
-        assert self.bulk(new_client(owner), org, people, action="remove").status_code == 303
+        client = new_client(owner)
+        asked = self.bulk(client, org, people, action="remove", query="role=member")
+        assert asked.status_code == 200
+        page = check_page(asked.text)
+        assert page.h1.text == "Remove 3 members"
+        assert page.find("a", string="Cancel")["href"] == "/o/acme/members?role=member"
+        assert {role_of(org, user) for user in people} == {"member"}
+        assert self.bulk(client, org, people, action="remove", sure="yes").status_code == 303
         assert {role_of(org, user) for user in people} == {None}
 
     def test_a_foreign_id_refuses_the_whole_call(self, new_client, org, owner):
         member, other = orgs.member(org), orgs.org()
         foreign = orgs.member(other)
         ids = [member_id(org, member), member_id(other, foreign)]
-        response = new_client(owner).submit("/o/acme/members/bulk", {"ids": ids, "action": "remove"})
+        response = new_client(owner).submit(
+            "/o/acme/members/bulk", {"ids": ids, "action": "remove", "sure": "yes"}
+        )
         assert response.status_code == 404
         assert role_of(org, member) == "member"
 
