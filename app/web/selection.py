@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from flask import request, session
+from flask import Response, request, session
 
 from app.web.errors import NotFound, Refusal
 from app.web.filters import grouped
-from app.web.render import toast
+from app.web.render import render, toast
 
 MOST_IDS = 200
 MOST_ROWS = 100
@@ -69,6 +69,30 @@ def listed_ids(raw: str) -> list[UUID]:
         except ValueError:
             continue
     return found
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked before rows change for good, such as act "Remove", count 3, noun "member"; back is their list."""
+
+    act: str
+    count: int
+    noun: str
+    lead: str
+    back: str
+
+    @property
+    def title(self) -> str:
+        """`Remove 3 members`."""
+        return f"{self.act} {self.count} {self.noun}{'' if self.count == 1 else 's'}"
+
+
+def ask_first(asked: Question) -> Response | None:
+    """The page that asks, from which the same form is sent again; None once the visitor has agreed there."""
+    if request.form.get("sure"):
+        return None
+    sent = [pair for pair in request.form.items(multi=True) if pair[0] != "csrf_token"]
+    return render("bulk_confirm.html", "results", asked=asked, sent=sent)
 
 
 def report(outcome: Outcome, done: str, path: str, undo_url: str | None = None) -> None:

@@ -265,7 +265,9 @@ def test_several_sources_are_changed_at_once(person, org, base, home, text):
     assert {row.enabled for row in rows(FreeformText)} == {False}
     person.submit(f"{home}/sources/bulk", {**ids, "act": "retry"})
     assert "1 queued, 1 skipped." in person.page(f"{home}/sources").text
-    person.submit(f"{home}/sources/bulk", {**ids, "act": "delete"})
+    assert "Delete 2 sources" in person.submit(f"{home}/sources/bulk", {**ids, "act": "delete"}).text
+    assert len(rows(FreeformText)) == 2
+    person.submit(f"{home}/sources/bulk", {**ids, "act": "delete", "sure": "yes"})
     assert rows(FreeformText) == []
     assert person.submit(f"{home}/sources/bulk", {"act": "delete"}).status_code == 422
     assert person.submit(f"{home}/sources/bulk", {**ids, "act": "paint"}).status_code == 422
@@ -320,7 +322,7 @@ def test_oi_1_bases_of_others_are_not_found(new_client, base, home, text):
         assert stranger.get(f"{home}{path}").status_code == 404
     assert stranger.get(f"/o/other/knowledge/{theirs.id}/sources/{text.id}").status_code == 404
     answer = stranger.submit(
-        f"/o/other/knowledge/{theirs.id}/sources/bulk", {"ids": [str(text.id)], "act": "delete"}
+        f"/o/other/knowledge/{theirs.id}/sources/bulk", {"ids": [str(text.id)], "act": "delete", "sure": "yes"}
     )
     assert answer.status_code in {303, 409}
     assert [row.id for row in rows(FreeformText)] == [text.id]

@@ -131,7 +131,10 @@ def test_several_questions_are_deleted_at_once(person, base, home, passage, ques
     wrong = person.submit(f"{home}/questions/bulk", {"act": "delete"})
     assert wrong.status_code == 422
     ids = [str(test.id) for test in rows(RetrievalTest)]
-    assert person.submit(f"{home}/questions/bulk", {"act": "delete", "ids": ids}).status_code == 303
+    given = {"act": "delete", "ids": ids}
+    assert "Delete 2 questions" in person.submit(f"{home}/questions/bulk", given).text
+    assert len(rows(RetrievalTest)) == 2
+    assert person.submit(f"{home}/questions/bulk", {**given, "sure": "yes"}).status_code == 303
     assert rows(RetrievalTest) == []
 
 
@@ -244,7 +247,7 @@ def test_oi_1_questions_of_others_are_not_found(new_client, base, home, question
     for path in ("/questions", "/questions/compare", "/preview"):
         assert stranger.get(f"/o/other/knowledge/{base.id}{path}").status_code == 404
     assert "No runs yet" in stranger.page(f"{strange}/questions/compare?before={run.run_id}").text
-    stranger.submit(f"{strange}/questions/bulk", {"act": "delete", "ids": [str(question.id)]})
+    stranger.submit(f"{strange}/questions/bulk", {"act": "delete", "ids": [str(question.id)], "sure": "yes"})
     assert (
         stranger.submit(f"{strange}/questions", {"question": "a", "ids": [str(passage.id)]}).status_code
         == 404

@@ -18,7 +18,7 @@ from app.web.identity import require_org
 from app.web.listing import read_list, show_list
 from app.web.matching import list_url
 from app.web.render import leave, refresh, render, toast
-from app.web.selection import posted_ids
+from app.web.selection import Question, ask_first, posted_ids
 
 bp = Blueprint("knowledge_questions", __name__, url_prefix="/o/<org>/knowledge/<uuid:base_id>/questions")
 
@@ -54,10 +54,14 @@ def delete_many(org: str, base_id: UUID) -> Response:
     base, ids = found_base(base_id), posted_ids()
     if request.form.get("act") != "delete" or not ids:
         raise Refusal(422, "Select at least one question to delete.")
+    back = list_url(url_for(".index", org=org, base_id=base_id))
+    lead = "Their passages stay; what runs found of them goes. This cannot be undone."
+    if page := ask_first(Question("Delete", len(ids), "question", lead, back)):
+        return page
     with transaction():
         count = delete_tests(base.org_id, base_id, ids)
     toast(f"{count} question{'' if count == 1 else 's'} deleted.")
-    return refresh(list_url(url_for(".index", org=org, base_id=base_id)))
+    return refresh(back)
 
 
 @bp.post("/ask")

@@ -23,9 +23,10 @@ from app.web.identity import require_org
 from app.web.listing import pasted_id, read_list, show_list
 from app.web.matching import list_url
 from app.web.render import leave, refresh, render, toast, wants_fragment
-from app.web.selection import listed_ids, posted_ids, report
+from app.web.selection import Question, ask_first, listed_ids, posted_ids, report
 
 bp = Blueprint("knowledge_sources", __name__, url_prefix="/o/<org>/knowledge/<uuid:base_id>/sources")
+GONE = "No search finds them any more, in no generation. This cannot be undone; disabling hides them for a while."
 
 
 @bp.get("")
@@ -64,6 +65,8 @@ def change_many(org: str, base_id: UUID) -> Response:
     if not ids:
         raise Refusal(422, "Select at least one source.")
     path = url_for(".index", org=org, base_id=base_id)
+    if act == "delete" and (page := ask_first(Question("Delete", len(ids), "source", GONE, list_url(path)))):
+        return page
     with transaction():
         outcome = change_sources(base.org_id, base_id, ids, act)
     report(outcome, DONE[act], path)

@@ -15,7 +15,7 @@ from app.web.identity import require_org
 from app.web.listing import ListState
 from app.web.matching import list_url, posted_state
 from app.web.render import leave, refresh, render
-from app.web.selection import Outcome, posted_ids, report
+from app.web.selection import Outcome, Question, ask_first, posted_ids, report
 
 bp = Blueprint("member_changes", __name__, url_prefix="/o/<org>/members")
 MOST_MATCHING = 1000
@@ -32,6 +32,8 @@ def change_many(org: str) -> Response:
     ids = posted_ids()
     if not ids:
         raise Refusal(422, "Select at least one member.")
+    if action == "remove" and (page := ask_first(_removal(org, len(ids)))):
+        return page
     with transaction():
         outcome = _change(ids, action)
     _report(org, outcome, action)
@@ -64,6 +66,11 @@ def change_matching(org: str) -> Response:
         outcome = _change(ids, action)
     _report(org, outcome, action)
     return leave(state.url())
+
+
+def _removal(org: str, count: int) -> Question:
+    lead = "They lose access at once; their keys and invitations stop working. This cannot be undone."
+    return Question("Remove", count, "member", lead, list_url(url_for("members.index", org=org)))
 
 
 def _action() -> str:
