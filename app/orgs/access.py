@@ -1,7 +1,7 @@
 """The gate in front of every view: first run, sign-in or key, organisation, role, CSRF, in this order."""
 
 from datetime import UTC, datetime, timedelta
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from flask import Flask, Response, current_app, g, request, url_for
 from limits import RateLimitItemPerMinute
@@ -55,9 +55,13 @@ def _check_form(endpoint: str) -> None:
 
 
 def _sign_in_url() -> str:
-    if request.method not in {"GET", "HEAD"}:
-        return url_for("auth.sign_in")
+    """Where to sign in, to come back afterwards: to the page that was asked for, or that the form was on."""
     path = request.full_path.rstrip("?")
+    if request.method not in {"GET", "HEAD"}:
+        came = urlsplit(request.referrer or "")
+        if came.netloc != request.host:
+            return url_for("auth.sign_in")
+        path = f"{came.path}?{came.query}".rstrip("?")
     return f"{url_for('auth.sign_in')}?next={quote(path, safe='/')}"
 
 
@@ -80,9 +84,7 @@ def _check_access(access: Access, visitor: Visitor) -> None:
         raise NotFound
     assert access.right is not None
     if not role_has(visitor.org.role, access.right):
-        raise Refusal(
-            403, f"This needs the role {' or '.join(roles_with(access.right))}; yours is {visitor.org.role}."
-        )
+        raise Refusal(403, f"This needs the role {_any_of(access.right)}; yours is {visitor.org.role}.")
 
 
 def _admit_program(access: Access) -> Response | None:
@@ -145,10 +147,15 @@ def _check_scope(access: Access, caller: Caller) -> None:
         raise Refusal(403, f"This needs a key with the scope {access.right}.")
     right = SCOPES[access.right]
     if not role_has(caller.org.role, right):
-        roles = " or ".join(roles_with(right))
         raise Refusal(
-            403, f"The key acts for {caller.email} with the role {caller.org.role}; this needs {roles}."
+            403,
+            f"The key acts for {caller.email} with the role {caller.org.role}; this needs {_any_of(right)}.",
         )
+
+
+def _any_of(right: str) -> str:
+    *others, last = roles_with(right)
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def register(app: Flask) -> None:

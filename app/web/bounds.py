@@ -25,6 +25,15 @@ class Bounds:
         """The upper end as it is written; empty if it is open."""
         return _written(self.high)
 
+    @property
+    def words(self) -> str:
+        """The range for people: `2`, `at least 2`, `at most 9`, `2 to 9`."""
+        if self.low == self.high:
+            return self.low_text
+        if self.low is None or self.high is None:
+            return f"at least {self.low_text}" if self.high is None else f"at most {self.high_text}"
+        return f"{self.low_text} to {self.high_text}"
+
 
 def read_bounds(raw: str) -> Bounds | None:
     """`10..`, `..5`, `3..9`, or one number for itself. None if it is neither."""

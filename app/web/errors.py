@@ -32,7 +32,7 @@ _TITLES = {
     403: "Your role does not allow this",
     404: "Page not found",
     405: "This page does not accept that kind of request",
-    409: "Something changed in the meantime",
+    409: "This could not be done",
     410: "This link no longer works",
     413: "That is too large",
     415: "This kind of content is not accepted here",
@@ -195,7 +195,8 @@ def refused(error: Refusal) -> Response:
 def _csrf_refused(_error: CsrfRefused) -> Response:
     return failure(
         400,
-        "The page was open for too long or came from elsewhere. Go back, reload it and try again; your text is kept.",
+        "The page was open for too long or came from elsewhere. Go back, copy what you wrote, reload the page and send"
+        " it again.",
     )
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache, partial
 from typing import Any
@@ -90,12 +90,12 @@ def iso_time(moment: datetime) -> str:
 def full_time(moment: datetime) -> str:
     """`25 Nov 2026, 14:03 CET`, in the viewer's zone."""
     local = moment.astimezone(viewer_zone())
-    return f"{_date(local)}, {local.hour:02}:{local.minute:02} {local.tzname()}"
+    return f"{day_words(local)}, {local.hour:02}:{local.minute:02} {local.tzname()}"
 
 
 def date_only(moment: datetime) -> str:
     """`25 Nov 2026`, in the viewer's zone."""
-    return _date(moment.astimezone(viewer_zone()))
+    return day_words(moment.astimezone(viewer_zone()))
 
 
 def ago(moment: datetime, now: datetime | None = None) -> str:
@@ -145,8 +145,9 @@ def money_words(amount: Decimal | float, currency: str = "USD") -> str:
     return f"{currency} {amount:,.2f}" if not amount or abs(amount) >= 1 else f"{currency} {amount:.4f}"
 
 
-def _date(local: datetime) -> str:
-    return f"{local.day} {_MONTHS[local.month - 1]} {local.year}"
+def day_words(day: date) -> str:
+    """`25 Nov 2026`."""
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
 def _shape(environment: Environment, name: str) -> Markup:

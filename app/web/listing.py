@@ -217,10 +217,10 @@ class ListState:
                     chips.append(Chip(facet.label, words, replace(self, **{name: changed}).url()))  # type: ignore[arg-type]
         for key, span in self.spans.items():
             url = replace(self, spans=_without(self.spans, key)).url()
-            chips.append(Chip(self.spec.dates[key], span.text, url))
+            chips.append(Chip(self.spec.dates[key], span.words, url))
         for key, bounds in self.bounds.items():
             url = replace(self, bounds=_without(self.bounds, key)).url()
-            chips.append(Chip(self.spec.numbers[key], bounds.text, url))
+            chips.append(Chip(self.spec.numbers[key], bounds.words, url))
         return chips
 
     def digest(self) -> str:

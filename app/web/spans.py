@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from app.web.filters import day_words
+
 
 @dataclass(frozen=True)
 class Span:
@@ -16,6 +18,18 @@ class Span:
     start: datetime | None
     end: datetime | None
     relative: bool = False
+
+    @property
+    def words(self) -> str:
+        """The range for people: `last 30 days`, `since 1 Nov 2026`, `1 Nov 2026 to 23 Nov 2026`."""
+        if self.relative:
+            number, unit = int(self.text[:-1]), {"d": "day", "h": "hour"}[self.text[-1]]
+            return f"last {unit}" if number == 1 else f"last {number} {unit}s"
+        first, dots, last = self.text.partition("..")
+        days = [day_words(date.fromisoformat(end)) for end in (first, last) if end]
+        if len(days) == 2:
+            return " to ".join(days) if first != last else days[0]
+        return f"{'since' if first else 'until'} {days[0]}" if dots else days[0]
 
 
 def read_span(raw: str, zone: str, now: datetime | None = None) -> Span | None:

@@ -182,7 +182,7 @@ def test_undo_leaves_what_changed_since(member, org):
     member.submit(f"/o/acme/agents/{chosen[0].id}/restore")
     member.submit(undo)
     page = member.page("/o/acme/agents")
-    assert "1 changed back, 1 skipped." in page.find(id="toasts").text
+    assert "1 restored, 1 skipped." in page.find(id="toasts").text
     assert [status(agent) for agent in chosen] == ["enabled", "enabled"]
 
 

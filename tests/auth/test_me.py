@@ -54,6 +54,18 @@ def test_the_pages_of_an_account_need_a_session(connection, person, own, new_cli
     assert new_client().get(page).location == f"/sign-in?next={page}"
 
 
+@pytest.mark.parametrize(
+    ("page", "place"),
+    [
+        ("http://localhost/me?a=1", "/sign-in?next=/me%3Fa%3D1"),
+        ("http://evil.example/me", "/sign-in"),
+        ("nonsense", "/sign-in"),
+    ],
+)
+def test_a_form_of_an_ended_session_leads_back_to_its_page(connection, person, new_client, page, place):
+    assert new_client().submit("/me", {"first_name": "Ana"}, headers={"Referer": page}).location == place
+
+
 def test_names_are_changed(own, person):
     assert own.submit("/me", {"first_name": " Ana ", "last_name": ""}).status_code == 303
     assert (stored(person).first_name, stored(person).last_name, actions()) == (

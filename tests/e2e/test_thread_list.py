@@ -68,7 +68,7 @@ def test_p14_ticked_threads_are_tagged_and_changed_back(page, home):
     expect(page.locator("#toasts")).to_contain_text("2 tagged.")
     assert len([row for row in rows(Thread, org_id=home.org.id) if "vip" in row.tags]) == 2
     page.locator("#toasts").get_by_role("button", name="Undo").click()
-    expect(page.locator("#toasts")).to_contain_text("2 changed back.")
+    expect(page.locator("#toasts")).to_contain_text("2 restored.")
     assert not [row for row in rows(Thread, org_id=home.org.id) if "vip" in row.tags]
 
 

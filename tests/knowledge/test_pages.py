@@ -322,7 +322,8 @@ def test_oi_1_bases_of_others_are_not_found(new_client, base, home, text):
         assert stranger.get(f"{home}{path}").status_code == 404
     assert stranger.get(f"/o/other/knowledge/{theirs.id}/sources/{text.id}").status_code == 404
     answer = stranger.submit(
-        f"/o/other/knowledge/{theirs.id}/sources/bulk", {"ids": [str(text.id)], "act": "delete", "sure": "yes"}
+        f"/o/other/knowledge/{theirs.id}/sources/bulk",
+        {"ids": [str(text.id)], "act": "delete", "sure": "yes"},
     )
     assert answer.status_code in {303, 409}
     assert [row.id for row in rows(FreeformText)] == [text.id]

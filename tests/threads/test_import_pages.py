@@ -138,6 +138,18 @@ def test_a_second_attempt_goes_on_where_the_first_was(member, acting, org, ana, 
     assert (result["added"], len(rows(Message, org_id=org.id))) == (2, 18)
 
 
+def test_a_file_without_any_thread_is_no_success(member, org):
+    result = {"added": 0, "extended": 0, "unchanged": 0, "messages": 0, "refused": 1}
+    result["reasons"] = [{"place": "line 1", "reason": "It is cut off."}]
+    task = tasks.task(
+        org, kind="thread.import", status="succeeded", result=result, payload={"source": "x.json"}
+    )
+    page = member.page(f"/o/acme/threads/imports/{task.id}")
+    assert "Nothing was imported" in page.text
+    assert "The rest was imported" not in page.text
+    assert "It is cut off." in page.text
+
+
 def test_what_was_left_out_is_shown(member, org):
     result = {
         "added": 1, "extended": 2, "unchanged": 3, "messages": 40, "refused": 300,

@@ -104,7 +104,7 @@ def test_undo_leaves_what_changed_since(client, org, ana):
     undo = undo_form(client.page(bulk(client, "tag", chosen, tag="vip").location))
     bulk(client, "tag", chosen[:1], tag="late")
     client.submit(undo)
-    assert "1 changed back, 1 skipped." in client.page(INDEX).find(id="toasts").text
+    assert "1 restored, 1 skipped." in client.page(INDEX).find(id="toasts").text
     assert [stored(thread).tags for thread in chosen] == [["vip", "late"], []]
 
 

@@ -115,6 +115,29 @@ def test_any_text_is_a_range_or_none(typed):
 
 
 @pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("30d", "last 30 days"),
+        ("1h", "last hour"),
+        ("2026-11-01..", "since 1 Nov 2026"),
+        ("..2026-11-23", "until 23 Nov 2026"),
+        ("2026-11-01..2026-11-23", "1 Nov 2026 to 23 Nov 2026"),
+        ("2026-11-01", "1 Nov 2026"),
+        ("2026-11-01..2026-11-01", "1 Nov 2026"),
+    ],
+)
+def test_ranges_of_days_have_words(typed, words):
+    assert read_span(typed, "UTC", NOW).words == words
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"), [("3..", "at least 3"), ("..0.5", "at most 0.5"), ("7", "7"), ("3..9", "3 to 9")]
+)
+def test_ranges_of_numbers_have_words(typed, words):
+    assert read_bounds(typed).words == words
+
+
+@pytest.mark.parametrize(
     ("typed", "text"),
     [
         ("10..", "10.."),
@@ -145,7 +168,7 @@ def test_a_range_of_numbers_is_a_filter_like_others(read):
     assert state.filtered
     assert state.url() == "/o/acme/agents/?status=live&messages=3..9&sort=name"
     chips = {chip.label: (chip.value, chip.url) for chip in state.chips()}
-    assert chips["Messages"] == ("3..9", "/o/acme/agents/?status=live&sort=name")
+    assert chips["Messages"] == ("3 to 9", "/o/acme/agents/?status=live&sort=name")
     assert state.clear_url == "/o/acme/agents/?sort=name"
 
 

@@ -99,7 +99,7 @@ def take_back(org: str, request_id: str) -> Response:
     """Take back what one request of this person did within the last hour."""
     with transaction():
         outcome = undo(require_org().org_id, require_visitor().id, request_id)
-    _report(org, outcome, "changed back", undoable=False)
+    _report(org, outcome, "restored", undoable=False)
     return leave(url_for("agents.index", org=org))
 
 

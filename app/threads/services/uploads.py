@@ -77,7 +77,10 @@ def _run(work: Work, given: ImportInput) -> Mapping[str, Any]:
                 written += Written(**work.step(f"batch-{number}", write))
             count += len(batch.refused)
             refused += batch.refused[: MOST_SHOWN - len(refused)]
-            work.progress(min(file.tell(), size), size, f"{written.threads + count:,} threads read")
+            read = written.threads + count
+            work.progress(
+                min(file.tell(), size), size, f"{read:,} {'thread' if read == 1 else 'threads'} read"
+            )
     reasons = [{"place": entry.place, "reason": entry.reason} for entry in refused]
     work.step("delete-file", partial(_delete_file, work, given.blob_id))
     return {**asdict(written), "refused": count, "reasons": reasons}
