@@ -37,7 +37,7 @@ class SignInForm(FlaskForm):
 class RequestResetForm(FlaskForm):
     """Whose password is forgotten."""
 
-    email = address_field("E-mail")
+    email = address_field("E-mail", own=True)
 
 
 def new_password_field(label: str = "Password") -> PasswordField:
@@ -100,7 +100,7 @@ class ChangePasswordForm(FlaskForm):
 class EmailForm(FlaskForm):
     """The address to move to."""
 
-    email = address_field("New e-mail")
+    email = address_field("New e-mail", own=True)
 
 
 class ProfileForm(FlaskForm):

@@ -181,8 +181,10 @@ def org_name_field() -> StringField:
 class NamesForm(FlaskForm):
     """Who a new account is."""
 
-    first_name = name_field("First name", 255, missing="Enter your first name.")
-    last_name = optional_field("Last name", 255)
+    first_name = name_field(
+        "First name", 255, missing="Enter your first name.", render_kw={"autocomplete": "given-name"}
+    )
+    last_name = optional_field("Last name", 255, render_kw={"autocomplete": "family-name"})
 
 
 class PersonForm(NamesForm):
@@ -195,14 +197,14 @@ class SetupForm(PersonForm):
     """The first account and its organisation."""
 
     token = StringField("Token from the log", validators=[Length(max=200)])
-    email = address_field("E-mail address")
+    email = address_field("E-mail address", own=True)
     org_name = org_name_field()
 
 
 class SignUpForm(PersonForm):
     """An account for whoever asks, where registration is open."""
 
-    email = address_field("E-mail address")
+    email = address_field("E-mail address", own=True)
 
 
 class OrgForm(FlaskForm):

@@ -42,21 +42,25 @@ def read_version(raw: object) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
-def name_field(label: str, longest: int, *, missing: str) -> StringField:
-    """A required short text on one line; `missing` says what to do when it is empty."""
+def name_field(label: str, longest: int, *, missing: str, **values: Any) -> StringField:
+    """A required short text on one line; `missing` says what to do when it is empty, `values` as in the next."""
     return StringField(
-        label, filters=[_stripped], validators=[DataRequired(missing), _at_most(longest), one_line]
+        label, filters=[_stripped], validators=[DataRequired(missing), _at_most(longest), one_line], **values
     )
 
 
 def optional_field(label: str, longest: int, **values: Any) -> StringField:
-    """A short text on one line that may be empty; `values` are description and default."""
+    """A short text on one line that may be empty; `values` are description, default and attributes."""
     return StringField(label, filters=[_stripped], validators=[_at_most(longest), one_line], **values)
 
 
-def address_field(label: str) -> EmailField:
-    """A required e-mail address; after validation `data` is its stored spelling."""
-    return EmailField(label, validators=[DataRequired("Enter an e-mail address."), _address])
+def address_field(label: str, *, own: bool = False) -> EmailField:
+    """A required e-mail address; after validation `data` is its stored spelling. own: the visitor's, not another's."""
+    return EmailField(
+        label,
+        validators=[DataRequired("Enter an e-mail address."), _address],
+        render_kw={"autocomplete": "email" if own else "off"},
+    )
 
 
 def _stripped(text: str | None) -> str:

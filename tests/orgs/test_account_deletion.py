@@ -76,9 +76,10 @@ def test_an_only_owner_stays(own, person):
     orgs.member(shared, role="owner", user=person)
     answer = own.submit("/me/delete", {"name": person.email})
     assert answer.status_code == 409
-    said = parse(answer.text).find("main").get_text()
-    assert all(name in said for name in names)
-    assert "Shared" not in said
+    main = parse(answer.text).find("main")
+    assert all(name in main.get_text() for name in names)
+    assert main.find("input", attrs={"name": "name"})["value"] == person.email
+    assert "Shared" not in main.get_text()
     assert person.id in {user.id for user in rows(User)}
 
 

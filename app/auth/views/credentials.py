@@ -137,7 +137,7 @@ def _knows_password(form: ChangePasswordForm | ConfirmForm) -> bool:
 
 
 def _password_page(form: ChangePasswordForm, status: int = 200) -> Response:
-    return render("me/password.html", status=status, form=form, password_rules=RULES)
+    return render("me/password.html", status=status, form=form, password_rules=RULES, mail_is_on=mail_is_on())
 
 
 def _email_page(form: EmailForm, status: int = 200) -> Response:

@@ -7,6 +7,7 @@ from app.db.session import transaction
 from app.orgs.forms import ConfirmForm
 from app.orgs.services.leaving import delete_account
 from app.web.access import signed_in
+from app.web.errors import Refusal
 from app.web.identity import require_visitor
 from app.web.render import leave, render, toast
 
@@ -30,8 +31,12 @@ def destroy() -> Response:
     form = ConfirmForm(visitor.email, "E-mail address")
     if not form.validate():
         return _page(form, 422)
-    with transaction():
-        delete_account(visitor.id)
+    try:
+        with transaction():
+            delete_account(visitor.id)
+    except Refusal as refused:
+        form.name.errors = [refused.message]
+        return _page(form, refused.status)
     response = leave(url_for("auth.sign_in"))
     drop_session(response)
     toast("Your account is deleted.")
