@@ -36,7 +36,7 @@ FILL = """
 """
 BARE = """
     SELECT id, name, left(description, 300), primary_model_provider, primary_model, primary_model_temperature,
-           created_at, updated_at FROM agents
+           reasoning_effort, created_at, updated_at FROM agents
      WHERE org_id = %s AND deleted_at IS NULL AND NOT archived ORDER BY updated_at DESC, id DESC LIMIT 21
 """
 BARE_COUNT = """

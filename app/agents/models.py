@@ -11,6 +11,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     String,
+    Text,
     UniqueConstraint,
     func,
     text,
@@ -18,6 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, REAL
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.agents.snapshot import EFFORTS, Effort
 from app.db.base import Base
 from app.db.columns import Created, Identified, Stamped, Tenant, one_of, tenant_key
 
@@ -50,6 +52,7 @@ class Agent(Identified, Tenant, Stamped, Base):
     __table_args__ = (
         tenant_key(),
         CheckConstraint("primary_model_temperature BETWEEN 0 AND 2", name="primary_model_temperature"),
+        one_of("reasoning_effort", EFFORTS),
         one_of("evaluation_gate", GATES),
         Index(None, "org_id", "updated_at", "id"),
         Index(None, "org_id", "created_at", "id"),
@@ -68,6 +71,7 @@ class Agent(Identified, Tenant, Stamped, Base):
     primary_model_provider: Mapped[str | None] = mapped_column(String(255))
     primary_model: Mapped[str | None] = mapped_column(String(255))
     primary_model_temperature: Mapped[float | None] = mapped_column(REAL)
+    reasoning_effort: Mapped[Effort | None] = mapped_column(Text)
     tools_enabled: Mapped[list[str]] = mapped_column(server_default=text("'[]'"))
     rag_enabled: Mapped[list[str]] = mapped_column(server_default=text("'[]'"))
     persona_id: Mapped[uuid.UUID | None]

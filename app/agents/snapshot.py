@@ -8,6 +8,9 @@ from uuid import UUID
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+Effort = Literal["off", "low", "medium", "high"]
+EFFORTS: tuple[Effort, ...] = ("off", "low", "medium", "high")
+"""How much a model may be told to reason before it answers."""
 MOST_OUTPUT_TOKENS = 1_000_000
 MOST_TOOL_CALLS = 100
 SHORTEST_SECONDS, LONGEST_SECONDS = 5, 3_600
@@ -57,7 +60,7 @@ class SnapshotBase(_Part):
 
 
 class Snapshot(_Part):
-    """An agent as it answers. Texts that are missing are empty; a missing temperature is the model's own."""
+    """An agent as it answers. Texts that are missing are empty; without temperature or effort the model's own hold."""
 
     name: str
     description: str = ""
@@ -65,14 +68,15 @@ class Snapshot(_Part):
     provider: str | None = None
     model: str | None = None
     temperature: float | None = None
+    reasoning_effort: Effort | None = None
     settings: Settings = Settings()
     persona: SnapshotPersona | None = None
     tools: tuple[SnapshotTool, ...] = ()
     knowledge_bases: tuple[SnapshotBase, ...] = ()
 
     def stored(self) -> dict[str, Any]:
-        """The snapshot as JSON values."""
-        return self.model_dump(mode="json")
+        """The snapshot as JSON values; without an effort as before there was one, so that older digests hold."""
+        return self.model_dump(mode="json", exclude=None if self.reasoning_effort else {"reasoning_effort"})
 
     def digest(self) -> bytes:
         """The SHA-256 of the snapshot as canonical JSON; equal snapshots, and only they, have the same."""

@@ -33,12 +33,13 @@ def test_the_form_names_where_it_is_saved(member, url):
 
 @pytest.mark.parametrize("htmx", [True, False])
 def test_what_is_written_is_saved(member, agent, url, htmx):
-    sent = values_of(member.page(f"{url}/edit")) | {"prompt": "Second"}
+    sent = values_of(member.page(f"{url}/edit")) | {"prompt": "Second", "reasoning_effort": "low"}
     answer = member.submit(f"{url}/draft", sent, htmx=htmx)
     assert answer.status_code == 200
     page = (check_fragment if htmx else check_page)(answer.text)
     assert re.fullmatch(r"Saved \d\d:\d\d", page.find(id="autosaved")["data-saved"])
     assert (stored(agent).prompt, stored(agent).lock_version) == ("Second", 2)
+    assert stored(agent).reasoning_effort == "low"
     assert rows(AuditEvent, target_id=agent.id)[0].action == "agent.change"
     if htmx:
         version = page.find(id="lock-version")

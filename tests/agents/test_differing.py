@@ -101,6 +101,8 @@ def test_what_stays_the_same_is_shortened():
         ({"prompt": "a"}, {"prompt": "a."}, "Prompt changed."),
         ({"temperature": 0.7}, {"temperature": 0.2}, "Temperature 0.7 → 0.2."),
         ({"temperature": 0.7}, {}, "Temperature 0.7 removed."),
+        ({"reasoning_effort": "low"}, {"reasoning_effort": "off"}, "Reasoning low → off."),
+        ({}, {"reasoning_effort": "high"}, "Reasoning high added."),
         ({"model": "a"}, {"model": "b", "provider": "p"}, "Provider p added, model a → b."),
         ({"settings": {"timeout_seconds": 60}}, {}, "Time limit 60 seconds → 300 seconds."),
         ({}, {"persona": {"id": str(ID), "name": "Kind", "prompt": "P"}}, "Persona Kind added."),

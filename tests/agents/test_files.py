@@ -40,11 +40,17 @@ def test_ex_1_other_text_stays(text):
 
 
 def test_ex_1_cells_read_back(member, org):
-    agents.agent(org, name="=1+1", description='a "quoted", text\nand a line', primary_model_temperature=0.5)
-    url = "/o/acme/agents.csv?cols=name,status,model,provider,temperature,created,updated"
+    agents.agent(
+        org,
+        name="=1+1",
+        description='a "quoted", text\nand a line',
+        primary_model_temperature=0.5,
+        reasoning_effort="low",
+    )
+    url = "/o/acme/agents.csv?cols=name,status,model,provider,temperature,reasoning,created,updated"
     (row,) = table(read(member, url))
     assert (row["name"], row["description"]) == ("'=1+1", 'a "quoted", text\nand a line')
-    assert row["temperature"] == "0.5"
+    assert (row["temperature"], row["reasoning"]) == ("0.5", "low")
     assert row["updated_at"].endswith("+00:00")
 
 

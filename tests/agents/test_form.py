@@ -20,6 +20,7 @@ VALUES = {
     "primary_model_provider": "openai",
     "primary_model": "gpt-5",
     "primary_model_temperature": "0.7",
+    "reasoning_effort": "high",
     "enabled": "y",
 }
 
@@ -44,6 +45,7 @@ def test_create_stores_every_field_and_an_event(member, org):
     assert (agent.name, agent.description) == ("Support 🤖", "Answers\nquestions")
     assert (agent.primary_model_provider, agent.primary_model, agent.enabled) == ("openai", "gpt-5", True)
     assert agent.primary_model_temperature == pytest.approx(0.7)
+    assert agent.reasoning_effort == "high"
     event = rows(AuditEvent, target_id=agent.id)[0]
     assert (event.action, event.before, event.after["name"]) == ("agent.create", None, "Support 🤖")
     page = member.page(answer.location)
@@ -83,6 +85,9 @@ def test_the_same_form_with_other_values_is_refused(member, org):
         ("primary_model_temperature", "warm"),
         ("primary_model_temperature", "nan"),
         ("primary_model_temperature", "inf"),
+        ("reasoning_effort", "High"),
+        ("reasoning_effort", "none"),
+        ("max_output_tokens", "1000001"),
     ],
 )
 @pytest.mark.parametrize("htmx", [False, True])
@@ -136,6 +141,19 @@ def test_saving_without_a_change_leaves_no_event(member, org):
     assert (stored(agent).lock_version, rows(AuditEvent)) == (1, [])
 
 
+def test_reasoning_is_the_models_own_unless_chosen(member, org):
+    agent = agents.agent(org, reasoning_effort="off")
+    url = f"/o/acme/agents/{agent.id}"
+    sent = values_of(member.page(f"{url}/edit"))
+    assert sent["reasoning_effort"] == "off"
+    assert "\nReasoningOff\n" in member.page(url).find(class_="facts").text
+    member.submit(f"{url}/edit", sent | {"reasoning_effort": ""})
+    assert stored(agent).reasoning_effort is None
+    assert "\nReasoningThe model’s default\n" in member.page(url).find(class_="facts").text
+    listed = member.page("/o/acme/agents?cols=name,reasoning")
+    assert listed.find("td", attrs={"data-label": "Reasoning"}).text == "–"
+
+
 def test_an_unticked_box_disables(member, org):
     agent = agents.agent(org)
     url = f"/o/acme/agents/{agent.id}/edit"
@@ -181,15 +199,15 @@ def test_deleted_agents_are_restored_before_they_are_edited(member, org):
 
 
 def test_duplicates_take_the_next_free_name(member, org):
-    agent = agents.agent(org, name="N" * 255, prompt="Text", tools_enabled=["search"], enabled=False)
+    agent = agents.agent(org, name="N" * 255, prompt="Text", reasoning_effort="low", enabled=False)
     for _ in range(2):
         answer = member.submit(f"/o/acme/agents/{agent.id}/duplicate")
         assert answer.status_code == 303
         assert answer.location.endswith("/edit")
     copies = rows(Agent)[1:]
     assert [copy.name[-9:] for copy in copies] == ["NN (copy)", " (copy 2)"]
-    assert [(copy.prompt, copy.tools_enabled, copy.enabled) for copy in copies] == [
-        ("Text", ["search"], False)
+    assert [(copy.prompt, copy.reasoning_effort, copy.enabled) for copy in copies] == [
+        ("Text", "low", False)
     ] * 2
 
 

@@ -60,7 +60,7 @@ def test_the_list_is_written_as_its_address_asks(acting, org, member):
 def test_a_large_file_lies_in_parts_and_the_same_file_once(acting, org, member):
     agents.agent(org, prompt="x" * 3_000_000)
     acting(org, member)
-    query = "cols=name,status,model,provider,temperature,created,updated"
+    query = "cols=name,status,model,provider,temperature,reasoning,created,updated"
     first = do(EXPORT, ListFile(format="ndjson", query=query))
     acting(org, member)
     assert len(content(org, first)) > 3_000_000

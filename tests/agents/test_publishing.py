@@ -1,7 +1,9 @@
 """Drafts are published as numbered versions that never change."""
 
+from hashlib import sha256
 from uuid import UUID
 
+import orjson
 import pytest
 from sqlalchemy import text, update
 
@@ -42,6 +44,7 @@ def full(org):
         primary_model_provider="openai",
         primary_model="gpt-5",
         primary_model_temperature=0.7,
+        reasoning_effort="low",
         persona_id=persona.id,
         rag_enabled=[str(base.id)],
         settings={"max_output_tokens": 900},
@@ -59,6 +62,7 @@ def test_a_version_keeps_all_that_the_draft_says(ana, org, full):
     assert (version.number, version.name, version.note, version.created_by) == (1, "Launch", "First", ana.id)
     assert (kept.name, kept.description, kept.prompt) == ("Support", "Helps", "You help.")
     assert (kept.provider, kept.model, kept.temperature) == ("openai", "gpt-5", 0.7)
+    assert kept.reasoning_effort == "low"
     assert kept.settings == Settings(max_output_tokens=900, max_tool_calls=10, timeout_seconds=300)
     assert (kept.persona.name, kept.persona.prompt) == ("Kind", "Be kind.")
     assert [base.name for base in kept.knowledge_bases] == ["Handbook"]
@@ -167,12 +171,27 @@ def test_unknown_things_are_not_found(ana, org):
             Snapshot(name="", model="m", temperature=1.0),
         ),
         ({"tools": ["search"], "persona": "kind", "settings": []}, Snapshot(name="")),
+        ({"name": "A", "reasoning_effort": "much"}, Snapshot(name="A")),
+        ({"name": "A", "reasoning_effort": "off"}, Snapshot(name="A", reasoning_effort="off")),
     ],
 )
 def test_versions_of_any_age_are_read(ana, org, raw, read):
     agent = agents.agent(org)
     old = save(AgentVersion(org_id=org.id, agent_id=agent.id, number=1, snapshot=raw, content_hash=b"old"))
     assert version_snapshot(org.id, old.id) == read == read_snapshot(raw)
+
+
+def test_a_version_from_before_there_was_reasoning_is_the_same_as_the_draft(ana, org, full):
+    with as_owner() as session:
+        session.execute(text("UPDATE agents SET reasoning_effort = NULL"))
+    draft = draft_snapshot(org.id, full.id)
+    raw = draft.model_dump(mode="json")
+    del raw["reasoning_effort"]
+    digest = sha256(orjson.dumps(raw, option=orjson.OPT_SORT_KEYS)).digest()
+    assert (draft.stored(), draft.digest()) == (raw, digest)
+    save(AgentVersion(org_id=org.id, agent_id=full.id, number=1, snapshot=raw, content_hash=digest))
+    with pytest.raises(Refusal, match="Nothing was changed since version 1"):
+        published(full)
 
 
 def test_settings_out_of_bounds_are_left_out():

@@ -145,6 +145,7 @@ def test_comparing_names_each_difference(member, org, agent, url):
         url,
         prompt="You help </pre><script>alert(1)</script>.",
         primary_model_temperature="0.2",
+        reasoning_effort="high",
         persona_id=str(other.id),
         rag_enabled=[],
         max_tool_calls="3",
@@ -156,6 +157,7 @@ def test_comparing_names_each_difference(member, org, agent, url):
     assert summary.startswith("Prompt changed (+")
     for phrase in (
         "temperature 0.2 added",
+        "reasoning high added",
         "tool calls 10 → 3",
         "persona Kind → Brief",
         "knowledge base removed: Handbook",
@@ -197,7 +199,7 @@ def test_restoring_loses_nothing(member, agent, url):
     publish(member, url)
     edit(member, url, prompt="Second", primary_model="gpt-5")
     publish(member, url)
-    edit(member, url, prompt="Third", primary_model="")
+    edit(member, url, prompt="Third", primary_model="", reasoning_effort="low")
     assert restore(member, url, 1).location == f"{url}/edit"
     page = member.page(f"{url}/edit")
     assert "The former draft is version 3." in words(page.find(id="toasts"))
@@ -206,11 +208,13 @@ def test_restoring_loses_nothing(member, agent, url):
     assert [(version.number, version.note) for version in versions][2] == (3, "Before restoring version 1")
     assert versions[2].snapshot["prompt"] == "Third"
     assert (stored(agent).prompt, stored(agent).primary_model) == ("You help.", None)
+    assert stored(agent).reasoning_effort is None
     assert "Nothing differs." in words(member.page(f"{url}/compare?from=1").find(id="summary"))
     actions = [event.action for event in rows(AuditEvent, target_id=agent.id)]
     assert actions[-3:] == ["agent.publish", "agent.change", "agent.roll_back"]
     restore(member, url, 3)
-    assert (stored(agent).prompt, len(rows(AgentVersion))) == ("Third", 3)
+    assert (stored(agent).prompt, stored(agent).reasoning_effort) == ("Third", "low")
+    assert len(rows(AgentVersion)) == 3
 
 
 def test_what_is_gone_is_named(member, org, agent, url):

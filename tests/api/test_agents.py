@@ -43,6 +43,7 @@ def test_an_agent_reads_back_as_it_was_written(ours, home):
         "prompt": "a" * 100_000,
         "primary_model": "m",
         "primary_model_temperature": 1,
+        "reasoning_effort": "medium",
         "enabled": False,
     }
     made = ours.post(AGENTS, draft)
@@ -187,6 +188,9 @@ def test_a_name_in_use_is_a_wrong_value(ours, home):
         ({"name": "x", "primary_model_temperature": "0.5"}, "primary_model_temperature"),
         ({"name": "x", "primary_model_temperature": 2.5}, "primary_model_temperature"),
         ({"name": "x", "primary_model_temperature": True}, "primary_model_temperature"),
+        ({"name": "x", "reasoning_effort": "none"}, "reasoning_effort"),
+        ({"name": "x", "reasoning_effort": ""}, "reasoning_effort"),
+        ({"name": "x", "settings": {"max_output_tokens": 0}}, "settings.max_output_tokens"),
         ({"name": "x", "description": "y" * 2001}, "description"),
         ({"name": "x", "prompt": "y" * 100_001}, "prompt"),
         ({"name": "x", "org_id": "01930000-0000-7000-8000-000000000000"}, "org_id"),

@@ -14,6 +14,7 @@ from app.agents.repo.agents import Choices
 from app.agents.repo.options import Option, Options
 from app.agents.services.agents import FIELDS, NAME_LENGTH
 from app.agents.snapshot import (
+    EFFORTS,
     LONGEST_SECONDS,
     MOST_OUTPUT_TOKENS,
     MOST_TOOL_CALLS,
@@ -40,6 +41,7 @@ COLUMNS = {
     "model": "Model",
     "provider": "Provider",
     "temperature": "Temperature",
+    "reasoning": "Reasoning",
     "created": "Created",
     "updated": "Updated",
 }
@@ -123,6 +125,16 @@ class AgentForm(SharedForm):
     primary_model_temperature = TemperatureField(
         "Temperature", render_kw={"type": "text", "inputmode": "decimal", "autocomplete": "off"}
     )
+    reasoning_effort = SelectField(
+        "Reasoning",
+        choices=[
+            SelectChoice("", "The model’s default"),
+            *(SelectChoice(effort, effort.capitalize()) for effort in EFFORTS),
+        ],
+        coerce=lambda value: str(value or ""),
+        validate_choice=False,
+        validators=[_of_list("Choose how much the model reasons from this list.")],
+    )
     prompt = TextAreaField(
         "Prompt",
         filters=[unified],
@@ -186,12 +198,17 @@ class AgentForm(SharedForm):
 
 def stored_values(agent: Agent) -> dict[str, Any]:
     """What the form of a stored agent holds."""
-    plain = {name: getattr(agent, name) for name in FIELDS if name not in {"settings", "persona_id"}}
+    plain = {
+        name: getattr(agent, name)
+        for name in FIELDS
+        if name not in {"settings", "persona_id", "reasoning_effort"}
+    }
     settings = read_settings(agent.settings).model_dump()
     return {
         **plain,
         **settings,
         "persona_id": str(agent.persona_id or ""),
+        "reasoning_effort": agent.reasoning_effort or "",
         "lock_version": agent.lock_version,
     }
 

@@ -71,6 +71,7 @@ _LISTED = (
     Agent.primary_model_provider.label("provider"),
     Agent.primary_model.label("model"),
     Agent.primary_model_temperature.label("temperature"),
+    Agent.reasoning_effort.label("reasoning"),
     Agent.created_at,
     Agent.updated_at,
 )
@@ -96,6 +97,7 @@ class AgentRow:
     provider: str | None
     model: str | None
     temperature: float | None
+    reasoning: str | None
     created_at: datetime
     updated_at: datetime
 

@@ -306,6 +306,7 @@ def _snapshot(row: Row[Any]) -> Snapshot:
         provider=agent.primary_model_provider,
         model=agent.primary_model,
         temperature=None if warmth is None else round(warmth, 2),
+        reasoning_effort=agent.reasoning_effort,
         settings=read_settings(agent.settings),
         persona=persona,
         tools=tuple(sorted(tools, key=lambda tool: (tool.name.lower(), tool.id))),

@@ -24,6 +24,7 @@ FIELDS = (
     "primary_model_provider",
     "primary_model",
     "primary_model_temperature",
+    "reasoning_effort",
     "enabled",
     "persona_id",
     "rag_enabled",

@@ -94,6 +94,7 @@ def _plain(before: Snapshot, after: Snapshot) -> Iterator[ValueChange]:
     for label, name in (("Name", "name"), ("Provider", "provider"), ("Model", "model")):
         yield from _value(label, getattr(before, name) or None, getattr(after, name) or None)
     yield from _value("Temperature", _number(before.temperature), _number(after.temperature))
+    yield from _value("Reasoning", before.reasoning_effort, after.reasoning_effort)
     for name, label in SETTING_WORDS.items():
         old, new = (_limit(name, getattr(snapshot.settings, name)) for snapshot in (before, after))
         yield from _value(label, old, new)

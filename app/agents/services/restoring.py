@@ -86,6 +86,7 @@ def _values(snapshot: Snapshot, present: Present) -> dict[str, Any]:
         "primary_model_provider": snapshot.provider,
         "primary_model": snapshot.model,
         "primary_model_temperature": snapshot.temperature,
+        "reasoning_effort": snapshot.reasoning_effort,
         "persona_id": persona.id if persona and present.persona is not None else None,
         "tools_enabled": sorted(present.tools.values()),
         "rag_enabled": sorted(str(base.id) for base in snapshot.knowledge_bases if base.id in present.bases),

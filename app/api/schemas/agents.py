@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from app.agents import models
 from app.agents.forms.agents import DESCRIPTION_LENGTH, PROMPT_LENGTH
 from app.agents.repo.agents import AgentRow
-from app.agents.snapshot import Settings, read_settings
+from app.agents.snapshot import Effort, Settings, read_settings
 from app.api.schemas.lists import Listing
 from app.api.schemas.strict import CANONICAL_ID, Id, Line, Model, Name, Version
 from app.tools.parts import BUILT_IN
@@ -18,6 +18,7 @@ Status = Literal["enabled", "disabled", "archived", "deleted"]
 Description = Annotated[str, Field(max_length=DESCRIPTION_LENGTH)]
 Prompt = Annotated[str, Field(max_length=PROMPT_LENGTH)]
 Temperature = Annotated[float, Field(ge=0, le=2)]
+Reasoning = Annotated[Effort, Field(description="How much the model reasons; null is its own default.")]
 MOST_CHOSEN = 500
 _COLUMNS = {"knowledge_bases": "rag_enabled", "tools": "tools_enabled"}
 _TOOL = rf"{CANONICAL_ID}|^(?:{'|'.join(BUILT_IN)})$"
@@ -37,6 +38,7 @@ class AgentDraft(Model):
     primary_model_provider: Line | None = None
     primary_model: Line | None = None
     primary_model_temperature: Temperature | None = None
+    reasoning_effort: Reasoning | None = None
     persona_id: Id | None = None
     knowledge_bases: Bases = []
     tools: Tools = []
@@ -54,6 +56,7 @@ class AgentChange(Model):
     primary_model_provider: Line | None = None
     primary_model: Line | None = None
     primary_model_temperature: Temperature | None = None
+    reasoning_effort: Reasoning | None = None
     persona_id: Id | None = None
     knowledge_bases: Bases = []
     tools: Tools = []
@@ -77,6 +80,7 @@ class AgentSummary(Model):
     primary_model_provider: str | None
     primary_model: str | None
     primary_model_temperature: float | None
+    reasoning_effort: Reasoning | None
     created_at: datetime
     updated_at: datetime
 
@@ -121,6 +125,7 @@ def summary(row: AgentRow) -> AgentSummary:
             "primary_model_provider": row.provider,
             "primary_model": row.model,
             "primary_model_temperature": row.temperature,
+            "reasoning_effort": row.reasoning,
             "created_at": row.created_at,
             "updated_at": row.updated_at,
         }
