@@ -16,30 +16,27 @@ import orjson
 from pydantic_ai import exceptions
 from pydantic_ai.direct import model_request_stream
 from pydantic_ai.messages import (
-    BinaryContent,
     ModelMessage,
     ModelRequest,
     ModelResponse,
     PartDeltaEvent,
     PartStartEvent,
-    SystemPromptPart,
     TextPart,
     TextPartDelta,
     ThinkingPart,
     ThinkingPartDelta,
     ToolCallPart,
     ToolReturnPart,
-    UserPromptPart,
 )
 from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.profiles.openai import OpenAIModelProfile
-from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
 
 from app.connections.services.targets import ModelTarget
 from app.late import load
 from app.runtime.parts import storable
-from app.runtime.turns import PICTURE_CHARACTERS, Call, ToolSpec, Turn
+from app.runtime.protocol import messages_of, settings_of, thoughts_of
+from app.runtime.turns import PICTURE_CHARACTERS, Call, Limits, Thought, ToolSpec, Turn
 from app.threads.parts import NAME_LENGTH
 from app.web.guarded import BROKEN, LATE, guarded_client
 from app.web.outbound import OutboundFailed, OutboundRefused
@@ -71,20 +68,15 @@ class Said:
 
 @dataclass(frozen=True)
 class Done:
-    """The end of an answer, with what it used in tokens; without calls it is the last one."""
+    """The end of an answer, with what it used in tokens; without calls it is the last one.
+
+    `said` holds what was said before the calls, if thoughts are among it.
+    """
 
     calls: Sequence[Call]
     input_tokens: int
     output_tokens: int
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one answer of a model may take."""
-
-    temperature: float | None = None
-    max_output_tokens: int | None = None
-    seconds: float = 300
+    said: Sequence[Thought | str] = ()
 
 
 class Exchange:
@@ -99,7 +91,7 @@ class Exchange:
         limits: Limits,
     ) -> None:
         self._target, self._limits = target, limits
-        self._messages = _messages(system, turns)
+        self._messages: list[ModelMessage] = messages_of(target.kind, turns, system)
         self.characters = len(system) + _length(turns) + sum(_tool_length(tool) for tool in tools)
         """How long all is that the model is told next."""
         self._parameters = ModelRequestParameters(
@@ -115,7 +107,7 @@ class Exchange:
 
     def recall(self, turns: Sequence[Turn]) -> None:
         """Add what was said before in the answer that goes on."""
-        self._messages.extend(_messages("", turns))
+        self._messages.extend(messages_of(self._target.kind, turns))
         self.characters += _length(turns)
 
     def give(self, results: Sequence[tuple[Call, str]]) -> None:
@@ -144,19 +136,16 @@ class Exchange:
                 return
 
     async def _once(self) -> AsyncGenerator[Said | Done]:
-        async with (
-            guarded_client("model", SILENCE_SECONDS) as client,
-            model_request_stream(
-                _model(self._target, client),
-                self._messages,
-                model_settings=_settings(self._limits),
-                model_request_parameters=self._parameters,
-            ) as stream,
-        ):
-            async for event in stream:
-                if said := _said(event):
-                    yield said
-            response = stream.get()
+        async with guarded_client("model", SILENCE_SECONDS) as client:
+            model = _model(self._target, client)
+            settings = settings_of(self._target.kind, model, self._limits, self._messages)
+            async with model_request_stream(
+                model, self._messages, model_settings=settings, model_request_parameters=self._parameters
+            ) as stream:
+                async for event in stream:
+                    if said := _said(event):
+                        yield said
+                response = stream.get()
         if response.finish_reason is None:
             raise ModelFailed("The provider broke the answer off.")
         self._messages.append(response)
@@ -171,6 +160,7 @@ def _length(turns: Sequence[Turn]) -> int:
         len(turn.text)
         + PICTURE_CHARACTERS * len(turn.blob_ids)
         + sum(len(call.name) + len(str(call.arguments)) for call in turn.calls)
+        + sum(len(one.text) for one in turn.said if isinstance(one, Thought))
         for turn in turns
     )
 
@@ -213,29 +203,6 @@ def _opening(target: ModelTarget, key: str, client: Any) -> dict[str, Any]:
     return {"api_key": key, "base_url": target.base_url, "http_client": client, "max_retries": 0}
 
 
-def _settings(limits: Limits) -> ModelSettings:
-    settings = ModelSettings(timeout=limits.seconds)
-    if limits.temperature is not None:
-        settings["temperature"] = limits.temperature
-    if limits.max_output_tokens is not None:
-        settings["max_tokens"] = limits.max_output_tokens
-    return settings
-
-
-def _messages(system: str, turns: Sequence[Turn]) -> list[ModelMessage]:
-    messages: list[ModelMessage] = [ModelRequest([SystemPromptPart(system)])] if system else []
-    for turn in turns:
-        if turn.role == "user":
-            shown = [BinaryContent(one.content, media_type=one.media_type) for one in turn.pictures]
-            messages.append(ModelRequest([UserPromptPart([turn.text, *shown] if shown else turn.text)]))
-        elif turn.role == "tool":
-            messages.append(ModelRequest([ToolReturnPart(turn.name, turn.text, turn.call_id)]))
-        else:
-            calls = [ToolCallPart(call.name, call.arguments, call.call_id) for call in turn.calls]
-            messages.append(ModelResponse([*([TextPart(turn.text)] if turn.text else []), *calls]))
-    return messages
-
-
 def _said(event: Any) -> Said | None:
     match event:
         case (
@@ -257,6 +224,7 @@ def _done(response: ModelResponse) -> Done:
         [Call(storable(call.tool_call_id), _name(call.tool_name), _arguments(call)) for call in calls],
         response.usage.input_tokens,
         response.usage.output_tokens,
+        thoughts_of(response) if calls else (),
     )
 
 

@@ -77,6 +77,8 @@ _LISTED: tuple[Any, ...] = tuple(
     _ELSEWHERE[name].label(name) if name in _ELSEWHERE else getattr(Task, name)
     for name in ListedRun.__dataclass_fields__
 )
+KEPT = "kept"
+"""The kind of the event that holds what a provider wants back of an answer that waits."""
 EXPECTED = ("pending", "waiting")
 """The statuses of an answer of which more is to come."""
 
@@ -269,6 +271,18 @@ class RunsRepo:
         self._session.execute(
             delete(TaskEvent).where(
                 TaskEvent.org_id == org_id, TaskEvent.task_id.in_(ended), TaskEvent.kind.in_(kinds)
+            )
+        )
+
+    def keep(self, org_id: UUID, task_id: UUID, data: Mapping[str, Any]) -> None:
+        """Keep what a provider wants back when the answer, whose task is held, goes on."""
+        RunRepo(self._session).note(org_id, task_id, 0, [(KEPT, data)])
+
+    def forget_kept(self, org_id: UUID, task_id: UUID) -> None:
+        """Delete what was kept for a provider."""
+        self._session.execute(
+            delete(TaskEvent).where(
+                TaskEvent.org_id == org_id, TaskEvent.task_id == task_id, TaskEvent.kind == KEPT
             )
         )
 

@@ -1,7 +1,7 @@
 """A conversation as models are told it. Nothing here knows a provider, so pages may use it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
@@ -28,6 +28,36 @@ class Call:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What one answer of a model may take, and how it is found."""
+
+    temperature: float | None = None
+    max_output_tokens: int | None = None
+    seconds: float = 300
+    reasoning_effort: str | None = None
+
+
+@dataclass(frozen=True)
+class Thought:
+    """What a model thought, as its provider wants it back as long as the same answer goes on.
+
+    `signature` proves that it is unchanged, or holds what is not shown; `name` is the field of the protocol it came in.
+    """
+
+    text: str
+    signature: str | None = None
+    name: str | None = None
+
+
+@dataclass
+class Round:
+    """What a model thought and said before it called tools, in order, if it thought; and the ids of those calls."""
+
+    said: Sequence[Thought | str] = ()
+    calls: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class Picture:
     """A picture as its bytes."""
 
@@ -39,7 +69,8 @@ class Picture:
 class Turn:
     """What was said before: by a person, by the agent with the tools it called, or by those tools, named `name`.
 
-    `blob_ids` are the pictures of a person's message, `pictures` those of them that the model is shown.
+    `blob_ids` are the pictures of a person's message, `pictures` those of them that the model is shown. `said` is what
+    the agent said with the thoughts between; without thoughts `text` alone holds it.
     """
 
     role: Literal["user", "assistant", "tool"]
@@ -49,3 +80,4 @@ class Turn:
     name: str = ""
     blob_ids: Sequence[UUID] = ()
     pictures: Sequence[Picture] = ()
+    said: Sequence[Thought | str] = ()

@@ -12,15 +12,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.support.thinking_rules import Block, Rules, signed
+
 USAGE = {"prompt_tokens": 11, "completion_tokens": 7}
 
 
 @dataclass
 class Answer:
-    """One answer: the pieces of its text, its thoughts, its calls (id, name, arguments as JSON text)."""
+    """One answer: the pieces of its text, its thoughts, its calls (id, name, arguments as JSON text).
+
+    `hidden` are thoughts that only Anthropic's protocol has, which come as they cannot be read.
+    """
 
     text: tuple[str, ...] = ()
     thoughts: tuple[str, ...] = ()
+    hidden: str = ""
     calls: tuple[tuple[str, str, str], ...] = ()
     pause: float = 0.0
     cut: bool = False
@@ -30,7 +36,10 @@ class Answer:
 
 
 class ModelServer(http.server.ThreadingHTTPServer):
-    """Gives its answers in turn, the last one again and again; keeps what it was asked in `seen`."""
+    """Gives its answers in turn, the last one again and again; keeps what it was asked in `seen`.
+
+    By Anthropic's protocol it refuses what the rules there forbid, and says in `refused` why.
+    """
 
     daemon_threads = True
     request_queue_size = 128
@@ -42,6 +51,8 @@ class ModelServer(http.server.ThreadingHTTPServer):
         self.choose: Callable[[dict[str, Any]], Answer] | None = None
         self.seen: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.refused: list[str] = []
+        self.rules = Rules()
         self.lock = threading.Lock()
 
     def next(self, asked: dict[str, Any], headers: dict[str, str]) -> Answer:
@@ -52,6 +63,13 @@ class ModelServer(http.server.ThreadingHTTPServer):
                 return self.choose(asked)
             return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
+    def refuse(self, asked: dict[str, Any], words: str) -> Answer:
+        with self.lock:
+            self.seen.append(asked)
+            self.refused.append(words)
+        error = {"type": "error", "error": {"type": "invalid_request_error", "message": words}}
+        return Answer(status=400, body=json.dumps(error).encode())
+
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -59,13 +77,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        answer = self.server.next(asked, {name.lower(): value for name, value in self.headers.items()})
+        speaks_openai = self.path.endswith("/chat/completions")
+        refusal = None if speaks_openai else self.server.rules.refusal(asked)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        answer = self.server.refuse(asked, refusal) if refusal else self.server.next(asked, headers)
         if answer.status != 200 or answer.body:
             self._whole(answer)
             return
-        events = (
-            openai_events(answer) if self.path.endswith("/chat/completions") else anthropic_events(answer)
-        )
+        if not speaks_openai:
+            self.server.rules.note(thinking_blocks(answer), [call[0] for call in answer.calls])
+        events = openai_events(answer) if speaks_openai else anthropic_events(answer)
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Connection", "close")
@@ -130,6 +151,31 @@ def openai_events(answer: Answer) -> Iterator[bytes]:
     yield b"data: [DONE]\n\n"
 
 
+def thinking_blocks(answer: Answer) -> list[Block]:
+    """The thoughts of an answer, as Anthropic's protocol has them whole."""
+    shown = [signed("".join(answer.thoughts))] if answer.thoughts else []
+    return [*shown, *([{"type": "redacted_thinking", "data": answer.hidden}] if answer.hidden else [])]
+
+
+def _blocks(answer: Answer) -> list[tuple[Block, list[Block]]]:
+    """The blocks of an answer as they begin, with what is added to each."""
+    blocks: list[tuple[Block, list[Block]]] = []
+    for block in thinking_blocks(answer):
+        if block["type"] == "redacted_thinking":
+            blocks.append((block, []))
+            continue
+        start = {"type": "thinking", "thinking": "", "signature": ""}
+        deltas = [{"type": "thinking_delta", "thinking": piece} for piece in answer.thoughts]
+        blocks.append((start, [*deltas, {"type": "signature_delta", "signature": block["signature"]}]))
+    if answer.text:
+        deltas = [{"type": "text_delta", "text": piece} for piece in answer.text]
+        blocks.append(({"type": "text", "text": ""}, deltas))
+    for call_id, name, arguments in answer.calls:
+        start = {"type": "tool_use", "id": call_id, "name": name, "input": {}}
+        blocks.append((start, [{"type": "input_json_delta", "partial_json": arguments}]))
+    return blocks
+
+
 def anthropic_events(answer: Answer) -> Iterator[bytes]:
     def event(kind: str, **data: Any) -> bytes:
         return f"event: {kind}\n".encode() + _line({"type": kind, **data})
@@ -144,18 +190,7 @@ def anthropic_events(answer: Answer) -> Iterator[bytes]:
         "usage": usage,
     }
     yield event("message_start", message={**message, "stop_reason": None, "stop_sequence": None})
-    blocks: list[tuple[dict[str, Any], list[dict[str, Any]]]] = []
-    if answer.thoughts:
-        start = {"type": "thinking", "thinking": "", "signature": ""}
-        deltas = [{"type": "thinking_delta", "thinking": piece} for piece in answer.thoughts]
-        blocks.append((start, [*deltas, {"type": "signature_delta", "signature": "c2ln"}]))
-    if answer.text:
-        deltas = [{"type": "text_delta", "text": piece} for piece in answer.text]
-        blocks.append(({"type": "text", "text": ""}, deltas))
-    for call_id, name, arguments in answer.calls:
-        start = {"type": "tool_use", "id": call_id, "name": name, "input": {}}
-        blocks.append((start, [{"type": "input_json_delta", "partial_json": arguments}]))
-    for place, (start, deltas) in enumerate(blocks):
+    for place, (start, deltas) in enumerate(_blocks(answer)):
         yield event("content_block_start", index=place, content_block=start)
         for delta in deltas:
             yield event("content_block_delta", index=place, delta=delta)

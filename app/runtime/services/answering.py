@@ -13,7 +13,7 @@ from app.connections.services.targets import ModelTarget, NoConnection, model_ta
 from app.db.session import transaction
 from app.db.work import GiveUp, Pausable, Work
 from app.orgs.repo.spending import Payer, SpendRepo
-from app.runtime.providers import Done, Exchange, Limits, ModelFailed, Said
+from app.runtime.providers import Done, Exchange, ModelFailed, Said
 from app.runtime.repo import RunsRepo
 from app.runtime.services.judging import judge
 from app.runtime.services.lineage import MOST_MESSAGES, with_earlier
@@ -30,9 +30,10 @@ from app.runtime.services.staging import (
     store_waiting,
     tool_of,
 )
+from app.runtime.services.thoughts import keep_thoughts, kept_thoughts
 from app.runtime.services.toolbox import Toolbox
 from app.runtime.services.transcript import FOLLOWED, Transcript
-from app.runtime.turns import Call
+from app.runtime.turns import Call, Limits, Round
 from app.threads.parts import TEXT_LENGTH, dump_parts
 from app.threads.repo.messages import MessageRepo, MessageRow
 from app.threads.services.writing import message_values
@@ -66,6 +67,7 @@ class _Run:
     paid_micros: int = 0
     ids: CallIds = field(default_factory=lambda: CallIds(()))
     staged: list[Staged] = field(default_factory=list)
+    rounds: list[Round] = field(default_factory=list)
 
     @property
     def latency_ms(self) -> int:
@@ -115,12 +117,14 @@ def _go_on(run: _Run, given: RunInput, row: MessageRow) -> None:
     run.calls = len(run.transcript.calls[0])
     run.tell()
     settle_decided(run.work, given, run.toolbox, run.transcript)
-    run.exchange.recall(turns_of(replace(row, parts=dump_parts(run.transcript.parts))))
+    run.rounds = kept_thoughts(run.work.org_id, run.work.task_id, run.target)
+    run.exchange.recall(turns_of(replace(row, parts=dump_parts(run.transcript.parts)), run.rounds))
 
 
 def _wait(run: _Run, given: RunInput) -> None:
     """Keep the answer as far as it is, with the calls that wait for a person."""
     _pay(run)
+    keep_thoughts(run.work.org_id, run.work.task_id, run.target, run.rounds)
     store_waiting(run.work, given, _facts(run, given), run.staged)
 
 
@@ -150,7 +154,8 @@ def _prepare(work: Pausable, given: RunInput, row: MessageRow) -> _Run:
     settings = agent.settings
     payer = Payer(work.org_id, work.task_id, given.api_key_id)
     spending = Spending(payer, target, settings.max_output_tokens)
-    limits = Limits(agent.temperature, spending.most_tokens, float(settings.timeout_seconds))
+    seconds = float(settings.timeout_seconds)
+    limits = Limits(agent.temperature, spending.most_tokens, seconds, agent.reasoning_effort)
     turns = with_pictures(work.org_id, told.turns)
     exchange = Exchange(target, system, turns, toolbox.specs, limits)
     run = _Run(work, agent, target, exchange, toolbox, spending)
@@ -175,6 +180,7 @@ async def _converse(run: _Run) -> None:
     try:
         async with asyncio.timeout(max(seconds - run.spent_ms / 1000, SHORTEST_SECONDS)):
             while (done := await _listen(run)).calls:
+                run.rounds.append(Round(done.said))
                 results = [
                     (call, text) for call in done.calls if (text := await _settle(run, call)) is not None
                 ]
@@ -241,6 +247,7 @@ def _say(run: _Run, said: Said) -> None:
 async def _settle(run: _Run, asked: Call) -> str | None:
     """Make a call of the model, or have it wait for a person; what the model is told of it, None if it waits."""
     call = run.ids.named(asked)
+    run.rounds[-1].calls.append(call.call_id)
     _note(run, call)
     staged = await _asks(run, call)
     if staged is None:
@@ -308,5 +315,6 @@ def _finish(run: _Run, given: RunInput) -> dict[str, Any]:
     """Write the answer with what it used and cost."""
     values = {**_facts(run, given), "status": "complete"}
     RunsRepo().settle_message(run.work.org_id, given.message_id, values)
+    RunsRepo().forget_kept(run.work.org_id, run.work.task_id)
     _pay(run)
     return {"message_id": str(given.message_id), "characters": run.transcript.length}

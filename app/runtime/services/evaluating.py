@@ -15,14 +15,14 @@ from app.connections.services.targets import ModelTarget, NoConnection, model_ta
 from app.db.session import transaction
 from app.db.work import GiveUp, Work
 from app.orgs.repo.spending import Payer, SpendRepo
-from app.runtime.providers import Done, Exchange, Limits, ModelFailed
+from app.runtime.providers import Done, Exchange, ModelFailed
 from app.runtime.repo import RunsRepo
 from app.runtime.services.evaluations import EvaluateInput
 from app.runtime.services.prompting import ANSWER_TOKENS, system_prompt
 from app.runtime.services.spending import Spending, cost_of
 from app.runtime.services.staging import tool_of
 from app.runtime.services.toolbox import Toolbox
-from app.runtime.turns import Call, Turn
+from app.runtime.turns import Call, Limits, Turn
 from app.threads.parts import TEXT_LENGTH
 
 CHECK_SECONDS = 1.0
@@ -174,7 +174,8 @@ async def _answered(asking: _Asking, case: CaseRow) -> None:
     agent = asking.agent
     toolbox = Toolbox(asking.work.org_id, agent, 0, asking.work.task_id)
     settings = agent.settings
-    limits = Limits(agent.temperature, asking.model.spending.most_tokens, float(settings.timeout_seconds))
+    seconds, most = float(settings.timeout_seconds), asking.model.spending.most_tokens
+    limits = Limits(agent.temperature, most, seconds, agent.reasoning_effort)
     turns = [Turn(turn["role"], turn["text"]) for turn in case.turns]
     system = system_prompt(agent, case.variables)
     exchange = Exchange(asking.model.target, system, turns, toolbox.specs, limits)

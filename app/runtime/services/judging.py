@@ -9,10 +9,10 @@ import orjson
 
 from app.agents.snapshot import Snapshot, SnapshotTool
 from app.connections.services.targets import ModelTarget
-from app.runtime.providers import Done, Exchange, Limits, ModelFailed
+from app.runtime.providers import Done, Exchange, ModelFailed
 from app.runtime.services.prompting import ANSWER_TOKENS
 from app.runtime.services.spending import Spending
-from app.runtime.turns import Call, Turn
+from app.runtime.turns import Call, Limits, Turn
 
 SECONDS = 60.0
 NOTE_LENGTH = 500

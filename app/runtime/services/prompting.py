@@ -1,7 +1,7 @@
 """What a model is told: the agent's prompt with its variables, and as much of the thread as fits its context."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +9,7 @@ import orjson
 
 from app.agents.snapshot import Snapshot
 from app.runtime.services.variables import filled_in
-from app.runtime.turns import PICTURE_CHARACTERS, Call, ToolSpec, Turn
+from app.runtime.turns import PICTURE_CHARACTERS, Call, Round, ToolSpec, Turn
 from app.threads.repo.messages import MessageRow
 
 CHARACTERS_A_TOKEN = 4
@@ -66,19 +66,29 @@ def fitted(
     return Fitted(tuple(turn for turns in reversed(kept) for turn in turns), len(rows) - len(kept))
 
 
-def turns_of(row: MessageRow) -> list[Turn]:
-    """A stored message as turns: texts, and each call followed by its result. Thoughts and failures stay out."""
+def turns_of(row: MessageRow, rounds: Sequence[Round] = ()) -> list[Turn]:
+    """A stored message as turns: texts, and each call followed by its result. Thoughts and failures stay out.
+
+    `rounds` are those of an answer that goes on: with its thoughts, the calls of one round together.
+    """
     if row.role == "user":
         return [Turn("user", _words(row.parts), blob_ids=_blob_ids(row.parts))] if row.parts else []
     if row.role != "assistant":
         return []
     results = {part["call_id"]: part for part in row.parts if part["kind"] == "tool_result"}
+    round_of = {call_id: one for one in rounds for call_id in one.calls}
     turns: list[Turn] = []
     words: list[dict[str, Any]] = []
+    place, last = 0, None
     for part in row.parts:
         if part["kind"] == "tool_call" and part["call_id"] in results:
             call = Call(part["call_id"], part["name"], part.get("arguments") or {})
-            turns.append(Turn("assistant", _words(words), [call]))
+            current = round_of.get(call.call_id)
+            if current and current is last:
+                turns[place] = replace(turns[place], calls=[*turns[place].calls, call])
+            else:
+                place, last = len(turns), current
+                turns.append(Turn("assistant", _words(words), [call], said=current.said if current else ()))
             turns.append(
                 Turn("tool", result_text(results[call.call_id]), call_id=call.call_id, name=call.name)
             )

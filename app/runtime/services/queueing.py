@@ -45,6 +45,7 @@ def close_answer(org_id: UUID, task_id: UUID, given: RunInput, reason: str) -> N
     row = MessageRepo().get(org_id, given.thread_id, given.message_id)
     told = Transcript.of((kind, data) for _, kind, data in events).parts
     parts: tuple[Part, ...] = max(told, read_parts(row.parts) if row else (), key=len)
+    RunsRepo().forget_kept(org_id, task_id)
     ApprovalsRepo().cancel(org_id, task_id)
     SpendRepo().release(org_id, task_id)
     if not stopped and first_error(parts) is None:

@@ -9,6 +9,7 @@ from app.db.session import transaction
 from app.db.work import GiveUp
 from app.orgs.repo.spending import Payer, SpendRepo
 from app.orgs.services.spending import reached
+from app.runtime.protocol import most_output
 from app.runtime.providers import Done, ModelFailed
 from app.runtime.services.prompting import ANSWER_TOKENS, CHARACTERS_A_TOKEN
 from app.runtime.services.queueing import GONE
@@ -35,7 +36,8 @@ class Spending:
         with transaction():
             SpendRepo().release(payer.org_id, payer.task_id)  # what a lost worker held
             limited = bool(SpendRepo().holding(payer.org_id, payer.api_key_id))
-        self.most_tokens = most_tokens or (ANSWER_TOKENS if limited else None)
+        wanted, possible = most_tokens or (ANSWER_TOKENS if limited else None), most_output(target)
+        self.most_tokens = min(wanted, possible) if wanted and possible else wanted
         """How many tokens a call may answer with: without a bound none could be held to a limit."""
 
     def hold(self, characters: int) -> Held | None:
