@@ -8,6 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from app.agents.models import AgentVersion
 from app.db.tables import Task
 from app.runtime.models import ToolApproval
 from app.threads.models import Message
@@ -42,9 +43,19 @@ def _reply(asked):
     last = asked["messages"][-1]
     if last["role"] == "tool":
         return Answer(("Done: ", last["content"][:60]))
+    if "thinking" in asked:
+        return _thought(last["content"])
     zones = enumerate(last["content"].split())
     calls = tuple((f"c{number}", "book", json.dumps({"time_zone": zone})) for number, zone in zones)
     return Answer(("Let me look.",), calls=calls)
+
+
+def _thought(content):
+    """The same by Anthropic's protocol, with thoughts before the call."""
+    if any(block["type"] == "tool_result" for block in content):
+        return Answer(("Done.",), ("So that is done.",))
+    call = ("t1", "book", json.dumps({"time_zone": content[0]["text"]}))
+    return Answer(("Let me look.",), ("Which zone?",), "aGlkZGVu", (call,))
 
 
 @pytest.fixture(scope="module")
@@ -74,11 +85,11 @@ def agent(org, model, called):
     return made
 
 
-def staged(site, org, member, agent, zones):
+def staged(site, org, member, agent, zones, version="1"):
     """Have the agent ask to make a call for each zone; the calls by zone."""
     with site.client(member) as client:
         for zone in zones:
-            asked = {"message": zone, "version": "1"}
+            asked = {"message": zone, "version": version}
             assert client.submit(f"/o/{org.slug}/agents/{agent.id}/playground", asked).status_code == 303
     count = sum(len(zone.split()) for zone in zones)
     wait_until(lambda: len(rows(ToolApproval, org_id=org.id, status="pending")) == count, LONG)
@@ -151,6 +162,26 @@ def test_a_worker_killed_amid_a_call_leaves_it_unknown_and_it_is_not_repeated(
     assert (answer.status, answer.parts[2]["status"]) == ("complete", "failed")
     assert "not known" in answer.parts[2]["result"]
     assert called.calls == {ZONES[0]: 1}
+
+
+def test_another_worker_gives_the_thoughts_back(site, org, member, agent, called, model):
+    connections.connection(org, slug="claude", kind="anthropic", base_url=model.url)
+    (version,) = rows(AgentVersion, agent_id=agent.id)
+    agents.version(agent, 2, snapshot={**version.snapshot, "provider": "claude", "reasoning_effort": "low"})
+    calls = staged(site, org, member, agent, ZONES[:1], version="2")
+    site.worker.kill()
+    assert decide(site, org, member, calls[ZONES[0]]) == 303
+    site.worker.begin()
+    wait_until(lambda: ended(org), LONG)
+    (answer,) = answers(org)
+    assert (answer.status, model.refused, called.calls[ZONES[0]]) == ("complete", [], 1)
+    (again,) = [part for part in model.seen[-1]["messages"] if part["role"] == "assistant"]
+    assert [block["type"] for block in again["content"]] == [
+        "thinking",
+        "redacted_thinking",
+        "text",
+        "tool_use",
+    ]
 
 
 def test_whenever_workers_are_killed_each_call_is_made_at_most_once(site, org, member, agent, called):

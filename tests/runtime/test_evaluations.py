@@ -110,6 +110,14 @@ def test_a_case_changed_by_somebody_else_is_not_overwritten(member, home, agent)
     assert [(row.name, row.lock_version) for row in rows(EvaluationCase)] == [("Other", 2)]
 
 
+def test_cases_are_answered_with_the_temperature_and_the_effort_of_the_agent(agent, server, evaluate):
+    with as_owner() as session:
+        session.execute(text("UPDATE agents SET reasoning_effort = 'low', primary_model_temperature = 0.5"))
+    evaluations.case(agent, name="One", checks=[check("contains", "Hello")])
+    assert evaluate()["One"].passed
+    assert [(asked["reasoning_effort"], asked["temperature"]) for asked in server.seen] == [("low", 0.5)]
+
+
 def test_each_kind_of_check_passes_and_fails(agent, server, evaluate, member, home):
     schema = '{"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"}}}'
     good = [
