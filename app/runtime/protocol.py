@@ -4,8 +4,11 @@ No provider may refuse what the form of an agent allows: what does not go togeth
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 
+from pydantic_ai.exceptions import ModelHTTPError
 from pydantic_ai.messages import (
     BinaryContent,
     ModelMessage,
@@ -89,6 +92,18 @@ def settings_of(kind: str, model: Any, limits: Limits, messages: Sequence[ModelM
     if warmth is not None:
         settings["temperature"] = warmth
     return settings
+
+
+def less_effort(kind: str, error: Exception, limits: Limits) -> Limits | None:
+    """What to ask with instead, once a provider refused how much the model shall reason; None if it did not.
+
+    Newer models of OpenAI take no tools in this protocol while they reason, even by default, but do without; others
+    know nothing of reasoning.
+    """
+    refused = isinstance(error, ModelHTTPError) and error.status_code == HTTPStatus.BAD_REQUEST
+    if kind != "openai" or not refused or "reasoning_effort" not in str(error):
+        return None
+    return replace(limits, reasoning_effort=None if limits.reasoning_effort == OFF else OFF)
 
 
 def most_output(target: ModelTarget) -> int | None:

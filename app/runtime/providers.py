@@ -35,7 +35,7 @@ from pydantic_ai.tools import ToolDefinition
 from app.connections.services.targets import ModelTarget
 from app.late import load
 from app.runtime.parts import storable
-from app.runtime.protocol import messages_of, settings_of, thoughts_of
+from app.runtime.protocol import less_effort, messages_of, settings_of, thoughts_of
 from app.runtime.turns import PICTURE_CHARACTERS, Call, Limits, Thought, ToolSpec, Turn
 from app.threads.parts import NAME_LENGTH
 from app.web.guarded import BROKEN, LATE, guarded_client
@@ -127,6 +127,11 @@ class Exchange:
                         begun = True
                         yield event
             except _FAILURES as error:
+                less = None if begun else less_effort(self._target.kind, error, self._limits)
+                if less is not None and number < TRIES:
+                    waits(f"{_failure(error, self._target)} Trying again with less told about reasoning.")
+                    self._limits = less
+                    continue
                 seconds = None if begun or number == TRIES else _wait(error, number)
                 if seconds is None:
                     raise _failure(error, self._target) from error
