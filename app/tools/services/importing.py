@@ -14,6 +14,10 @@ from app.web.outbound import OutboundRefused
 
 DOCUMENT_CHARACTERS, MOST_OPERATIONS = 400_000, 200
 _DEPTH, _NODES = 16, 3_000
+_MERGED = frozenset(
+    {"additionalProperties", "default", "description", "properties", "required", "title", "type"}
+)
+_PLACES = frozenset({"path", "query", "header", "cookie"})
 _DROPPED = frozenset({
     "$anchor", "$comment", "$dynamicAnchor", "$dynamicRef", "$id", "$schema", "deprecated", "discriminator", "example",
     "examples", "externalDocs", "nullable", "patternProperties", "readOnly", "writeOnly", "xml",
@@ -178,6 +182,8 @@ def _sent(
     required: list[str] = []
     for parameter in _parameters(document, item, described):
         name, where = str(parameter.get("name", "")), parameter.get("in")
+        if not isinstance(where, str) or where not in _PLACES:
+            raise SchemaRefused(f"Its parameter {name[:100]} is neither in path, query, header nor cookie.")
         if where in {"header", "cookie"}:
             if parameter.get("required"):
                 raise SchemaRefused(f"It requires the {where} {name}.")
@@ -227,15 +233,49 @@ def _body(
         if body.get("required") and kinds:
             raise SchemaRefused(f"Its body is {next(iter(kinds))}; only JSON can be sent.")
         return
-    schema = _inlined(document, _dict(kinds[kind]).get("schema", {}))
-    properties = schema.get("properties")
+    schema = _merged(_inlined(document, _dict(kinds[kind]).get("schema", {})))
+    properties, needed = schema.get("properties"), _names(schema)
     if not isinstance(properties, dict):
         if body.get("required"):
             raise SchemaRefused("Its body is no object with named properties.")
         return
-    needed = schema.get("required", []) if body.get("required") else []
     for name, part in properties.items():
-        yield name, part, name in needed
+        yield name, part, name in needed and bool(body.get("required"))
+
+
+def _names(schema: Mapping[str, Any]) -> list[str]:
+    """What an object requires. Raises SchemaRefused for anything but names."""
+    names = schema.get("required", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise SchemaRefused("What its body requires is no list of names.")
+    return names
+
+
+def _merged(schema: dict[str, Any]) -> dict[str, Any]:
+    """An object described by all of several schemas as one object. Raises SchemaRefused if they do not go together."""
+    parts = schema.get("allOf")
+    if not isinstance(parts, list):
+        return schema
+    properties: dict[str, Any] = {}
+    required: list[str] = []
+    for part in ({key: value for key, value in schema.items() if key != "allOf"}, *parts):
+        found = _part(part)
+        for name, described in found.get("properties", {}).items():
+            if properties.setdefault(name, described) != described:
+                raise SchemaRefused(f"The allOf of its body describes {name} in two ways.")
+        required += _names(found)
+    return {"type": "object", "properties": properties, "required": list(dict.fromkeys(required))}
+
+
+def _part(part: Any) -> dict[str, Any]:
+    """One of the schemas that describe an object together. Raises SchemaRefused for one that says more than that."""
+    found = _merged(part) if isinstance(part, dict) else {"type": None}
+    if found.get("type", "object") != "object" or not isinstance(found.get("properties", {}), dict):
+        raise SchemaRefused("The allOf of its body holds what is no object with named properties.")
+    more = sorted(found.keys() - _MERGED)
+    if more:
+        raise SchemaRefused(f"The allOf of its body holds {more[0][:100]}, which cannot be merged.")
+    return found
 
 
 def _inlined(document: Mapping[str, Any], schema: Any) -> dict[str, Any]:
