@@ -104,3 +104,19 @@ def test_ss_4_a_slow_pattern_of_an_old_snapshot_is_left_out():
     began = time.monotonic()
     assert argument_faults(schema(a={"pattern": "(a+)+$"}), {"a": "a" * 150 + "!"}) == []
     assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("divisor", "number", "words"),
+    [
+        (1e-320, 1e400, "finite"),
+        (1e-320, float("nan"), "finite"),
+        (0.5, 10**400, "too large"),
+        (10**400, 1.5, "too large"),
+        (1e-320, 1.5, "not a multiple"),
+    ],
+)
+def test_in_numbers_that_cannot_be_divided_are_told(divisor, number, words):
+    given = schema(a={"multipleOf": divisor}, b={"type": "array"})
+    assert words in argument_faults(given, {"a": number})[0]
+    assert "finite" in argument_faults(given, {"b": [{"c": float("-inf")}]})[0]

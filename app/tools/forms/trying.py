@@ -8,6 +8,7 @@ from flask_wtf import FlaskForm
 from wtforms import Field, SelectChoice, SelectField, StringField, TextAreaField
 from wtforms.validators import ValidationError
 
+from app.tools.services.schemas import finite
 from app.web.fields import storable, unified
 
 MOST_FIELDS, MOST_TEXT = 30, 20_000
@@ -34,12 +35,15 @@ class TryForm(FlaskForm):
             raise ValidationError(f"Use at most {MOST_TEXT:,} characters.")
         try:
             found = json.loads(field.data)
+            endless = not finite(found)
         except json.JSONDecodeError as error:
             raise ValidationError(f"Line {error.lineno}, column {error.colno}: {error.msg}.") from error
         except (RecursionError, ValueError) as error:
             raise ValidationError("The text cannot be read as JSON.") from error
         if not isinstance(found, dict):
             raise ValidationError("The arguments must be a JSON object.")
+        if endless:
+            raise ValidationError("The arguments do not fit: their numbers must be finite.")
 
     def read(self) -> dict[str, Any]:
         """The arguments; after validation."""
@@ -81,11 +85,13 @@ def _field(name: str, part: Mapping[str, Any]) -> Field:
 def _number(kind: str) -> Any:
     def validate(_form: Any, field: Any) -> None:
         if field.data and kind in _NUMBERS:
+            words = "Enter a whole number." if kind == "integer" else "Enter a number."
             try:
-                _NUMBERS[kind](field.data)
+                number = _NUMBERS[kind](field.data)
             except (ValueError, OverflowError) as error:
-                words = "Enter a whole number." if kind == "integer" else "Enter a number."
                 raise ValidationError(words) from error
+            if not finite(number):
+                raise ValidationError(words)
 
     return validate
 

@@ -1,6 +1,7 @@
 """JSON Schemas of arguments: read, checked, bounded, and what arguments are wrong by them."""
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from re import _constants as opcodes  # type: ignore[attr-defined]
@@ -74,10 +75,21 @@ def _size(schema: Mapping[str, Any]) -> int:
 def argument_faults(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> list[str]:
     """What is wrong with arguments, at most five sentences without full stop."""
     try:
+        if not finite(arguments):
+            return ["their numbers must be finite"]
         faults = sorted(_Validator(schema).iter_errors(arguments), key=lambda fault: fault.json_path)
     except RecursionError:
         return ["they are nested too deeply"]
+    except (ArithmeticError, ValueError):
+        return ["they hold a number that is too large to be checked"]
     return [fault.message[:300] for fault in faults[:5]]
+
+
+def finite(value: Any) -> bool:
+    """Whether all numbers in a value end somewhere, as those of JSON do. Raises RecursionError for a deep one."""
+    if isinstance(value, dict | list):
+        return all(finite(part) for part in (value.values() if isinstance(value, dict) else value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def slow_pattern(pattern: str) -> str | None:
