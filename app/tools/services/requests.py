@@ -36,8 +36,11 @@ class Request:
 
 
 def placeholders(url: str) -> list[str]:
-    """The arguments that the address names, in order."""
-    return _PLACEHOLDER.findall(urlsplit(url).path)
+    """The arguments that the address names, in order; none of one that cannot be read."""
+    try:
+        return _PLACEHOLDER.findall(urlsplit(url).path)
+    except ValueError:
+        return []
 
 
 def checked_template(url: str) -> str:

@@ -47,10 +47,7 @@ def read_schema(text: str) -> dict[str, Any]:
 
 def check_schema(schema: Mapping[str, Any]) -> None:
     """Raise SchemaRefused unless arguments can be checked by it in bounded time."""
-    if _size(schema) > SCHEMA_BYTES:
-        raise SchemaRefused(f"The schema is larger than {SCHEMA_BYTES:,} bytes.")
-    if _deeper(schema, SCHEMA_DEPTH):
-        raise SchemaRefused(f"The schema is nested deeper than {SCHEMA_DEPTH} levels.")
+    check_size(schema)
     if schema.get("type") != "object":
         raise SchemaRefused('The schema must have "type": "object": arguments have names.')
     for place, part in _objects(schema, "$"):
@@ -64,12 +61,16 @@ def check_schema(schema: Mapping[str, Any]) -> None:
         raise SchemaRefused("Remove the null characters.")
 
 
-def _size(schema: Mapping[str, Any]) -> int:
-    """Its length in bytes. Raises SchemaRefused for what a database keeps in no JSON value."""
+def check_size(schema: Mapping[str, Any]) -> None:
+    """Raise SchemaRefused for what is too long or too deep, or what a database keeps in no JSON value."""
+    if _deeper(schema, SCHEMA_DEPTH):
+        raise SchemaRefused(f"The schema is nested deeper than {SCHEMA_DEPTH} levels.")
     try:
-        return len(json.dumps(schema, ensure_ascii=False, allow_nan=False).encode())
+        size = len(json.dumps(schema, ensure_ascii=False, allow_nan=False).encode())
     except ValueError as error:
         raise SchemaRefused("Its numbers must be finite, its texts whole characters.") from error
+    if size > SCHEMA_BYTES:
+        raise SchemaRefused(f"The schema is larger than {SCHEMA_BYTES:,} bytes.")
 
 
 def argument_faults(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> list[str]:

@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.tools.services.schemas import SchemaRefused
+from app.tools.parts import PLACES
+from app.tools.services.schemas import SchemaRefused, check_size
 
 TYPES = ("string", "integer", "number", "boolean", "array", "object")
 PLACE = "x-place"
 """Says in a property whether the argument goes to the query or the body; forms show it, the database keeps it apart."""
 MOST_ROWS = 100
+_PLACED = f'$.properties.{{}}: {PLACE} must be "query" or "body".'
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ def rows_of(schema: Mapping[str, Any]) -> tuple[list[Row], str]:
     rows = []
     for name, part in properties.items():
         kind = part.get("type", "")
+        if part.get(PLACE, "") not in ("", *PLACES):
+            raise SchemaRefused(_PLACED.format(name))
         shown = {"description", PLACE} | ({"type"} if kind in TYPES else set())
         rest = {key: value for key, value in part.items() if key not in shown}
         rows.append(
@@ -52,7 +56,10 @@ def rows_of(schema: Mapping[str, Any]) -> tuple[list[Row], str]:
 
 
 def schema_of(rows: Sequence[Row], rest: str) -> dict[str, Any]:
-    """The schema of a table. Raises SchemaRefused for a row without a name, and for a name given twice."""
+    """The schema of a table, still to be checked as others are.
+
+    Raises SchemaRefused for a row without a name, a name given twice, and what no text can say.
+    """
     properties: dict[str, Any] = {}
     for number, row in enumerate(rows, 1):
         if not row.name:
@@ -63,12 +70,14 @@ def schema_of(rows: Sequence[Row], rest: str) -> dict[str, Any]:
         shown[PLACE] = row.place
         properties[row.name] = {**{key: value for key, value in shown.items() if value}, **_object(row.rest)}
     required = [row.name for row in rows if row.required]
-    return {
+    schema = {
         "type": "object",
         "properties": properties,
         **({"required": required} if required else {}),
         **_object(rest),
     }
+    check_size(schema)
+    return schema
 
 
 def with_places(schema: Mapping[str, Any], places: Mapping[str, str]) -> dict[str, Any]:
@@ -87,8 +96,8 @@ def without_places(schema: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str,
     for name, part in schema.get("properties", {}).items():
         properties[name] = part
         if isinstance(part, dict) and PLACE in part:
-            if part[PLACE] not in {"query", "body"}:
-                raise SchemaRefused(f'$.properties.{name}: {PLACE} must be "query" or "body".')
+            if part[PLACE] not in PLACES:
+                raise SchemaRefused(_PLACED.format(name))
             places[name] = part[PLACE]
             properties[name] = {key: value for key, value in part.items() if key != PLACE}
     return ({**schema, "properties": properties} if properties else dict(schema)), places
