@@ -212,7 +212,7 @@ def test_chosen_operations_become_tools_in_one_go(member, org):
         ({"approval": "x"}, "Choose whether"),
         ({"document": "nonsense"}, "no OpenAPI 3 document"),
         ({"document": ""}, "Choose a file"),
-        ({"credential": "x"}, "Not a valid choice"),
+        ({"credential": "x"}, "Choose a credential of this list"),
     ],
 )
 def test_ss_what_cannot_be_imported_is_told(member, change, words):

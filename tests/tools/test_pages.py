@@ -97,7 +97,7 @@ def test_tools_are_listed_searched_and_created_once(member, org):
         ({"schema": "[" * 30_000}, "cannot be read"),
         ({"seconds": "0"}, "from 1 to 60"),
         ({"kilobytes": "9999"}, "from 1 to 256"),
-        ({"method": "TRACE"}, "Not a valid choice"),
+        ({"method": "TRACE"}, "Choose one of GET, POST"),
         ({"approval": "always"}, "Choose whether"),
         ({"description": "\0"}, "null"),
     ],
@@ -191,6 +191,7 @@ def test_rm_3_a_secret_is_admins_and_stays_with_its_address(admin, member, org):
     other = connections.credential(org, kind="model")
     refused = admin.submit(f"{HOME}/new", {**FORM, "name": "b", "credential": str(other.id)})
     assert refused.status_code == 422
+    assert "Choose a credential of this list" in refused.text
     assert SECRET not in str([(event.before, event.after) for event in rows(AuditEvent)])
 
 
@@ -212,7 +213,9 @@ def test_a_tool_is_tried(member, org, peer):
     assert [field["name"] for field in page.select("#form input[name^=arg_]")] == ["arg_0", "arg_1"]
     answer = member.submit(path(tool, "/try"), {"arg_0": "Rome", "arg_1": "2"})
     assert answer.status_code == 200
-    shown = check_page(answer.text).text
+    tried = check_page(answer.text)
+    assert tried.select_one("#response .facts + h3 + pre")
+    shown = tried.text
     assert f"GET {peer.url}/weather/Rome?days=2" in shown
     assert "Authorization: Bearer •••" in shown
     assert "<b>•••</b>" in shown

@@ -7,11 +7,12 @@ from uuid import UUID
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from werkzeug.datastructures import FileStorage
-from wtforms import RadioField, SelectChoice, SelectField, SelectMultipleField, TextAreaField
+from wtforms import RadioField, SelectChoice, SelectMultipleField, TextAreaField
 from wtforms.validators import AnyOf, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from app.tools.forms.single import APPROVAL_WORDS
+from app.tools.forms.choosing import ChoiceField
+from app.tools.forms.single import APPROVAL_WORDS, CHOOSE_CREDENTIAL
 from app.tools.models import APPROVALS
 from app.tools.parts import McpConfig
 from app.tools.repo.offered import Offered
@@ -52,7 +53,7 @@ class DocumentForm(FlaskForm):
     document = TextAreaField("Document", filters=[unified], render_kw={"rows": 10, "spellcheck": "false"})
     base_url = optional_field("Base URL", 1_000)
     operations = _many("Operations")
-    credential = SelectField("Credential", default="")
+    credential = ChoiceField("Credential", wrong=CHOOSE_CREDENTIAL, default="")
     approval = _approval()
     found: Document | None = None
 

@@ -4,11 +4,12 @@ import json
 from typing import Any
 
 from flask import request
-from wtforms import BooleanField, HiddenField, RadioField, SelectChoice, SelectField, TextAreaField
+from wtforms import BooleanField, HiddenField, RadioField, SelectChoice, TextAreaField
 from wtforms.validators import AnyOf, Length, NumberRange, ValidationError
 
-from app.connections.forms import KeyFields
+from app.connections.forms import NO_KEY, KeyFields
 from app.connections.services.connections import KeyChoice
+from app.tools.forms.choosing import ChoiceField
 from app.tools.models import APPROVALS
 from app.tools.parts import METHODS, MOST_SECONDS, NAME, HttpConfig
 from app.tools.services.requests import check_header, checked_template, placeholders
@@ -26,6 +27,7 @@ APPROVAL_HINTS = {
     "agent": "The model judges by the agent’s prompt; a call that it does not clearly allow waits for a person.",
 }
 STATUS_WORDS = {"enabled": "Enabled", "disabled": "Disabled", "archived": "Archived"}
+CHOOSE_CREDENTIAL = "Choose a credential of this list, or None. It offers those that are kept for HTTP tools."
 MOST_KB = 256
 MOST_HEADERS = 20
 EMPTY_SCHEMA = {"type": "object", "properties": {}, "additionalProperties": False}
@@ -53,6 +55,7 @@ TOOL_LIST = ListSpec(
 class CommonForm(KeyFields):
     """What all tools have."""
 
+    credential = ChoiceField("Credential", wrong=CHOOSE_CREDENTIAL, default=NO_KEY)
     name = name_field("Name", 64, missing="Enter a name for the tool.")
     description = TextAreaField(
         "Description",
@@ -99,8 +102,11 @@ class CommonForm(KeyFields):
 class HttpToolForm(CommonForm):
     """An HTTP tool as people edit it; its schema as text or as a table, as `editor` says."""
 
-    method = SelectField(
-        "Method", choices=[SelectChoice(method, method) for method in METHODS], default="GET"
+    method = ChoiceField(
+        "Method",
+        wrong=f"Choose one of {', '.join(METHODS)}.",
+        choices=[SelectChoice(method, method) for method in METHODS],
+        default="GET",
     )
     url = optional_field("URL", 2_000)
     headers = TextAreaField(
