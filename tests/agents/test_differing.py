@@ -130,7 +130,7 @@ def test_what_stays_the_same_is_shortened():
         (
             {"tools": [{"id": str(ID), "name": "search"}]},
             {"tools": [{"id": str(ID), "name": "search", "approval": "allow"}]},
-            "Tool changed: search.",
+            "Tool search: approval ask → allow.",
         ),
     ],
 )

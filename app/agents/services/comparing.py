@@ -1,14 +1,12 @@
 """Two snapshots side by side: texts word by word, everything else value by value, and one sentence about it all."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-import orjson
-
 from app.agents.services.differing import TextDifference, text_difference
-from app.agents.snapshot import Settings, Snapshot
+from app.agents.snapshot import Settings, Snapshot, SnapshotTool
+from app.tools.services.tabular import Argument, arguments_of
 from app.web.filters import grouped
 
 SETTING_WORDS = {
@@ -58,8 +56,8 @@ def compare(before: Snapshot, after: Snapshot) -> Comparison:
     values = [
         *_plain(before, after),
         *_persona(before, after),
-        *_things("Tool", _tools(before), _tools(after)),
-        *_things("Knowledge base", _bases(before), _bases(after)),
+        *_tools(before, after),
+        *_bases(before, after),
         *_generations(before, after),
     ]
     phrases = [*(_text_phrase(change) for change in texts), *(change.phrase for change in values)]
@@ -77,11 +75,12 @@ def _texts(before: Snapshot, after: Snapshot) -> Iterator[tuple[str, str, str]]:
     yield "Description", before.description, after.description
     if before.persona and after.persona:
         yield "Text of the persona", before.persona.prompt, after.persona.prompt
+    yield from _tool_texts(before, after)
 
 
 def _text_phrase(change: TextChange) -> str:
     kinds = {piece.kind for piece in change.difference.pieces}
-    label = change.label.lower()
+    label = _brief(f"{change.label[0].lower()}{change.label[1:]}")
     if len(kinds) == 1:
         return f"{label} {kinds.pop()}"
     counts = (("+", change.difference.added), ("\N{MINUS SIGN}", change.difference.removed))
@@ -121,35 +120,83 @@ def _persona(before: Snapshot, after: Snapshot) -> Iterator[ValueChange]:
     yield from _value("Persona", old.name if old else None, new.name if new else None)
 
 
-def _things(
-    label: str, old: Mapping[UUID, tuple[str, str]], new: Mapping[UUID, tuple[str, str]]
-) -> Iterator[ValueChange]:
-    """What came, went or changed among things with a name and, for tools, what else is said of them."""
-    word = label.lower()
+def _tools(before: Snapshot, after: Snapshot) -> Iterator[ValueChange]:
+    """Tools that came or went, and of those that stayed each thing that differs, whatever else does."""
+    old, new = _by_id(before), _by_id(after)
     for key in [*old, *(key for key in new if key not in old)]:
         was, now = old.get(key), new.get(key)
-        if was == now:
-            continue
-        if was is None and now is not None:
-            yield ValueChange(label, None, now[0], f"{word} added: {_brief(now[0])}")
-        elif now is None and was is not None:
-            yield ValueChange(label, was[0], None, f"{word} removed: {_brief(was[0])}")
-        elif was and now:
-            same = was[0] == now[0]
-            before, after = (f"{name}: {said}" if same else name for name, said in (was, now))
-            phrase = f"{word} {'changed' if same else 'renamed'}: {_brief(now[0])}"
-            yield ValueChange(label, before, after, phrase)
+        if was and now:
+            yield from _tool(was, now)
+        elif now:
+            words = f"{now.name}, approval {now.approval}"
+            yield ValueChange("Tool", None, words, f"tool added: {_brief(now.name)}")
+        elif was:
+            words = f"{was.name}, approval {was.approval}"
+            yield ValueChange("Tool", words, None, f"tool removed: {_brief(was.name)}")
 
 
-def _tools(snapshot: Snapshot) -> dict[UUID, tuple[str, str]]:
-    return {
-        tool.id: (tool.name, f"{tool.approval}. {tool.description} {_json(tool.input_schema)}")
-        for tool in snapshot.tools
-    }
+def _by_id(snapshot: Snapshot) -> dict[UUID, SnapshotTool]:
+    return {tool.id: tool for tool in snapshot.tools}
 
 
-def _bases(snapshot: Snapshot) -> dict[UUID, tuple[str, str]]:
-    return {base.id: (base.name, "") for base in snapshot.knowledge_bases}
+def _tool(was: SnapshotTool, now: SnapshotTool) -> Iterator[ValueChange]:
+    name, label = _brief(now.name), f"Tool {now.name}"
+    if was.name != now.name:
+        yield ValueChange("Tool", was.name, now.name, f"tool renamed: {_brief(was.name)} → {name}")
+    if was.approval != now.approval:
+        phrase = f"tool {name}: approval {was.approval} → {now.approval}"
+        yield ValueChange(f"{label}, approval", was.approval, now.approval, phrase)
+    old, new = ({part.name: part for part in arguments_of(tool.input_schema)[0]} for tool in (was, now))
+    for key in [*old, *(key for key in new if key not in old)]:
+        for part, before, after, verb in _argument(old.get(key), new.get(key)):
+            phrase = f"tool {name}: argument {_brief(key)} {verb}"
+            yield ValueChange(f"{label}, argument {key}{part}", before, after, phrase)
+
+
+def _argument(
+    was: Argument | None, now: Argument | None
+) -> Iterator[tuple[str, str | None, str | None, str]]:
+    """What differs of an argument: which part, the words before and after, and what happened to it."""
+    if was is None or now is None:
+        words = [
+            f"{part.type}, {_need(part)}. {part.description}".strip() if part else None for part in (was, now)
+        ]
+        yield "", words[0], words[1], "removed" if now is None else "added"
+        return
+    if was.type != now.type:
+        yield ", type", was.type, now.type, f"{was.type} → {now.type}"
+    if was.required != now.required:
+        yield ", need", _need(was), _need(now), f"now {_need(now)}"
+    if was.description != now.description:
+        yield ", description", was.description or None, now.description or None, "described otherwise"
+
+
+def _need(argument: Argument) -> str:
+    return "required" if argument.required else "optional"
+
+
+def _tool_texts(before: Snapshot, after: Snapshot) -> Iterator[tuple[str, str, str]]:
+    """What is said of tools that stayed: descriptions, and what their schemas say beside names, types and needs."""
+    old = _by_id(before)
+    for now in after.tools:
+        was = old.get(now.id, now)
+        yield f"Description of tool {now.name}", was.description, now.description
+        sides = [arguments_of(tool.input_schema) for tool in (was, now)]
+        rests = [{part.name: part.rest for part in parts} for parts, _ in sides]
+        for key in dict.fromkeys([*rests[0], *rests[1]]):
+            yield f"Rules of argument {key} of tool {now.name}", rests[0].get(key, ""), rests[1].get(key, "")
+        yield f"Rules of tool {now.name}", sides[0][1], sides[1][1]
+
+
+def _bases(before: Snapshot, after: Snapshot) -> Iterator[ValueChange]:
+    """Knowledge bases that came, went or have another name."""
+    old, new = ({base.id: base.name for base in snapshot.knowledge_bases} for snapshot in (before, after))
+    for key in [*old, *(key for key in new if key not in old)]:
+        was, now = old.get(key), new.get(key)
+        verb = "added" if was is None else "removed" if now is None else "renamed"
+        if was != now:
+            phrase = f"knowledge base {verb}: {_brief(now or was or '')}"
+            yield ValueChange("Knowledge base", was, now, phrase)
 
 
 def _generations(before: Snapshot, after: Snapshot) -> Iterator[ValueChange]:
@@ -166,10 +213,6 @@ def _limit(name: str, value: int | None) -> str | None:
 
 def _number(value: float | None) -> str | None:
     return None if value is None else f"{value:g}"
-
-
-def _json(value: Any) -> str:
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def _brief(text: str) -> str:

@@ -27,6 +27,46 @@ class Row:
     rest: str = "{}"
 
 
+@dataclass(frozen=True)
+class Argument:
+    """An argument as people read it: its type in words, and in `rest` as JSON what else is said of it, if anything."""
+
+    name: str
+    type: str
+    required: bool
+    description: str
+    rest: str
+
+
+def arguments_of(schema: Mapping[str, Any]) -> tuple[list[Argument], str]:
+    """The arguments of any schema, old or odd, and as JSON what it says beside them, if anything."""
+    properties, required = schema.get("properties"), schema.get("required")
+    parts: Mapping[str, Any] = properties if isinstance(properties, dict) else {}
+    names = [name for name in required if isinstance(name, str)] if isinstance(required, list) else []
+    told = {"properties"} if isinstance(properties, dict) else set()
+    told |= {"required"} if isinstance(required, list) else set()
+    told |= {"type"} if schema.get("type") == "object" else set()
+    named = {**parts, **{name: {} for name in names if name not in parts}}
+    arguments = [_argument(name, part, required=name in names) for name, part in named.items()]
+    return arguments, _written({key: value for key, value in schema.items() if key not in told})
+
+
+def _argument(name: str, part: Any, *, required: bool) -> Argument:
+    if not isinstance(part, dict):
+        return Argument(name, "any", required, "", _written(part))
+    kind, words = part.get("type"), part.get("description")
+    kinds = kind if isinstance(kind, list) else [kind]
+    plain = all(isinstance(one, str) for one in kinds)
+    told = ({"type"} if plain else set()) | ({"description"} if isinstance(words, str) else set())
+    rest = {key: value for key, value in part.items() if key not in told}
+    shown = " or ".join(map(str, kinds)) if plain else "any"
+    return Argument(name, shown, required, words if isinstance(words, str) else "", _written(rest))
+
+
+def _written(value: Any) -> str:
+    return "" if value == {} else json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
+
+
 def rows_of(schema: Mapping[str, Any]) -> tuple[list[Row], str]:
     """The arguments of a schema, and JSON of what the table does not show. Raises SchemaRefused if it cannot be one."""
     properties, required = schema.get("properties", {}), schema.get("required", [])
