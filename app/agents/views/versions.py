@@ -13,6 +13,8 @@ from app.agents.services.restoring import missing_words, restore
 from app.agents.services.versions import GateClosed, editable_draft, found_draft, publish
 from app.agents.snapshot import Snapshot
 from app.db.session import transaction
+from app.tools.forms.single import APPROVAL_WORDS
+from app.tools.services.described import described
 from app.web.access import org_right
 from app.web.errors import NotFound, Refusal
 from app.web.filters import viewer_zone
@@ -45,8 +47,15 @@ def show(org: str, agent_id: UUID, number: int) -> Response:
     draft = found_draft(org_id, agent_id)
     version = _version(agent_id, number)
     missing = missing_words(version.snapshot, VersionRepo().present(org_id, version.snapshot))
-    limits = setting_words(version.snapshot.settings)
-    return render("versions/show.html", draft=draft, version=version, missing=missing, limits=limits)
+    return render(
+        "versions/show.html",
+        draft=draft,
+        version=version,
+        missing=missing,
+        limits=setting_words(version.snapshot.settings),
+        tools=described(org_id, version.snapshot.tools),
+        approvals=APPROVAL_WORDS,
+    )
 
 
 @bp.get("/publish")

@@ -138,6 +138,11 @@ class ToolsRepo:
         row = self._session.execute(_facts(org_id).where(Tool.id == tool_id)).one_or_none()
         return None if row is None else _made(row)
 
+    def some(self, org_id: UUID, ids: Collection[UUID]) -> dict[UUID, ToolFacts]:
+        """Those of these tools that are stored, by id."""
+        found = [_made(row) for row in self._session.execute(_facts(org_id).where(Tool.id.in_(ids)))]
+        return {tool.id: tool for tool in found}
+
     def lock(self, org_id: UUID, tool_id: UUID) -> ToolFacts | None:
         """A tool as it is stored now; nobody changes it until the transaction ends."""
         held = select(Tool.id).where(Tool.org_id == org_id, Tool.id == tool_id)

@@ -20,6 +20,7 @@ from app.tools.forms.single import (
 )
 from app.tools.parts import HttpConfig, McpConfig
 from app.tools.repo.tools import ToolsRepo
+from app.tools.services.tabular import arguments_of
 from app.tools.services.tools import change_tool, create_tool, delete_tool, found_tool, set_state
 from app.tools.views.editing import NAME_IN_USE, fits, may_open, offer, tool_page
 from app.web.access import org_right
@@ -92,8 +93,11 @@ def show(org: str, tool_id: UUID) -> Response:
     """What a tool is, which agents use it, and what happened to it."""
     org_id = require_org().org_id
     tool = found_tool(org_id, tool_id)
+    arguments, rules = arguments_of(tool.input_schema)
     return render(
         "tools/show.html",
+        arguments=arguments,
+        rules=rules,
         tool=tool,
         config=(McpConfig if tool.kind == "mcp" else HttpConfig).model_validate(tool.config),
         schema=orjson.dumps(tool.input_schema, option=orjson.OPT_INDENT_2).decode(),
