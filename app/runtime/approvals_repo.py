@@ -45,6 +45,7 @@ class ApprovalRow:
     agent: str | None
     call_id: str
     tool: str
+    tool_id: UUID | None
     arguments: Mapping[str, Any]
     note: str | None
     status: str

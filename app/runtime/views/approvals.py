@@ -13,13 +13,14 @@ from app.runtime.views.scene import CONVERSED, shown_approvals
 from app.threads.access import current_viewer
 from app.threads.repo.messages import MessageRepo
 from app.threads.views.found import seen_thread
+from app.tools.services.described import described_now
 from app.web.access import org_right
 from app.web.errors import NotFound, Refusal
 from app.web.filters import viewer_zone
 from app.web.identity import require_org
 from app.web.listing import read_list, show_list
 from app.web.matching import list_url
-from app.web.render import leave, refresh, render, toast, wants_fragment
+from app.web.render import can, leave, refresh, render, toast, wants_fragment
 from app.web.selection import posted_ids, report
 from app.web.trail import came_from
 
@@ -101,7 +102,8 @@ def _found(approval_id: UUID) -> ApprovalRow:
 def _page(row: ApprovalRow, form: DecideForm, status: int = 200) -> Response:
     trail = came_from(url_for(".index", org=require_org().slug))
     (call,) = shown_approvals([row])
-    return render("approvals/show.html", status=status, call=call, form=form, trail=trail)
+    told = described_now(require_org().org_id, row.tool_id) if can("tools.view") else None
+    return render("approvals/show.html", status=status, call=call, form=form, trail=trail, described=told)
 
 
 def _back(row: ApprovalRow, place: str) -> str:

@@ -1,0 +1,53 @@
+"""What the pages of calls that wait say of the tool and of what it is given."""
+
+from uuid import uuid4
+
+from tests.factories import agents, connections, orgs, runtime, threads, tools
+from tests.support.queries import queries
+
+
+def words(part):
+    return " ".join(part.get_text(" ").split())
+
+
+def waiting(org, person, **values):
+    """Store a call that waits in a thread of this person."""
+    message = threads.message(threads.thread(org, user_id=person.id))
+    return runtime.approval(message, agent_id=agents.agent(org).id, **values)
+
+
+def test_who_approves_reads_what_the_tool_does(member, person, org):
+    tool = tools.tool(org, "https://192.0.2.1/orders/{order}", name="refund", config={"method": "POST"})
+    call = waiting(org, person, tool="refund", tool_id=tool.id, arguments={"order": 7})
+    with queries(max=4):
+        page = member.page(f"/o/acme/approvals/{call.id}")
+    shown = words(page.find("main"))
+    assert "Says the weather. Request POST https://192.0.2.1/orders/{order} Tool refund" in shown
+    assert page.select_one(f'main a[href="/o/acme/tools/{tool.id}"]')
+    server = connections.mcp_server(org, name="Wiki")
+    served = tools.mcp_tool(org, server, "look.up", name="look_up", description="Looks up.")
+    call = waiting(org, person, tool="look_up", tool_id=served.id)
+    shown = words(member.page(f"/o/acme/approvals/{call.id}").find("main"))
+    assert "Looks up. MCP server Wiki Name at the server look.up" in shown
+
+
+def test_a_tool_that_is_gone_or_anothers_is_not_described(member, person, org):
+    foreign = tools.tool(orgs.org(), "https://192.0.2.9/theirs")
+    for tool_id in (None, uuid4(), foreign.id):
+        call = waiting(org, person, tool="refund", tool_id=tool_id)
+        page = member.page(f"/o/acme/approvals/{call.id}")
+        assert "the call would fail" in page.text
+        assert "192.0.2.9" not in page.text
+
+
+def test_the_list_shows_the_arguments_shortened(member, person, org):
+    given = {"order": 7, "why": "<b>late</b> " + "x" * 200, "to": "Ann", "more": True}
+    waiting(org, person, tool="refund", arguments=given)
+    waiting(org, person, tool="deep", arguments={"deep": {"list": [1, 2]}})
+    listed = member.both("/o/acme/approvals", "results")
+    notes = {
+        words(cell.find("a")): words(cell.select_one(".cell-note")) for cell in listed.select(".cell-name")
+    }
+    assert notes["refund"].startswith("to: Ann, why: <b>late</b> xxx")
+    assert notes["refund"].endswith("xxx..., more: true, …")
+    assert '"list"' in notes["deep"]
