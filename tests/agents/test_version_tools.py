@@ -44,6 +44,8 @@ def test_a_version_shows_each_tool_with_its_arguments(member, org):
     assert "Ask" in words(shown["look_up"])
     assert "It was deleted" in words(shown["gone"])
     assert "Built in" in words(shown["calculator"])
+    assert "odd any No true" in words(shown["gone"])
+    assert 'Beside them: {"additionalProperties": false}' in order
     assert "192.0.2.9" not in page.text
 
 

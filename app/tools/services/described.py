@@ -7,7 +7,7 @@ from uuid import UUID
 
 from app.tools.parts import BUILT_IN, HttpConfig, McpConfig
 from app.tools.repo.tools import ToolFacts, ToolsRepo
-from app.tools.services.tabular import Argument, arguments_of
+from app.tools.services.tabular import Argument, arguments_of, one_line
 
 _BUILT_IN = {tool.id: tool for tool in BUILT_IN.values()}
 
@@ -68,11 +68,16 @@ class Described:
 def described(org_id: UUID, tools: Sequence[Told]) -> list[Described]:
     """Tools as an agent has them, with where they call now."""
     stored = ToolsRepo().some(org_id, [tool.id for tool in tools]) if tools else {}
-    return [Described(tool, *arguments_of(tool.input_schema), stored.get(tool.id)) for tool in tools]
+    return [_made(tool, stored.get(tool.id)) for tool in tools]
 
 
 def described_now(org_id: UUID, tool_id: UUID | None) -> Described | None:
     """A tool as it is now; None for one that is gone."""
     stored = ToolsRepo().get(org_id, tool_id) if tool_id else None
     found = stored or (_BUILT_IN.get(tool_id) if tool_id else None)
-    return Described(found, *arguments_of(found.input_schema), stored) if found else None
+    return _made(found, stored) if found else None
+
+
+def _made(tool: Told, stored: ToolFacts | None) -> Described:
+    arguments, rules = arguments_of(tool.input_schema)
+    return Described(tool, arguments, one_line(rules), stored)

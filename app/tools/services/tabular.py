@@ -37,6 +37,16 @@ class Argument:
     description: str
     rest: str
 
+    @property
+    def line(self) -> str:
+        """What else is said of it on one line."""
+        return one_line(self.rest)
+
+
+def one_line(rules: str) -> str:
+    """JSON text without its indentation; empty as it is."""
+    return json.dumps(json.loads(rules), ensure_ascii=False) if rules else ""
+
 
 def arguments_of(schema: Mapping[str, Any]) -> tuple[list[Argument], str]:
     """The arguments of any schema, old or odd, and as JSON what it says beside them, if anything."""

@@ -20,7 +20,7 @@ from app.tools.forms.single import (
 )
 from app.tools.parts import HttpConfig, McpConfig
 from app.tools.repo.tools import ToolsRepo
-from app.tools.services.tabular import arguments_of
+from app.tools.services.tabular import arguments_of, one_line
 from app.tools.services.tools import change_tool, create_tool, delete_tool, found_tool, set_state
 from app.tools.views.editing import NAME_IN_USE, fits, may_open, offer, tool_page
 from app.web.access import org_right
@@ -97,7 +97,7 @@ def show(org: str, tool_id: UUID) -> Response:
     return render(
         "tools/show.html",
         arguments=arguments,
-        rules=rules,
+        rules=one_line(rules),
         tool=tool,
         config=(McpConfig if tool.kind == "mcp" else HttpConfig).model_validate(tool.config),
         schema=orjson.dumps(tool.input_schema, option=orjson.OPT_INDENT_2).decode(),
