@@ -15,6 +15,7 @@ from app.db.work import GiveUp, Pausable, Work
 from app.orgs.repo.spending import Payer, SpendRepo
 from app.runtime.providers import Done, Exchange, ModelFailed, Said
 from app.runtime.repo import RunsRepo
+from app.runtime.services.attending import CHECK_SECONDS, attended
 from app.runtime.services.judging import judge
 from app.runtime.services.lineage import MOST_MESSAGES, with_earlier
 from app.runtime.services.pictures import with_pictures
@@ -26,6 +27,7 @@ from app.runtime.services.staging import (
     CallIds,
     Staged,
     ids_of,
+    made,
     settle_decided,
     store_waiting,
     tool_of,
@@ -41,8 +43,6 @@ from app.web.errors import NotFound
 
 TELL_SECONDS = 0.1
 """At most one commit in this time tells followers what is new."""
-CHECK_SECONDS = 1.0
-"""How often a silent run looks whether it is still wanted."""
 LOST = "The worker that wrote this answer ended. What it had written is kept; Retry asks the model again."
 _CALLS = "The agent used more than {most} tool calls in one answer."
 
@@ -100,15 +100,27 @@ def answer(work: Pausable, given: RunInput) -> Mapping[str, Any]:
         work.step(f"reopen-{len(told)}", lambda: _reopen(work, given))
         row = replace(row, parts=[])
     run = _prepare(work, given, row)
-    if row.parts:
-        _go_on(run, given, row)
-    asyncio.run(_converse(run))
+    asyncio.run(_written(run, given, row))
     if run.staged:
         work.wait(WAIT, lambda: _wait(run, given))
     return work.step(FINISH, lambda: _finish(run, given))
 
 
-def _go_on(run: _Run, given: RunInput, row: MessageRow) -> None:
+async def _written(run: _Run, given: RunInput, row: MessageRow) -> None:
+    """Write the answer, or go on with it, within its time."""
+    seconds, spent = run.agent.settings.timeout_seconds, row.latency_ms or 0
+    try:
+        async with asyncio.timeout(max(seconds - spent / 1000, SHORTEST_SECONDS)):
+            if row.parts:
+                await _go_on(run, given, row)
+            await _converse(run)
+    except TimeoutError as error:
+        raise _failed(run, f"The answer did not end within {seconds} s.") from error
+    except ModelFailed as error:
+        raise _failed(run, str(error), error.detail) from error
+
+
+async def _go_on(run: _Run, given: RunInput, row: MessageRow) -> None:
     """Take up an answer that people have decided about: what it said, what it used, and the calls that waited."""
     run.transcript = Transcript.holding(row.parts)
     run.spent_ms, run.paid_micros = row.latency_ms or 0, row.cost_micros or 0
@@ -116,7 +128,7 @@ def _go_on(run: _Run, given: RunInput, row: MessageRow) -> None:
     run.input_tokens, run.output_tokens = row.input_tokens or 0, row.output_tokens or 0
     run.calls = len(run.transcript.calls[0])
     run.tell()
-    settle_decided(run.work, given, run.toolbox, run.transcript)
+    await settle_decided(run.work, given, run.toolbox, run.transcript)
     run.rounds = kept_thoughts(run.work.org_id, run.work.task_id, run.target)
     run.exchange.recall(turns_of(replace(row, parts=dump_parts(run.transcript.parts)), run.rounds))
 
@@ -176,21 +188,12 @@ def _notice(run: _Run, told: Fitted) -> None:
 
 async def _converse(run: _Run) -> None:
     """Speak until the model calls no more tools, or until a call waits for a person."""
-    seconds = run.agent.settings.timeout_seconds
-    try:
-        async with asyncio.timeout(max(seconds - run.spent_ms / 1000, SHORTEST_SECONDS)):
-            while (done := await _listen(run)).calls:
-                run.rounds.append(Round(done.said))
-                results = [
-                    (call, text) for call in done.calls if (text := await _settle(run, call)) is not None
-                ]
-                if run.staged:
-                    return
-                run.exchange.give(results)
-    except TimeoutError as error:
-        raise _failed(run, f"The answer did not end within {seconds} s.") from error
-    except ModelFailed as error:
-        raise _failed(run, str(error), error.detail) from error
+    while (done := await _listen(run)).calls:
+        run.rounds.append(Round(done.said))
+        results = [(call, text) for call in done.calls if (text := await _settle(run, call)) is not None]
+        if run.staged:
+            return
+        run.exchange.give(results)
 
 
 def _failed(run: _Run, message: str, detail: str = "") -> GiveUp:
@@ -251,7 +254,7 @@ async def _settle(run: _Run, asked: Call) -> str | None:
     _note(run, call)
     staged = await _asks(run, call)
     if staged is None:
-        return _use(run, call)
+        return await _use(run, call)
     run.staged.append(staged)
     return None
 
@@ -263,7 +266,8 @@ async def _asks(run: _Run, call: Call) -> Staged | None:
         return None
     if tool.approval == "ask":
         return Staged(call, ALWAYS, tool)
-    verdict = await judge(run.target, run.agent, tool, call, run.spending, run.work.log)
+    judging = judge(run.target, run.agent, tool, call, run.spending, run.work.log)
+    verdict = await attended(judging, run.tell)
     run.input_tokens += verdict.input_tokens
     run.output_tokens += verdict.output_tokens
     return None if verdict.allowed else Staged(call, verdict.note, tool)
@@ -281,9 +285,9 @@ def _note(run: _Run, call: Call) -> None:
     run.tell()
 
 
-def _use(run: _Run, call: Call) -> str:
+async def _use(run: _Run, call: Call) -> str:
     """Call a tool once, also if the answer is begun again; what the model is told of it."""
-    outcome = run.toolbox.call(call)
+    outcome = await made(run.work, run.toolbox, call)
     for part in outcome.parts:
         run.transcript.add(part)
     run.tell()

@@ -17,6 +17,7 @@ from app.db.work import GiveUp, Work
 from app.orgs.repo.spending import Payer, SpendRepo
 from app.runtime.providers import Done, Exchange, ModelFailed
 from app.runtime.repo import RunsRepo
+from app.runtime.services.attending import CHECK_SECONDS, in_thread
 from app.runtime.services.evaluations import EvaluateInput
 from app.runtime.services.prompting import ANSWER_TOKENS, system_prompt
 from app.runtime.services.spending import Spending, cost_of
@@ -25,8 +26,6 @@ from app.runtime.services.toolbox import Toolbox
 from app.runtime.turns import Call, Limits, Turn
 from app.threads.parts import TEXT_LENGTH
 
-CHECK_SECONDS = 1.0
-"""How often a run that listens looks whether it is still wanted."""
 KEPT_LENGTH = 20_000
 """Characters of an answer that are kept."""
 NOT_RUN = "The call was not allowed: not run in evaluations."
@@ -183,7 +182,7 @@ async def _answered(asking: _Asking, case: CaseRow) -> None:
     async def loop() -> None:
         while (done := await _hear(asking, exchange)).calls:
             asking.keep()
-            exchange.give([(call, _used(asking, toolbox, call)) for call in done.calls])
+            exchange.give([(call, await _used(asking, toolbox, call)) for call in done.calls])
         asking.keep()
 
     await _bounded(asking, loop, settings.timeout_seconds)
@@ -231,7 +230,7 @@ async def _listen(asking: _Asking, exchange: Exchange) -> Done:
     raise ModelFailed("The provider broke the answer off.")
 
 
-def _used(asking: _Asking, toolbox: Toolbox, call: Call) -> str:
+async def _used(asking: _Asking, toolbox: Toolbox, call: Call) -> str:
     """What the model is told of its call; only tools that need nobody's approval are called."""
     asking.calls.append((call.name, call.arguments))
     most = asking.agent.settings.max_tool_calls
@@ -240,7 +239,7 @@ def _used(asking: _Asking, toolbox: Toolbox, call: Call) -> str:
     tool = tool_of(asking.agent, call.name)
     if tool and tool.approval != "allow" and toolbox.fault(call) is None:
         return NOT_RUN
-    return toolbox.call(call).text
+    return (await in_thread(partial(toolbox.call, call))).text
 
 
 def _checked(asking: _Asking, judge: _Model | str, case: CaseRow, check: dict[str, str]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The task in which an agent answers: what it is given, and what becomes of an answer that does not end well."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from pydantic import Field
@@ -9,8 +10,8 @@ from app.late import later
 from app.orgs.repo.spending import SpendRepo
 from app.runtime.approvals_repo import ApprovalsRepo
 from app.runtime.repo import RunsRepo
-from app.runtime.services.transcript import FOLLOWED, Transcript
-from app.threads.parts import ErrorPart, Part, first_error, read_parts
+from app.runtime.services.transcript import TOLD, Transcript
+from app.threads.parts import ErrorPart, Part, ToolCallPart, ToolResultPart, first_error, read_parts
 from app.threads.repo.messages import MessageRepo
 from app.threads.services.writing import message_values
 
@@ -18,6 +19,7 @@ FINISH = "finish"
 """The step that stores a complete answer."""
 WAIT = "wait"
 """What the name of a step begins with that has the answer wait for people."""
+ABANDONED = "This call was stopped while it ran. It may have taken effect."
 GONE = "The thread or the message is gone."
 SECONDS = 3_700
 """A little more than the longest time that an agent may allow itself."""
@@ -41,10 +43,11 @@ class RunInput(TaskInput):
 def close_answer(org_id: UUID, task_id: UUID, given: RunInput, reason: str) -> None:
     """Keep what was said of an answer that ended early, marked as stopped or with the reason as its last part."""
     stopped = reason == "cancelled"
-    events = RunsRepo().events(org_id, task_id, FOLLOWED)
+    events = RunsRepo().events(org_id, task_id, TOLD)
     row = MessageRepo().get(org_id, given.thread_id, given.message_id)
-    told = Transcript.of((kind, data) for _, kind, data in events).parts
-    parts: tuple[Part, ...] = max(told, read_parts(row.parts) if row else (), key=len)
+    told = Transcript.of((kind, data) for _, kind, data in events)
+    parts: tuple[Part, ...] = max(told.parts, read_parts(row.parts) if row else (), key=len)
+    parts = _with_abandoned(parts, told.begun)
     RunsRepo().forget_kept(org_id, task_id)
     ApprovalsRepo().cancel(org_id, task_id)
     SpendRepo().release(org_id, task_id)
@@ -56,6 +59,18 @@ def close_answer(org_id: UUID, task_id: UUID, given: RunInput, reason: str) -> N
         **message_values(parts),
     }
     RunsRepo().settle_message(org_id, given.message_id, values)
+
+
+def _with_abandoned(parts: Sequence[Part], begun: set[str]) -> tuple[Part, ...]:
+    """The parts; calls that were begun and have no result get one that says so, before what failed."""
+    known = {part.call_id for part in parts if isinstance(part, ToolResultPart)}
+    left = [
+        ToolResultPart(call_id=part.call_id, status="failed", result=ABANDONED)
+        for part in parts
+        if isinstance(part, ToolCallPart) and part.call_id in begun - known
+    ]
+    end = next((place for place, part in enumerate(parts) if isinstance(part, ErrorPart)), len(parts))
+    return (*parts[:end], *left, *parts[end:])
 
 
 RUN = Kind(

@@ -8,7 +8,7 @@ from app.agents.repo.versions import Draft, VersionRepo
 from app.db.queue import enqueue
 from app.runtime.repo import RunRow, RunsRepo
 from app.runtime.services.queueing import RUN, RunInput
-from app.runtime.services.transcript import FOLLOWED
+from app.runtime.services.transcript import TOLD
 from app.tasks.services.tasks import cancel_tasks, retry_tasks
 from app.threads.parts import Part
 from app.threads.repo.messages import MessageRepo, MessageRow
@@ -97,7 +97,7 @@ def put(
     RunsRepo().hold_thread(org_id, thread_id)
     if RunsRepo().live(org_id, thread_id):
         raise Refusal(409, BUSY)
-    RunsRepo().forget_told(org_id, thread_id, FOLLOWED)
+    RunsRepo().forget_told(org_id, thread_id, TOLD)
     parent_id, branch = None, place.branch
     if place.instead_of:
         before = MessageRepo().before(org_id, thread_id, place.instead_of.id, 1).rows

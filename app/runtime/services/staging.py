@@ -12,9 +12,10 @@ from app.db.work import GiveUp, Work
 from app.runtime.approvals_repo import ApprovalRow, ApprovalsRepo
 from app.runtime.repo import RunsRepo
 from app.runtime.services.approving import stage
+from app.runtime.services.attending import attended, in_thread
 from app.runtime.services.queueing import GONE, RunInput
-from app.runtime.services.toolbox import Toolbox
-from app.runtime.services.transcript import Transcript
+from app.runtime.services.toolbox import Outcome, Toolbox
+from app.runtime.services.transcript import CALLING, Transcript
 from app.runtime.turns import Call
 from app.threads.parts import NAME_LENGTH, read_parts
 from app.threads.repo.messages import MessageRepo
@@ -90,7 +91,17 @@ def store_waiting(work: Work, given: RunInput, values: Mapping[str, Any], staged
     )
 
 
-def settle_decided(work: Work, given: RunInput, toolbox: Toolbox, transcript: Transcript) -> None:
+async def made(work: Work, toolbox: Toolbox, call: Call) -> Outcome:
+    """What comes of a call. That it begins is noted before, if it may change something outside.
+
+    Raises what ends the task as soon as nobody wants the answer any more: the call goes on unheard.
+    """
+    if tool_of(toolbox.agent, call.name):
+        work.tell([(CALLING, {"call_id": call.call_id})])
+    return await attended(in_thread(partial(toolbox.call, call)), lambda: work.tell(()))
+
+
+async def settle_decided(work: Work, given: RunInput, toolbox: Toolbox, transcript: Transcript) -> None:
     """Make the calls that were approved, each at most once ever, and tell what became of the others.
 
     Each result is stored before the next call: a worker that takes over goes on behind it.
@@ -100,14 +111,14 @@ def settle_decided(work: Work, given: RunInput, toolbox: Toolbox, transcript: Tr
     called, answered = transcript.calls
     for row in rows:
         if row.call_id in called and row.call_id not in answered:
-            parts = _outcome(work, toolbox, row)
+            parts = await _outcome(work, toolbox, row)
             work.step(f"result-{row.id}", partial(_keep, work.org_id, given, parts))
             for part in parts:
                 transcript.add(part)
             work.tell(transcript.taken())
 
 
-def _outcome(work: Work, toolbox: Toolbox, row: ApprovalRow) -> Sequence[Mapping[str, Any]]:
+async def _outcome(work: Work, toolbox: Toolbox, row: ApprovalRow) -> Sequence[Mapping[str, Any]]:
     """The parts that come of a decided call; one that a lost worker has begun is not made again."""
     if row.status != "approved":
         by = f"Rejected by {row.decider or 'a person'}" if row.status == "rejected" else _EXPIRED
@@ -115,7 +126,7 @@ def _outcome(work: Work, toolbox: Toolbox, row: ApprovalRow) -> Sequence[Mapping
     token = uuid4().hex
     if work.step(f"call-{row.id}", lambda: token) != token:
         return [_result(row, "failed", UNKNOWN)]
-    return toolbox.call(Call(row.call_id, row.tool, row.arguments)).parts
+    return (await made(work, toolbox, Call(row.call_id, row.tool, row.arguments))).parts
 
 
 def _result(row: ApprovalRow, status: str, words: str) -> dict[str, Any]:

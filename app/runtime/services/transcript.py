@@ -13,6 +13,9 @@ from app.threads.parts import Part, read_parts
 Event = tuple[str, Mapping[str, Any]]
 DECIDED = "decided"
 FOLLOWED = ("begin", "part", "delta", DECIDED)
+CALLING = "calling"
+"""What is told before a call that may change something outside, with its `call_id`; followers do not hear it."""
+TOLD = (*FOLLOWED, CALLING)
 
 
 class Transcript:
@@ -21,6 +24,8 @@ class Transcript:
     def __init__(self) -> None:
         self._parts: list[dict[str, Any]] = []
         self._events: list[tuple[str, dict[str, Any]]] = []
+        self.begun: set[str] = set()
+        """The ids of the calls that may have changed something outside."""
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> "Transcript":
@@ -29,6 +34,9 @@ class Transcript:
         for kind, data in events:
             if kind == "begin":
                 made._parts = []
+                made.begun.clear()
+            elif kind == CALLING:
+                made.begun.add(data["call_id"])
             elif kind == "part":
                 made._parts[data["index"] : data["index"] + 1] = [dict(data["part"])]
             elif kind == "delta":
