@@ -77,6 +77,9 @@ class Done:
     input_tokens: int
     output_tokens: int
     said: Sequence[Thought | str] = ()
+    finish: Literal["stop", "length", "content_filter"] = "stop"
+    refusal: str = ""
+    """Why the model refused, in its words."""
 
 
 class Exchange:
@@ -230,6 +233,8 @@ def _done(response: ModelResponse) -> Done:
         response.usage.input_tokens,
         response.usage.output_tokens,
         thoughts_of(response) if calls else (),
+        response.finish_reason if response.finish_reason in {"length", "content_filter"} else "stop",
+        storable(str((response.provider_details or {}).get("refusal", ""))),
     )
 
 

@@ -310,3 +310,22 @@ def test_a_blocking_run_that_a_limit_ends_is_refused(program, home, agent, model
     answer = program.post(f"/api/v1/agents/{agent.id}/runs", json={"input": "Hi", "mode": "blocking"})
     assert answer.status_code == 429
     assert answer.json()["code"] == "insufficient_quota"
+
+
+@pytest.mark.parametrize(
+    ("given", "content", "refusal"),
+    [
+        (Answer(("It is on its",), finish="length"), "It is on its", None),
+        (Answer(("Well,",), finish="content_filter"), "Well,", None),
+        (Answer(refusal="I must not.", finish="content_filter"), "", "I must not."),
+    ],
+)
+def test_how_an_answer_ends_is_passed_on(client, model, given, content, refusal):
+    model.answers = [given]
+    whole = ask(client, ("user", "Hi")).choices[0]
+    assert (whole.finish_reason, whole.message.content) == (given.finish, content)
+    assert whole.message.refusal == refusal
+    chunks = [chunk.choices[0] for chunk in ask(client, ("user", "Hi"), stream=True)]
+    assert chunks[-1].finish_reason == given.finish
+    assert "".join(chunk.delta.content or "" for chunk in chunks) == content
+    assert "".join(chunk.delta.refusal or "" for chunk in chunks) == (refusal or "")

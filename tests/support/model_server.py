@@ -15,13 +15,16 @@ from typing import Any
 from tests.support.thinking_rules import Block, Rules, signed
 
 USAGE = {"prompt_tokens": 11, "completion_tokens": 7}
+_REASONS = {"length": "max_tokens", "content_filter": "refusal"}
+"""What Anthropic calls it."""
 
 
 @dataclass
 class Answer:
     """One answer: the pieces of its text, its thoughts, its calls (id, name, arguments as JSON text).
 
-    `hidden` are thoughts that only Anthropic's protocol has, which come as they cannot be read.
+    `hidden` are thoughts that only Anthropic's protocol has, which come as they cannot be read. `finish` is how it ends
+    in OpenAI's words, `refusal` what a model says that refuses.
     """
 
     text: tuple[str, ...] = ()
@@ -30,6 +33,8 @@ class Answer:
     calls: tuple[tuple[str, str, str], ...] = ()
     pause: float = 0.0
     cut: bool = False
+    finish: str = ""
+    refusal: str = ""
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
@@ -136,7 +141,9 @@ def openai_events(answer: Answer) -> Iterator[bytes]:
             yield event({"tool_calls": [{"index": place, "function": {"arguments": half}}]})
     if answer.cut:
         return
-    yield event({}, "tool_calls" if answer.calls else "stop")
+    if answer.refusal:
+        yield event({"refusal": answer.refusal})
+    yield event({}, answer.finish or ("tool_calls" if answer.calls else "stop"))
     usage = {**USAGE, "total_tokens": sum(USAGE.values())}
     yield _line(
         {
@@ -197,10 +204,15 @@ def anthropic_events(answer: Answer) -> Iterator[bytes]:
         yield event("content_block_stop", index=place)
     if answer.cut:
         return
-    reason = "tool_use" if answer.calls else "end_turn"
-    delta = {"stop_reason": reason, "stop_sequence": None}
-    yield event("message_delta", delta=delta, usage={"output_tokens": USAGE["completion_tokens"]})
+    yield event("message_delta", delta=_ending(answer), usage={"output_tokens": USAGE["completion_tokens"]})
     yield event("message_stop")
+
+
+def _ending(answer: Answer) -> dict[str, Any]:
+    """How an answer ends, as Anthropic's protocol has it."""
+    reason = _REASONS.get(answer.finish) or ("tool_use" if answer.calls else "end_turn")
+    details = {"type": "refusal", "category": None, "explanation": answer.refusal}
+    return {"stop_reason": reason, "stop_sequence": None, "stop_details": details if answer.refusal else None}
 
 
 def _line(data: dict[str, Any]) -> bytes:

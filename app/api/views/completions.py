@@ -17,7 +17,7 @@ from app.orgs.access import given_key
 from app.orgs.repo.api_keys import ApiKeyRepo
 from app.orgs.services.spending import OVER, check_room, quota_refusal
 from app.runtime.repo import RunsRepo
-from app.runtime.services.completions import WELL, Question, ask, closing, texts
+from app.runtime.services.completions import Question, ask, closing, finish_of, message_of, texts
 from app.runtime.services.following import Told, Watch, follow
 from app.runtime.services.queueing import SECONDS
 from app.runtime.services.runs import Begun
@@ -89,10 +89,10 @@ def _whole(wanted: ChatRequest, org_id: UUID, begun: Begun, told: Iterator[Told]
     for _ in told:
         pass
     row = _answer(org_id, begun)
-    if row is None or row.status not in WELL:
+    message = message_of(row) if row else None
+    if row is None or message is None:
         raise _failure(row)
-    message = {"role": "assistant", "content": row.text_content + closing(row)}
-    choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
+    choice = {"index": 0, "message": message, "finish_reason": finish_of(row), "logprobs": None}
     metadata = {"thread_id": str(begun.thread_id), "status": row.status}
     return _object(wanted, begun, "chat.completion", choices=[choice], usage=_usage(row), metadata=metadata)
 
@@ -113,13 +113,16 @@ def _lines(wanted: ChatRequest, org_id: UUID, begun: Begun, told: Iterator[Told]
         elif not event.kind:
             yield b": still here\n\n"
     row = _answer(org_id, begun)
-    if row is None or row.status not in WELL:
+    message = message_of(row) if row else None
+    if row is None or message is None:
         error = _failure(row)
         yield _line(openai_error(error.status, error.message, error.more))
         return
     if words := closing(row):
         yield chunk({"content": words})
-    yield chunk({}, "stop")
+    if "refusal" in message:
+        yield chunk({"refusal": message["refusal"]})
+    yield chunk({}, finish_of(row))
     if wanted.stream_options and wanted.stream_options.include_usage:
         yield _line(_object(wanted, begun, "chat.completion.chunk", choices=[], usage=_usage(row)))
     yield b"data: [DONE]\n\n"

@@ -16,6 +16,7 @@ from app.orgs.repo.spending import Payer, SpendRepo
 from app.runtime.providers import Done, Exchange, ModelFailed, Said
 from app.runtime.repo import RunsRepo
 from app.runtime.services.attending import CHECK_SECONDS, attended
+from app.runtime.services.endings import notice_of
 from app.runtime.services.judging import judge
 from app.runtime.services.lineage import MOST_MESSAGES, with_earlier
 from app.runtime.services.pictures import with_pictures
@@ -209,6 +210,9 @@ async def _listen(run: _Run) -> Done:
     done = await run.spending.counted(held, partial(_told, run), lambda: run.transcript.length - before)
     run.input_tokens += done.input_tokens
     run.output_tokens += done.output_tokens
+    if cut := notice_of(done, spoken=run.transcript.spoken):
+        run.transcript.add({"kind": "notice", "text": cut})
+        run.tell()
     return done
 
 

@@ -3,14 +3,16 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
+from typing import Any, Literal
 from uuid import UUID
 
 from app.agents.repo.agents import AgentRepo
 from app.agents.repo.versions import VersionRepo
 from app.agents.services.versions import latest_version
+from app.runtime.services.endings import FILTERED, LONGEST, REFUSED
 from app.runtime.services.following import Told
 from app.runtime.services.runs import Asked, Begun, begin_thread, say
-from app.threads.parts import Part, TextPart
+from app.threads.parts import ErrorPart, Part, TextPart, read_parts, text_content
 from app.threads.repo.messages import MessageRow
 from app.threads.repo.threads import ThreadRepo, Viewer
 from app.threads.services.pictures import store_picture
@@ -24,6 +26,7 @@ Said = tuple[str, Sequence[str | BytesIO]]
 
 WELL = ("complete", "waiting")
 """The statuses of an answer that did not fail."""
+Finish = Literal["stop", "length", "content_filter"]
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,24 @@ def closing(row: MessageRow) -> str:
     ]
     words = f"[Waits for approval: {', '.join(names)}. The answer goes on in its thread once a person has decided.]"
     return f"\n\n{words}" if row.text_content else words
+
+
+def finish_of(row: MessageRow) -> Finish:
+    """Why the answer ends, in the words of OpenAI's protocol."""
+    if (row.error or "").startswith((REFUSED, FILTERED)):
+        return "content_filter"
+    said = [part.get("message") or part["text"] for part in row.parts if part["kind"] in {"notice", "error"}]
+    return "length" if any(words.startswith(LONGEST) for words in said) else "stop"
+
+
+def message_of(row: MessageRow) -> dict[str, Any] | None:
+    """The answer as programs get it, with what a model said that refused; None if there is none."""
+    if row.status not in WELL and finish_of(row) == "stop":
+        return None
+    texts_said = text_content([part for part in read_parts(row.parts) if not isinstance(part, ErrorPart)])
+    message = {"role": "assistant", "content": texts_said + closing(row)}
+    refused, _, words = (row.error or "").partition(": ")
+    return {**message, "refusal": words} if refused == REFUSED else message
 
 
 def texts(told: Iterator[Told]) -> Iterator[Told]:

@@ -18,6 +18,7 @@ from app.orgs.repo.spending import Payer, SpendRepo
 from app.runtime.providers import Done, Exchange, ModelFailed
 from app.runtime.repo import RunsRepo
 from app.runtime.services.attending import CHECK_SECONDS, in_thread
+from app.runtime.services.endings import notice_of
 from app.runtime.services.evaluations import EvaluateInput
 from app.runtime.services.prompting import ANSWER_TOKENS, system_prompt
 from app.runtime.services.spending import Spending, cost_of
@@ -209,12 +210,14 @@ async def _bounded(asking: _Asking, act: Callable[[], Coroutine[Any, Any, None]]
         asking.error = str(error)
 
 
-async def _hear(asking: _Asking, exchange: Exchange) -> Done:
-    """One answer of the model within the limits of what may be spent, its text in `reply`."""
+async def _hear(asking: _Asking, exchange: Exchange, *, silent: bool = False) -> Done:
+    """One answer of the model within the limits of what may be spent, its text in `reply`. `silent`: it may be none."""
     asking.reply = ""
     spending = asking.model.spending
     held = spending.hold(exchange.characters)
-    return await spending.counted(held, partial(_listen, asking, exchange), lambda: len(asking.reply))
+    done = await spending.counted(held, partial(_listen, asking, exchange), lambda: len(asking.reply))
+    notice_of(done, spoken=silent or bool(f"{asking.text}{asking.reply}".strip()))
+    return done
 
 
 async def _listen(asking: _Asking, exchange: Exchange) -> Done:
@@ -269,7 +272,7 @@ def _judged(asking: _Asking, judge: _Model, case: CaseRow, criterion: str) -> st
     asking.judged.append(judging)
 
     async def act() -> None:
-        await _hear(judging, exchange)
+        await _hear(judging, exchange, silent=True)
 
     async def whole() -> None:
         await _bounded(judging, act, JUDGE_SECONDS)

@@ -59,8 +59,8 @@ async def judge(
         return Verdict(False, f"The model could not be asked whether this is allowed: {error}"[:NOTE_LENGTH])
     except TimeoutError:
         return Verdict(False, f"The model did not say within {SECONDS:.0f} s whether this is allowed.")
-    words = "".join(reply)
-    allowed = words.strip() == _ALLOW and not done.calls
+    words = "".join(reply) or done.refusal
+    allowed = words.strip() == _ALLOW and not done.calls and done.finish == "stop"
     return Verdict(allowed, "" if allowed else _note(words), done.input_tokens, done.output_tokens)
 
 

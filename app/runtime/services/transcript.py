@@ -71,6 +71,11 @@ class Transcript:
         """Characters of all texts."""
         return sum(len(part.get("text", "")) for part in self._parts)
 
+    @property
+    def spoken(self) -> bool:
+        """Whether there is any text beside thoughts."""
+        return any(part["kind"] == "text" and part["text"].strip() for part in self._parts)
+
     def begin(self) -> None:
         """Say that an attempt begins."""
         self._events.append(("begin", {}))
