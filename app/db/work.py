@@ -73,6 +73,9 @@ class Work(Protocol):
 class Pausable(Work, Protocol):
     """A running task that can be left until somebody has decided; what workers give to every kind."""
 
+    def note(self, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        """Store events that nobody follows, also of a task that is to end. It raises only if it is another's by now."""
+
     def wait(self, name: str, act: Callable[[], None]) -> NoReturn:
         """Call `act` in one transaction with the end of this attempt: the task waits until it is resumed.
 

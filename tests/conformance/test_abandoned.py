@@ -7,7 +7,7 @@ import time
 import pytest
 
 from app.db.tables import Task
-from app.threads.models import Message
+from app.threads.models import Message, Thread
 from tests.factories import agents, connections, orgs
 from tests.factories.rows import rows
 from tests.support.called import called_server, calling_tool
@@ -18,6 +18,7 @@ from tests.support.processes import wait_until
 pytestmark = pytest.mark.conformance
 
 CALL = ("c1", "book", json.dumps({"time_zone": "Europe/Rome"}))
+LONG = 120
 SOON = 8.0
 """Seconds in which an answer has to end: one to notice it, and what a busy machine takes."""
 
@@ -87,6 +88,14 @@ def assert_told(found):
     assert (result["status"], "may have taken effect" in result["result"]) == ("failed", True)
 
 
+def assert_counted(found):
+    """What the model took is told, and counted once."""
+    assert (found.model, found.input_tokens, found.output_tokens) == ("m", 11, 7)
+    assert found.latency_ms >= found.first_token_ms >= 0
+    (thread,) = rows(Thread, id=found.thread_id)
+    assert thread.tokens == 18
+
+
 def test_stopping_ends_an_answer_amid_a_call(site, model, called, ask):
     model.answers = [Answer(("Let me book.",), calls=(CALL,))]
     place, member, org = ask()
@@ -96,6 +105,19 @@ def test_stopping_ends_an_answer_amid_a_call(site, model, called, ask):
     assert (found.status, found.text_content) == ("stopped", "Let me book.")
     assert_told(found)
     assert rows(Task, org_id=org.id)[0].status == "cancelled"
+    assert_counted(found)
+
+
+def test_a_worker_killed_amid_a_call_leaves_what_the_answer_took(site, model, called, ask):
+    model.answers = [Answer(("Let me book.",), calls=(CALL,))]
+    _place, _member, org = ask()
+    wait_until(lambda: called.calls.total() == 1)
+    site.worker.kill()
+    site.worker.begin()
+    wait_until(lambda: answer(org).status == "failed", LONG)
+    assert_told(answer(org))
+    assert_counted(answer(org))
+    assert called.calls.total() == 1
 
 
 def test_the_time_limit_of_an_agent_ends_a_call(model, called, ask):

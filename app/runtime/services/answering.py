@@ -22,7 +22,7 @@ from app.runtime.services.lineage import MOST_MESSAGES, with_earlier
 from app.runtime.services.pictures import with_pictures
 from app.runtime.services.prompting import Fitted, fitted, system_prompt, turns_of
 from app.runtime.services.queueing import FINISH, GONE, WAIT, RunInput
-from app.runtime.services.spending import Spending, cost_of
+from app.runtime.services.spending import Spending
 from app.runtime.services.staging import (
     ALWAYS,
     CallIds,
@@ -35,7 +35,7 @@ from app.runtime.services.staging import (
 )
 from app.runtime.services.thoughts import keep_thoughts, kept_thoughts
 from app.runtime.services.toolbox import Toolbox
-from app.runtime.services.transcript import FOLLOWED, Transcript
+from app.runtime.services.transcript import FOLLOWED, USED, Transcript
 from app.runtime.turns import Call, Limits, Round
 from app.threads.parts import TEXT_LENGTH, dump_parts
 from app.threads.repo.messages import MessageRepo, MessageRow
@@ -60,8 +60,6 @@ class _Run:
     spending: Spending
     transcript: Transcript = field(default_factory=Transcript)
     began: float = field(default_factory=time.monotonic)
-    input_tokens: int = 0
-    output_tokens: int = 0
     calls: int = 0
     first_ms: int | None = None
     spent_ms: int = 0
@@ -80,9 +78,16 @@ class _Run:
         self.work.tell(self.transcript.taken())
 
     @property
-    def cost_micros(self) -> int | None:
-        """What the model asks for it; None if nobody said its prices."""
-        return cost_of(self.target, self.input_tokens, self.output_tokens)
+    def used(self) -> dict[str, Any]:
+        """What it took so far, as columns of the message."""
+        return {
+            "model": self.target.model[:255],
+            "input_tokens": self.spending.input_tokens,
+            "output_tokens": self.spending.output_tokens,
+            "cost_micros": self.spending.cost_micros,
+            "latency_ms": self.latency_ms,
+            "first_token_ms": self.first_ms,
+        }
 
 
 def answer(work: Pausable, given: RunInput) -> Mapping[str, Any]:
@@ -101,10 +106,16 @@ def answer(work: Pausable, given: RunInput) -> Mapping[str, Any]:
         work.step(f"reopen-{len(told)}", lambda: _reopen(work, given))
         row = replace(row, parts=[])
     run = _prepare(work, given, row)
-    asyncio.run(_written(run, given, row))
+    try:
+        asyncio.run(_written(run, given, row))
+        facts = {} if run.staged else work.step(FINISH, lambda: _finish(run, given))
+    except Exception:
+        work.note([(USED, run.used)])
+        raise
     if run.staged:
+        work.note([(USED, run.used)])
         work.wait(WAIT, lambda: _wait(run, given))
-    return work.step(FINISH, lambda: _finish(run, given))
+    return facts
 
 
 async def _written(run: _Run, given: RunInput, row: MessageRow) -> None:
@@ -126,7 +137,7 @@ async def _go_on(run: _Run, given: RunInput, row: MessageRow) -> None:
     run.transcript = Transcript.holding(row.parts)
     run.spent_ms, run.paid_micros = row.latency_ms or 0, row.cost_micros or 0
     run.first_ms = row.first_token_ms
-    run.input_tokens, run.output_tokens = row.input_tokens or 0, row.output_tokens or 0
+    run.spending.input_tokens, run.spending.output_tokens = row.input_tokens or 0, row.output_tokens or 0
     run.calls = len(run.transcript.calls[0])
     run.tell()
     await settle_decided(run.work, given, run.toolbox, run.transcript)
@@ -208,8 +219,8 @@ async def _listen(run: _Run) -> Done:
     """One answer of the model, counted. Raises ModelFailed, and what ends the task."""
     held, before = run.spending.hold(run.exchange.characters), run.transcript.length
     done = await run.spending.counted(held, partial(_told, run), lambda: run.transcript.length - before)
-    run.input_tokens += done.input_tokens
-    run.output_tokens += done.output_tokens
+    if done.calls:
+        run.work.note([(USED, run.used)])
     if cut := notice_of(done, spoken=run.transcript.spoken):
         run.transcript.add({"kind": "notice", "text": cut})
         run.tell()
@@ -272,8 +283,7 @@ async def _asks(run: _Run, call: Call) -> Staged | None:
         return Staged(call, ALWAYS, tool)
     judging = judge(run.target, run.agent, tool, call, run.spending, run.work.log)
     verdict = await attended(judging, run.tell)
-    run.input_tokens += verdict.input_tokens
-    run.output_tokens += verdict.output_tokens
+    run.work.note([(USED, run.used)])
     return None if verdict.allowed else Staged(call, verdict.note, tool)
 
 
@@ -301,13 +311,8 @@ async def _use(run: _Run, call: Call) -> str:
 def _facts(run: _Run, given: RunInput) -> dict[str, Any]:
     """The columns of the message: what it says, used and cost so far."""
     return {
-        "model": run.target.model[:255],
+        **run.used,
         "agent_version_id": given.version_id,
-        "input_tokens": run.input_tokens,
-        "output_tokens": run.output_tokens,
-        "cost_micros": run.cost_micros,
-        "latency_ms": run.latency_ms,
-        "first_token_ms": run.first_ms,
         **message_values(run.transcript.parts),
     }
 
@@ -315,7 +320,7 @@ def _facts(run: _Run, given: RunInput) -> dict[str, Any]:
 def _pay(run: _Run) -> None:
     """Add what was not yet paid to the cost of the task; nothing is held for it any more."""
     SpendRepo().release(run.work.org_id, run.work.task_id)
-    if cost := (run.cost_micros or 0) - run.paid_micros:
+    if cost := (run.spending.cost_micros or 0) - run.paid_micros:
         RunsRepo().add_cost(run.work.org_id, run.work.task_id, cost)
 
 

@@ -27,12 +27,10 @@ look at."""
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a call may be made at once, else why a person is asked; and what asking the model took in tokens."""
+    """Whether a call may be made at once, else why a person is asked."""
 
     allowed: bool
     note: str
-    input_tokens: int = 0
-    output_tokens: int = 0
 
 
 async def judge(
@@ -61,7 +59,7 @@ async def judge(
         return Verdict(False, f"The model did not say within {SECONDS:.0f} s whether this is allowed.")
     words = "".join(reply) or done.refusal
     allowed = words.strip() == _ALLOW and not done.calls and done.finish == "stop"
-    return Verdict(allowed, "" if allowed else _note(words), done.input_tokens, done.output_tokens)
+    return Verdict(allowed, "" if allowed else _note(words))
 
 
 async def _heard(exchange: Exchange, reply: list[str], waits: Callable[[str], None]) -> Done:

@@ -57,8 +57,11 @@ def close_answer(org_id: UUID, task_id: UUID, given: RunInput, reason: str) -> N
         "status": "stopped" if stopped else "failed",
         "error": first_error(parts),
         **message_values(parts),
+        **told.used,
     }
-    RunsRepo().settle_message(org_id, given.message_id, values)
+    paid = (row.cost_micros if row else None) or 0
+    if RunsRepo().settle_message(org_id, given.message_id, values) and told.used:
+        RunsRepo().add_cost(org_id, task_id, (told.used["cost_micros"] or 0) - paid)
 
 
 def _with_abandoned(parts: Sequence[Part], begun: set[str]) -> tuple[Part, ...]:

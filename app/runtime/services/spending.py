@@ -39,6 +39,13 @@ class Spending:
         wanted, possible = most_tokens or (ANSWER_TOKENS if limited else None), most_output(target)
         self.most_tokens = min(wanted, possible) if wanted and possible else wanted
         """How many tokens a call may answer with: without a bound none could be held to a limit."""
+        self.input_tokens = self.output_tokens = 0
+        """What the calls took so far, also those that broke off."""
+
+    @property
+    def cost_micros(self) -> int | None:
+        """What the model asks for all calls; None if nobody said its prices."""
+        return self._cost(self.input_tokens, self.output_tokens)
 
     def hold(self, characters: int) -> Held | None:
         """Hold the most that a call with a prompt of this length may cost; None without limits.
@@ -82,6 +89,8 @@ class Spending:
         return done
 
     def _settle(self, held: Held | None, input_tokens: int, output_tokens: int) -> None:
+        self.input_tokens += input_tokens
+        self.output_tokens += output_tokens
         if held:
             cost = self._cost(input_tokens, output_tokens) or 0
             with transaction():

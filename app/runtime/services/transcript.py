@@ -15,7 +15,9 @@ DECIDED = "decided"
 FOLLOWED = ("begin", "part", "delta", DECIDED)
 CALLING = "calling"
 """What is told before a call that may change something outside, with its `call_id`; followers do not hear it."""
-TOLD = (*FOLLOWED, CALLING)
+USED = "used"
+"""What the answer has used so far, as columns of its message; followers do not hear it."""
+TOLD = (*FOLLOWED, CALLING, USED)
 
 
 class Transcript:
@@ -26,6 +28,8 @@ class Transcript:
         self._events: list[tuple[str, dict[str, Any]]] = []
         self.begun: set[str] = set()
         """The ids of the calls that may have changed something outside."""
+        self.used: Mapping[str, Any] = {}
+        """What was noted last of what the answer has used."""
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> "Transcript":
@@ -34,9 +38,11 @@ class Transcript:
         for kind, data in events:
             if kind == "begin":
                 made._parts = []
-                made.begun.clear()
+                made.begun, made.used = set(), {}
             elif kind == CALLING:
                 made.begun.add(data["call_id"])
+            elif kind == USED:
+                made.used = data
             elif kind == "part":
                 made._parts[data["index"] : data["index"] + 1] = [dict(data["part"])]
             elif kind == "delta":

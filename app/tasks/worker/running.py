@@ -100,6 +100,11 @@ class RunningTask:
             self._check(repo)
             return self._write(repo, entries) if entries else 0
 
+    def note(self, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        """See Work."""
+        with transaction():
+            self._write(RunRepo(), entries)
+
     def wait(self, name: str, act: Callable[[], None]) -> NoReturn:
         """See Work."""
         with transaction():
