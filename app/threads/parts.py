@@ -121,6 +121,10 @@ class NoticePart(_Part):
     text: Annotated[str, Field(min_length=1, max_length=1_000)]
 
 
+ESTIMATED = "The provider did not say how many tokens this took: one is counted for four characters."
+"""The text of the notice in messages whose tokens are an estimate."""
+
+
 class ErrorPart(_Part):
     """What failed and what was tried, in words for people."""
 

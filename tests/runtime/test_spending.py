@@ -127,3 +127,48 @@ def test_what_a_killed_worker_held_is_given_back(app, org, person, ask, server):
     apart(run, claim)
     assert answer().status == "complete"
     assert amounts() == (25, 0)
+
+
+def test_what_a_provider_does_not_count_is_estimated_and_said_to_be(org, member, ask, server):
+    orgs.spend_limit(org, 10_000_000)
+    server.answers = [Answer(("It is on its way to you. " * 40,), counted=False)]
+    ask()
+    found = answer()
+    assert found.status == "complete"
+    assert (found.output_tokens, found.parts[-1]["kind"]) == (251, "notice")
+    assert 0 < found.input_tokens < 100
+    assert amounts() == (found.cost_micros, 0) == (found.input_tokens + 2 * found.output_tokens, 0)
+    page = member.page(f"/o/acme/playground/{found.thread_id}")
+    facts = page.select_one(".message-facts").get_text(" ", strip=True)
+    assert f"About {found.input_tokens + found.output_tokens} tokens" in facts
+
+
+def test_uncounted_answers_reach_the_limit(org, ask, server):
+    orgs.spend_limit(org, 10_000)
+    server.answers = [Answer(("x" * 8_000,), counted=False)]
+    for _ in range(3):
+        ask()
+    assert len(server.seen) == 1
+    assert "Spend limit reached" in answer().error
+
+
+def test_calls_that_a_provider_does_not_count_are_estimated_too(org, ask, server):
+    orgs.spend_limit(org, 10_000_000)
+    given = '{"time_zone": "Europe/Rome"}'
+    call = Answer(calls=(("c1", "current_time", given),), counted=False)
+    server.answers = [call, Answer(status=400, body=b"{}")]
+    ask()
+    found = answer()
+    assert (found.status, found.output_tokens) == ("failed", (12 + len(given)) // 4 + 1)
+    assert [part["kind"] for part in found.parts] == ["tool_call", "tool_result", "notice", "error"]
+    assert amounts() == (found.cost_micros, 0)
+
+
+def test_tokens_of_an_answer_that_waits_are_said_to_be_estimated_once(org, begin, member, work):
+    uncounted = Answer(("Let me look.",), calls=(staged.CALL,), counted=False)
+    begin("ask", uncounted)
+    work()
+    assert staged.kinds(answer()) == ["text", "tool_call", "notice"]
+    staged.decide(member, staged.approvals()[0])
+    work()
+    assert (answer().status, staged.kinds(answer()).count("notice")) == ("complete", 1)

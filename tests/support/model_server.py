@@ -24,7 +24,8 @@ class Answer:
     """One answer: the pieces of its text, its thoughts, its calls (id, name, arguments as JSON text).
 
     `hidden` are thoughts that only Anthropic's protocol has, which come as they cannot be read. `finish` is how it ends
-    in OpenAI's words, `refusal` what a model says that refuses.
+    in OpenAI's words, `refusal` what a model says that refuses. Without `counted` it is not said what it took, in
+    OpenAI's protocol.
     """
 
     text: tuple[str, ...] = ()
@@ -35,6 +36,7 @@ class Answer:
     cut: bool = False
     finish: str = ""
     refusal: str = ""
+    counted: bool = True
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
@@ -144,18 +146,14 @@ def openai_events(answer: Answer) -> Iterator[bytes]:
     if answer.refusal:
         yield event({"refusal": answer.refusal})
     yield event({}, answer.finish or ("tool_calls" if answer.calls else "stop"))
-    usage = {**USAGE, "total_tokens": sum(USAGE.values())}
-    yield _line(
-        {
-            "id": "c1",
-            "object": "chat.completion.chunk",
-            "created": 1,
-            "model": "m",
-            "choices": [],
-            "usage": usage,
-        }
-    )
+    yield _usage() if answer.counted else b""
     yield b"data: [DONE]\n\n"
+
+
+def _usage() -> bytes:
+    usage = {**USAGE, "total_tokens": sum(USAGE.values())}
+    head = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    return _line({**head, "choices": [], "usage": usage})
 
 
 def thinking_blocks(answer: Answer) -> list[Block]:

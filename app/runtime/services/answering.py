@@ -37,7 +37,7 @@ from app.runtime.services.thoughts import keep_thoughts, kept_thoughts
 from app.runtime.services.toolbox import Toolbox
 from app.runtime.services.transcript import FOLLOWED, USED, Transcript
 from app.runtime.turns import Call, Limits, Round
-from app.threads.parts import TEXT_LENGTH, dump_parts
+from app.threads.parts import ESTIMATED, TEXT_LENGTH, dump_parts
 from app.threads.repo.messages import MessageRepo, MessageRow
 from app.threads.services.writing import message_values
 from app.web.errors import NotFound
@@ -77,6 +77,10 @@ class _Run:
         """Tell followers what is new. Raises what ends the task."""
         self.work.tell(self.transcript.taken())
 
+    def note_used(self) -> None:
+        """Keep what it took so far for the case that it does not end well."""
+        self.work.note([(USED, {**self.used, "estimated": self.spending.estimated})])
+
     @property
     def used(self) -> dict[str, Any]:
         """What it took so far, as columns of the message."""
@@ -110,10 +114,10 @@ def answer(work: Pausable, given: RunInput) -> Mapping[str, Any]:
         asyncio.run(_written(run, given, row))
         facts = {} if run.staged else work.step(FINISH, lambda: _finish(run, given))
     except Exception:
-        work.note([(USED, run.used)])
+        run.note_used()
         raise
     if run.staged:
-        work.note([(USED, run.used)])
+        run.note_used()
         work.wait(WAIT, lambda: _wait(run, given))
     return facts
 
@@ -126,6 +130,9 @@ async def _written(run: _Run, given: RunInput, row: MessageRow) -> None:
             if row.parts:
                 await _go_on(run, given, row)
             await _converse(run)
+        if run.spending.estimated:
+            run.transcript.notice(ESTIMATED)
+            run.tell()
     except TimeoutError as error:
         raise _failed(run, f"The answer did not end within {seconds} s.") from error
     except ModelFailed as error:
@@ -138,6 +145,7 @@ async def _go_on(run: _Run, given: RunInput, row: MessageRow) -> None:
     run.spent_ms, run.paid_micros = row.latency_ms or 0, row.cost_micros or 0
     run.first_ms = row.first_token_ms
     run.spending.input_tokens, run.spending.output_tokens = row.input_tokens or 0, row.output_tokens or 0
+    run.spending.estimated = any(part.get("text") == ESTIMATED for part in row.parts)
     run.calls = len(run.transcript.calls[0])
     run.tell()
     await settle_decided(run.work, given, run.toolbox, run.transcript)
@@ -195,7 +203,7 @@ def _notice(run: _Run, told: Fitted) -> None:
         text = (
             f"{told.left_out:,} earlier {words} left out: the model takes {run.target.context_size:,} tokens."
         )
-        run.transcript.add({"kind": "notice", "text": text})
+        run.transcript.notice(text)
 
 
 async def _converse(run: _Run) -> None:
@@ -220,9 +228,9 @@ async def _listen(run: _Run) -> Done:
     held, before = run.spending.hold(run.exchange.characters), run.transcript.length
     done = await run.spending.counted(held, partial(_told, run), lambda: run.transcript.length - before)
     if done.calls:
-        run.work.note([(USED, run.used)])
+        run.note_used()
     if cut := notice_of(done, spoken=run.transcript.spoken):
-        run.transcript.add({"kind": "notice", "text": cut})
+        run.transcript.notice(cut)
         run.tell()
     return done
 
@@ -283,7 +291,7 @@ async def _asks(run: _Run, call: Call) -> Staged | None:
         return Staged(call, ALWAYS, tool)
     judging = judge(run.target, run.agent, tool, call, run.spending, run.work.log)
     verdict = await attended(judging, run.tell)
-    run.work.note([(USED, run.used)])
+    run.note_used()
     return None if verdict.allowed else Staged(call, verdict.note, tool)
 
 

@@ -216,6 +216,8 @@ async def _hear(asking: _Asking, exchange: Exchange, *, silent: bool = False) ->
     spending = asking.model.spending
     held = spending.hold(exchange.characters)
     done = await spending.counted(held, partial(_listen, asking, exchange), lambda: len(asking.reply))
+    asking.input_tokens += done.input_tokens
+    asking.output_tokens += done.output_tokens
     notice_of(done, spoken=silent or bool(f"{asking.text}{asking.reply}".strip()))
     return done
 
@@ -223,8 +225,6 @@ async def _hear(asking: _Asking, exchange: Exchange, *, silent: bool = False) ->
 async def _listen(asking: _Asking, exchange: Exchange) -> Done:
     async for event in exchange.answer(asking.work.log):
         if isinstance(event, Done):
-            asking.input_tokens += event.input_tokens
-            asking.output_tokens += event.output_tokens
             return event
         if event.kind == "text":
             asking.reply += event.text

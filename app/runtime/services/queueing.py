@@ -11,7 +11,16 @@ from app.orgs.repo.spending import SpendRepo
 from app.runtime.approvals_repo import ApprovalsRepo
 from app.runtime.repo import RunsRepo
 from app.runtime.services.transcript import TOLD, Transcript
-from app.threads.parts import ErrorPart, Part, ToolCallPart, ToolResultPart, first_error, read_parts
+from app.threads.parts import (
+    ESTIMATED,
+    ErrorPart,
+    NoticePart,
+    Part,
+    ToolCallPart,
+    ToolResultPart,
+    first_error,
+    read_parts,
+)
 from app.threads.repo.messages import MessageRepo
 from app.threads.services.writing import message_values
 
@@ -47,7 +56,8 @@ def close_answer(org_id: UUID, task_id: UUID, given: RunInput, reason: str) -> N
     row = MessageRepo().get(org_id, given.thread_id, given.message_id)
     told = Transcript.of((kind, data) for _, kind, data in events)
     parts: tuple[Part, ...] = max(told.parts, read_parts(row.parts) if row else (), key=len)
-    parts = _with_abandoned(parts, told.begun)
+    used = dict(told.used)
+    parts = _completed(parts, told.begun, estimated=used.pop("estimated", False))
     RunsRepo().forget_kept(org_id, task_id)
     ApprovalsRepo().cancel(org_id, task_id)
     SpendRepo().release(org_id, task_id)
@@ -57,21 +67,24 @@ def close_answer(org_id: UUID, task_id: UUID, given: RunInput, reason: str) -> N
         "status": "stopped" if stopped else "failed",
         "error": first_error(parts),
         **message_values(parts),
-        **told.used,
+        **used,
     }
     paid = (row.cost_micros if row else None) or 0
-    if RunsRepo().settle_message(org_id, given.message_id, values) and told.used:
-        RunsRepo().add_cost(org_id, task_id, (told.used["cost_micros"] or 0) - paid)
+    if RunsRepo().settle_message(org_id, given.message_id, values) and used:
+        RunsRepo().add_cost(org_id, task_id, (used["cost_micros"] or 0) - paid)
 
 
-def _with_abandoned(parts: Sequence[Part], begun: set[str]) -> tuple[Part, ...]:
-    """The parts; calls that were begun and have no result get one that says so, before what failed."""
+def _completed(parts: Sequence[Part], begun: set[str], *, estimated: bool) -> tuple[Part, ...]:
+    """The parts; before what failed, calls that were begun get a result that says so, and an estimate is named one."""
     known = {part.call_id for part in parts if isinstance(part, ToolResultPart)}
-    left = [
+    left: list[Part] = [
         ToolResultPart(call_id=part.call_id, status="failed", result=ABANDONED)
         for part in parts
         if isinstance(part, ToolCallPart) and part.call_id in begun - known
     ]
+    notice = NoticePart(text=ESTIMATED)
+    if estimated and notice not in parts:
+        left.append(notice)
     end = next((place for place, part in enumerate(parts) if isinstance(part, ErrorPart)), len(parts))
     return (*parts[:end], *left, *parts[end:])
 

@@ -1,7 +1,7 @@
 """Calls of models within the limits: the most that one may cost is held before it, what it cost is counted after."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from app.connections.services.targets import ModelTarget
@@ -22,9 +22,9 @@ UNPRICED = (
 
 @dataclass(frozen=True)
 class Held:
-    """What is held for a call: the reservation, and the tokens that its prompt is thought to take."""
+    """What is held for a call: the reservation, where a limit is set, and the tokens its prompt is thought to take."""
 
-    reservation_id: UUID
+    reservation_id: UUID | None
     input_tokens: int
 
 
@@ -41,14 +41,16 @@ class Spending:
         """How many tokens a call may answer with: without a bound none could be held to a limit."""
         self.input_tokens = self.output_tokens = 0
         """What the calls took so far, also those that broke off."""
+        self.estimated = False
+        """Whether some of it is no count of the provider's."""
 
     @property
     def cost_micros(self) -> int | None:
         """What the model asks for all calls; None if nobody said its prices."""
         return self._cost(self.input_tokens, self.output_tokens)
 
-    def hold(self, characters: int) -> Held | None:
-        """Hold the most that a call with a prompt of this length may cost; None without limits.
+    def hold(self, characters: int) -> Held:
+        """Hold the most that a call with a prompt of this length may cost, where there are limits.
 
         Raises ModelFailed for a limit without room for it, and if a limit is set but no price.
         """
@@ -58,40 +60,44 @@ class Spending:
             if most is None:
                 if SpendRepo().holding(self._payer.org_id, self._payer.api_key_id):
                     raise ModelFailed(UNPRICED.format(model=self._target.model))
-                return None
+                return Held(None, tokens)
             if not SpendRepo().running(self._payer.org_id, self._payer.task_id):
                 raise GiveUp(GONE)
             made, over = SpendRepo().reserve(self._payer, most)
         if over:
             raise ModelFailed(reached(over, most))
-        return Held(made, tokens) if made else None
+        return Held(made, tokens)
 
-    async def counted(
-        self, held: Held | None, ask: Callable[[], Awaitable[Done]], said: Callable[[], int]
-    ) -> Done:
+    async def counted(self, held: Held, ask: Callable[[], Awaitable[Done]], said: Callable[[], int]) -> Done:
         """What a call for which this is held ends with; its cost is counted.
 
-        One that breaks off counts as what it must have taken to say `said()` characters, nothing if it said none.
+        One that breaks off, or whose provider does not say what it took, counts as what it must have taken to say
+        `said()` characters and its calls, nothing if it said none.
         """
-        done = None
+        done = Done([], 0, 0)
         try:
             done = await ask()
         finally:
-            if done is None:
-                characters = said()
-                tokens = (
-                    (held.input_tokens, characters // CHARACTERS_A_TOKEN + 1)
-                    if held and characters
-                    else (0, 0)
-                )
-                self._settle(held, *tokens)
-        self._settle(held, done.input_tokens, done.output_tokens)
-        return done
+            counted = self._whole(held, done, said())
+            self._settle(held, counted.input_tokens, counted.output_tokens)
+        return counted
 
-    def _settle(self, held: Held | None, input_tokens: int, output_tokens: int) -> None:
+    def _whole(self, held: Held, done: Done, characters: int) -> Done:
+        """The end of a call, with an estimate where the provider counts no token of what was asked or said."""
+        characters += sum(len(call.name) + len(str(call.arguments)) for call in done.calls)
+        if not characters or (done.input_tokens and done.output_tokens):
+            return done
+        self.estimated = True
+        return replace(
+            done,
+            input_tokens=done.input_tokens or held.input_tokens,
+            output_tokens=done.output_tokens or characters // CHARACTERS_A_TOKEN + 1,
+        )
+
+    def _settle(self, held: Held, input_tokens: int, output_tokens: int) -> None:
         self.input_tokens += input_tokens
         self.output_tokens += output_tokens
-        if held:
+        if held.reservation_id:
             cost = self._cost(input_tokens, output_tokens) or 0
             with transaction():
                 SpendRepo().settle(self._payer.org_id, held.reservation_id, cost)

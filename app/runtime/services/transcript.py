@@ -16,7 +16,7 @@ FOLLOWED = ("begin", "part", "delta", DECIDED)
 CALLING = "calling"
 """What is told before a call that may change something outside, with its `call_id`; followers do not hear it."""
 USED = "used"
-"""What the answer has used so far, as columns of its message; followers do not hear it."""
+"""What the answer has used so far, as columns of its message, and if that is `estimated`; followers do not hear it."""
 TOLD = (*FOLLOWED, CALLING, USED)
 
 
@@ -102,6 +102,12 @@ class Transcript:
         """Add a whole part."""
         self._parts.append(dict(part))
         self._events.append(("part", {"index": len(self._parts) - 1, "part": dict(part)}))
+
+    def notice(self, text: str) -> None:
+        """Say something about how the answer was made, once."""
+        part = {"kind": "notice", "text": text}
+        if part not in self._parts:
+            self.add(part)
 
     def taken(self) -> list[Event]:
         """The events since the last call."""

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from flask import url_for
 
+from app.threads.parts import ESTIMATED
 from app.threads.repo.beside import Beside, Opinions
 from app.threads.repo.messages import MessageRow
 from app.threads.repo.threads import ThreadHead
@@ -36,6 +37,7 @@ class ShownMessage:
     cost: float | None
     latency_ms: int | None
     first_token_ms: int | None = None
+    estimated: bool = False
     marked: bool = False
     opinions: Opinions = _NOTHING
     branches: Sequence[UUID] = ()
@@ -141,6 +143,7 @@ def _shown(
         cost=None if row.cost_micros is None else row.cost_micros / 1_000_000,
         latency_ms=row.latency_ms,
         first_token_ms=row.first_token_ms,
+        estimated={"kind": "notice", "text": ESTIMATED} in row.parts,
         marked=marked,
         opinions=beside.opinions.get(row.id, _NOTHING),
         branches=beside.branches.get(row.id, ()),
