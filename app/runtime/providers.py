@@ -36,7 +36,7 @@ from app.connections.services.targets import ModelTarget
 from app.late import load
 from app.runtime.parts import storable
 from app.runtime.protocol import less_effort, messages_of, settings_of, thoughts_of
-from app.runtime.turns import PICTURE_CHARACTERS, Call, Limits, Thought, ToolSpec, Turn
+from app.runtime.turns import PICTURE_CHARACTERS, TURN_CHARACTERS, Call, Limits, Thought, ToolSpec, Turn
 from app.threads.parts import NAME_LENGTH
 from app.web.guarded import BROKEN, LATE, guarded_client
 from app.web.outbound import OutboundFailed, OutboundRefused
@@ -46,6 +46,8 @@ LONGEST_WAIT = 30.0
 LONGEST_DETAIL = 2_000
 SILENCE_SECONDS = 120.0
 """How long a provider may say nothing before the answer counts as broken off."""
+SHORTENED = "\n[shortened: the conversation is longer than the model takes]"
+"""How the result of a call ends of which the rest is left out."""
 _AGAIN = frozenset({429, 500, 502, 503, 504, 529})
 """What a provider answers when the same request may go well later; 529 is Anthropic's "overloaded"."""
 
@@ -119,6 +121,20 @@ class Exchange:
         self._messages.append(
             ModelRequest([ToolReturnPart(call.name, result, call.call_id) for call, result in results])
         )
+
+    def shorten(self, most: int) -> bool:
+        """Cut results of calls, the oldest first, as far as it takes for all to be this long; whether any was."""
+        parts = [part for message in self._messages for part in message.parts]
+        over = before = self.characters + TURN_CHARACTERS * len(self._messages) - most
+        for part in parts:
+            if over > 0 and isinstance(part, ToolReturnPart):
+                text = str(part.content)
+                kept = max(0, len(text.removesuffix(SHORTENED)) - over - len(SHORTENED))
+                if kept + len(SHORTENED) < len(text):
+                    part.content = text[:kept] + SHORTENED
+                    over -= len(text) - len(part.content)
+        self.characters -= before - over
+        return over < before
 
     async def answer(self, waits: Callable[[str], None]) -> AsyncGenerator[Said | Done]:
         """The next answer as it comes. `waits` is told why it takes longer, in words. Raises ModelFailed."""

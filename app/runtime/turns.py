@@ -8,6 +8,9 @@ from uuid import UUID
 PICTURE_CHARACTERS = 6_400
 """What a picture counts for: 1,600 tokens, about what providers take for a large one."""
 
+TURN_CHARACTERS = 32
+"""What stands around each message counts for."""
+
 
 @dataclass(frozen=True)
 class ToolSpec:

@@ -20,7 +20,14 @@ from app.runtime.services.endings import notice_of
 from app.runtime.services.judging import judge
 from app.runtime.services.lineage import MOST_MESSAGES, with_earlier
 from app.runtime.services.pictures import with_pictures
-from app.runtime.services.prompting import Fitted, fitted, system_prompt, turns_of
+from app.runtime.services.prompting import (
+    ANSWER_TOKENS,
+    CHARACTERS_A_TOKEN,
+    Fitted,
+    fitted,
+    system_prompt,
+    turns_of,
+)
 from app.runtime.services.queueing import FINISH, GONE, WAIT, RunInput
 from app.runtime.services.spending import Spending
 from app.runtime.services.staging import (
@@ -223,8 +230,20 @@ def _failed(run: _Run, message: str, detail: str = "") -> GiveUp:
     return GiveUp(message)
 
 
+def _fit(run: _Run) -> None:
+    """Leave out of older results of calls what the model does not take beside its answer, and say so once."""
+    size = run.target.context_size
+    if size is None:
+        return
+    most = max(size - (run.spending.most_tokens or ANSWER_TOKENS), size // 2)
+    if run.exchange.shorten(most * CHARACTERS_A_TOKEN):
+        run.transcript.notice(f"Results of tools were shortened for the model: it takes {size:,} tokens.")
+        run.tell()
+
+
 async def _listen(run: _Run) -> Done:
     """One answer of the model, counted. Raises ModelFailed, and what ends the task."""
+    _fit(run)
     held, before = run.spending.hold(run.exchange.characters), run.transcript.length
     done = await run.spending.counted(held, partial(_told, run), lambda: run.transcript.length - before)
     if done.calls:
