@@ -246,7 +246,8 @@ class ScheduleForm(FlaskForm):
 
     def _check_moments(self) -> None:
         paused, ends = self._moment("paused_until"), self._moment("ends_at")
-        for field, moment in ((self.paused_until, paused), (self.ends_at, ends)):
+        once = self._moment("run_at") if self.timing.data == "once" else None
+        for field, moment in ((self.run_at, once), (self.paused_until, paused), (self.ends_at, ends)):
             was = _local(getattr(self.stored, field.name, None), self.time_zone.data)
             if moment and moment <= datetime.now(UTC) and field.data != was:
                 field.errors = ["Enter a moment to come."]

@@ -64,6 +64,7 @@ def test_a_schedule_is_made_and_shows_its_next_runs_in_both_zones(org, member):
         ({"cron": "* * * * * *"}, "five fields"),
         ({"timing": "every", "every_minutes": "0"}, "number of minutes"),
         ({"timing": "once"}, "date and a time"),
+        ({"timing": "once", "run_at": "2020-01-01T09:00"}, "Enter a moment to come."),
         ({"catch_up": "perhaps"}, "missed runs"),
         ({"agent-export--format": "pdf"}, "Choose one of the list."),
         ({"agent-export--query": "q" * 4_001}, "Use at most 4000 characters."),
@@ -178,6 +179,18 @@ def test_an_ended_schedule_says_so_and_can_still_be_renamed(org, member):
     member.submit(f"{path}/edit", {**FORM, "ends_at": "2020-05-01T12:00", "lock_version": "1"})
     assert (stored(schedule).name, stored(schedule).ends_at) == ("Nightly file", end)
     assert stored(schedule).next_run_at is None
+
+
+def test_a_schedule_that_ran_once_can_still_be_renamed_but_not_moved_into_the_past(org, member):
+    ran = datetime(2020, 5, 1, 10, 0, tzinfo=UTC)
+    schedule = tasks.schedule(org, kind="agent.export", cron=None, run_at=ran, time_zone="Europe/Berlin")
+    path = f"/o/acme/schedules/{schedule.id}/edit"
+    once = {**FORM, "timing": "once", "run_at": "2020-05-01T12:00", "lock_version": "1"}
+    assert member.submit(path, once).status_code == 303
+    assert (stored(schedule).name, stored(schedule).run_at) == ("Nightly file", ran)
+    moved = {**once, "run_at": "2020-05-02T12:00", "lock_version": "2"}
+    assert member.submit(path, moved).status_code == 422
+    assert stored(schedule).run_at == ran
 
 
 def test_what_another_kind_or_timing_takes_does_not_matter(org, member):
