@@ -181,6 +181,13 @@ class RunsRepo:
             .with_for_update(key_share=True)
         )
 
+    def has_branch(self, org_id: UUID, thread_id: UUID, branch: int) -> bool:
+        """Whether the thread has messages on this branch."""
+        found = select(Message.id).where(
+            Message.org_id == org_id, Message.thread_id == thread_id, Message.branch == branch
+        )
+        return self._session.scalar(found.limit(1)) is not None
+
     def next_branch(self, org_id: UUID, thread_id: UUID) -> int:
         """The number of the thread's next branch; the thread is held."""
         found = select(func.coalesce(func.max(Message.branch), 0) + 1).where(

@@ -73,8 +73,8 @@ def say(
 ) -> Begun:
     """Add a message to a thread and have the agent answer it, in one transaction.
 
-    Raises NotFound for a thread the viewer does not see and for an unknown agent or version, Refusal 409 for an agent
-    that does not answer now and while the thread is being answered.
+    Raises NotFound for a thread the viewer does not see and for an unknown branch, agent or version, Refusal 409 for an
+    agent that does not answer now and while the thread is being answered.
     """
     given, branch = put(org_id, viewer, thread_id, asked, parts, place)
     task_id = enqueue(RUN, given, agent_id=asked.agent_id, thread_id=thread_id)
@@ -98,11 +98,7 @@ def put(
     if RunsRepo().live(org_id, thread_id):
         raise Refusal(409, BUSY)
     RunsRepo().forget_told(org_id, thread_id, TOLD)
-    parent_id, branch = None, place.branch
-    if place.instead_of:
-        before = MessageRepo().before(org_id, thread_id, place.instead_of.id, 1).rows
-        parent_id = before[-1].id if before else place.instead_of.parent_id
-        branch = RunsRepo().next_branch(org_id, thread_id)
+    parent_id, branch = _placed(org_id, thread_id, place)
     facts = {"branch": branch}
     append_message(org_id, viewer, thread_id, "user", parts, parent_id=parent_id, **facts)
     answer = append_message(
@@ -125,6 +121,17 @@ def put(
         api_key_id=asked.api_key_id,
     )
     return given, branch
+
+
+def _placed(org_id: UUID, thread_id: UUID, place: Place) -> tuple[UUID | None, int]:
+    """The message that the new one follows on another branch, if any, and its branch. Raises NotFound without it."""
+    if place.instead_of is None:
+        if place.branch and not RunsRepo().has_branch(org_id, thread_id, place.branch):
+            raise NotFound
+        return None, place.branch
+    before = MessageRepo().before(org_id, thread_id, place.instead_of.id, 1).rows
+    parent_id = before[-1].id if before else place.instead_of.parent_id
+    return parent_id, RunsRepo().next_branch(org_id, thread_id)
 
 
 def check_asked(org_id: UUID, asked: Asked) -> Draft:

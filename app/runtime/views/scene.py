@@ -74,9 +74,11 @@ def found_thread(thread_id: UUID) -> tuple[ThreadHead, Draft]:
 
 
 def read_scene(thread: ThreadHead) -> Scene:
-    """The latest messages of the branch that the address names."""
+    """The latest messages of the branch that the address names, of the main one if the thread has no such branch."""
     org_id, branch = require_org().org_id, read_branch(request.values.get("branch"))
     window = MessageRepo().latest(org_id, thread.id, SHOWN, branch)
+    if branch and not window.rows:
+        window = MessageRepo().latest(org_id, thread.id, SHOWN)
     rows = window.rows if window.older else with_earlier(org_id, thread.id, window.rows)
     files = f"{url_for('thread.show', org=require_org().slug, thread_id=thread.id)}/files"
     status = rows[-1].status if rows else ""
