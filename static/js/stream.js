@@ -1,5 +1,6 @@
 // An answer as it is written, followed over a broken line; when it has ended the page's own rendering takes its place.
-// Reads: [data-stream] (address of the events) with its words; in it [data-parts] and [data-answered].
+// Reads: [data-stream] (address of the events) with its words; in it [data-parts] and [data-answered]; [data-send],
+// which waits for the end of all of them.
 import { onSwap, say } from "./adapter.js";
 
 const NEAR = 120;
@@ -67,6 +68,8 @@ function follow(article) {
 }
 
 function start() {
+  const coming = document.querySelector("[data-stream]");
+  for (const button of document.querySelectorAll("[data-send]")) button.disabled = Boolean(coming);
   if (document.hidden) return;
   for (const [article, source] of sources) {
     if (article.isConnected) continue;

@@ -1,16 +1,34 @@
 """From the form of a message to what is asked of whom."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from flask import request
 
 from app.agents.repo.versions import Draft, VersionRepo
 from app.agents.snapshot import Snapshot
+from app.db.session import transaction
 from app.knowledge.forms import clean_name
 from app.runtime.forms import DRAFT, SayForm, prompt_variables, read_variables
 from app.runtime.services.runs import Asked
 from app.threads.parts import Part, TextPart
 from app.threads.services.pictures import store_picture
-from app.web.errors import NotFound
+from app.web.errors import NotFound, Refusal
 from app.web.identity import require_org
+
+Sent = TypeVar("Sent")
+
+
+def sent(form: SayForm, act: Callable[[], Sent]) -> Sent | None:
+    """What `act`, in one transaction, answers; None if it is refused as things stand, which the form says then."""
+    try:
+        with transaction():
+            return act()
+    except Refusal as refusal:
+        if refusal.status != 409:
+            raise
+        form.message.errors = [refusal.message]
+        return None
 
 
 def asked_by(draft: Draft, version: str) -> Asked:

@@ -1,5 +1,6 @@
 """Two versions of an agent on the same messages, side by side: each in a thread of its own, both in the address."""
 
+from operator import itemgetter
 from uuid import UUID
 
 from flask import Blueprint, Response, request, url_for
@@ -10,7 +11,7 @@ from app.agents.services.differing import text_difference
 from app.db.session import transaction
 from app.runtime.forms import DRAFT, MOST_MESSAGE_BYTES, BesideForm
 from app.runtime.services.runs import begin_thread, say, stop
-from app.runtime.views.asking import asked_by, parts_of
+from app.runtime.views.asking import asked_by, parts_of, sent
 from app.runtime.views.scene import Scene, filled, found_draft, found_thread, read_scene
 from app.threads.access import current_viewer
 from app.threads.repo.threads import ThreadHead
@@ -41,13 +42,13 @@ def begin(org: str, agent_id: UUID) -> Response:
     form.offer(draft)
     if not form.validate_on_submit():
         return _page(draft, form, status=422)
-    with transaction():
-        begun = [
-            begin_thread(
-                require_org().org_id, current_viewer(), asked_by(draft, version), parts_of(form), "playground"
-            )
-            for version in (form.version.data, form.other.data)
-        ]
+    org_id, viewer = require_org().org_id, current_viewer()
+    both = [asked_by(draft, version) for version in (form.version.data, form.other.data)]
+    begun = sent(
+        form, lambda: [begin_thread(org_id, viewer, one, parts_of(form), "playground") for one in both]
+    )
+    if begun is None:
+        return _page(draft, form, status=409)
     return leave(url_for(".show", org=org, thread_id=begun[0].thread_id, other_id=begun[1].thread_id))
 
 
@@ -71,10 +72,12 @@ def go_on(org: str, thread_id: UUID, other_id: UUID) -> Response:
     form.offer(draft)
     if not form.validate_on_submit():
         return _page(draft, form, [read_scene(thread) for thread in threads], status=422)
-    pairs = zip((thread_id, other_id), (form.version.data, form.other.data), strict=True)
-    with transaction():
-        for each_id, version in sorted(pairs):
-            say(require_org().org_id, current_viewer(), each_id, asked_by(draft, version), parts_of(form))
+    org_id, viewer = require_org().org_id, current_viewer()
+    both = [asked_by(draft, version) for version in (form.version.data, form.other.data)]
+    pairs = sorted(zip((thread_id, other_id), both, strict=True), key=itemgetter(0))
+    begun = sent(form, lambda: [say(org_id, viewer, each, asked, parts_of(form)) for each, asked in pairs])
+    if begun is None:
+        return _page(draft, form, [read_scene(thread) for thread in threads], status=409)
     return leave(url_for(".show", org=org, thread_id=thread_id, other_id=other_id))
 
 

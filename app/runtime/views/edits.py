@@ -4,10 +4,9 @@ from uuid import UUID
 
 from flask import Blueprint, Response, url_for
 
-from app.db.session import transaction
 from app.runtime.forms import MOST_MESSAGE_BYTES, SayForm
 from app.runtime.services.runs import Place, say
-from app.runtime.views.asking import asked_by, parts_of
+from app.runtime.views.asking import asked_by, parts_of, sent
 from app.runtime.views.scene import filled, found_thread
 from app.threads.access import current_viewer
 from app.threads.repo.messages import MessageRepo, MessageRow
@@ -44,25 +43,13 @@ def branch(org: str, thread_id: UUID, message_id: UUID) -> Response:
     thread, draft = found_thread(thread_id)
     row, form = _found(thread_id, message_id), SayForm()
     form.offer(draft)
+    shown = {"thread": thread, "message": row, "form": form}
     if not form.validate_on_submit():
-        return render(
-            "playground/edit.html",
-            "form",
-            422,
-            thread=thread,
-            message=row,
-            form=form,
-            variables=filled(draft),
-        )
-    with transaction():
-        begun = say(
-            require_org().org_id,
-            current_viewer(),
-            thread_id,
-            asked_by(draft, form.version.data),
-            parts_of(form),
-            Place(instead_of=row),
-        )
+        return render("playground/edit.html", "form", 422, **shown, variables=filled(draft))
+    org_id, viewer, asked = require_org().org_id, current_viewer(), asked_by(draft, form.version.data)
+    begun = sent(form, lambda: say(org_id, viewer, thread_id, asked, parts_of(form), Place(instead_of=row)))
+    if begun is None:
+        return render("playground/edit.html", "form", 409, **shown, variables=filled(draft))
     return leave(url_for("playground.show", org=org, thread_id=thread_id, branch=begun.branch))
 
 

@@ -8,7 +8,7 @@ from app.agents.repo.versions import Draft
 from app.db.session import transaction
 from app.runtime.forms import MOST_MESSAGE_BYTES, SayForm
 from app.runtime.services.runs import Place, begin_thread, say, stop, try_again
-from app.runtime.views.asking import asked_by, parts_of
+from app.runtime.views.asking import asked_by, parts_of, sent
 from app.runtime.views.scene import (
     conversation,
     filled,
@@ -18,6 +18,7 @@ from app.runtime.views.scene import (
     recent_threads,
 )
 from app.threads.access import current_viewer
+from app.threads.repo.threads import ThreadHead
 from app.web.access import org_right, takes_file
 from app.web.identity import require_org
 from app.web.render import leave, render
@@ -50,14 +51,10 @@ def begin(org: str, agent_id: UUID) -> Response:
     form.offer(draft)
     if not form.validate_on_submit():
         return _page(draft, form, status=422)
-    with transaction():
-        begun = begin_thread(
-            require_org().org_id,
-            current_viewer(),
-            asked_by(draft, form.version.data),
-            parts_of(form),
-            "playground",
-        )
+    org_id, viewer, asked = require_org().org_id, current_viewer(), asked_by(draft, form.version.data)
+    begun = sent(form, lambda: begin_thread(org_id, viewer, asked, parts_of(form), "playground"))
+    if begun is None:
+        return _page(draft, form, status=409)
     return leave(url_for(".show", org=org, thread_id=begun.thread_id))
 
 
@@ -75,22 +72,16 @@ def show(org: str, thread_id: UUID) -> Response:
 @org_right("agents.run")
 @takes_file(MOST_MESSAGE_BYTES)
 def go_on(org: str, thread_id: UUID) -> Response:
-    """Say something more."""
+    """Say something more; what cannot be said now stays in the form."""
     thread, draft = found_thread(thread_id)
-    form, branch = SayForm(), read_branch(request.form.get("branch"))
+    form, place = SayForm(), Place(read_branch(request.form.get("branch")))
     form.offer(draft)
     if not form.validate_on_submit():
-        return render("playground/show.html", "composer", status=422, **conversation(thread, draft, form))
-    with transaction():
-        say(
-            require_org().org_id,
-            current_viewer(),
-            thread_id,
-            asked_by(draft, form.version.data),
-            parts_of(form),
-            Place(branch),
-        )
-    return leave(url_for(".show", org=org, thread_id=thread_id, branch=branch or None))
+        return _conversation(thread, draft, form, 422)
+    org_id, viewer, asked = require_org().org_id, current_viewer(), asked_by(draft, form.version.data)
+    if sent(form, lambda: say(org_id, viewer, thread_id, asked, parts_of(form), place)) is None:
+        return _conversation(thread, draft, form, 409)
+    return leave(url_for(".show", org=org, thread_id=thread_id, branch=place.branch or None))
 
 
 @bp.post("/playground/<uuid:thread_id>/stop")
@@ -111,6 +102,10 @@ def retry(org: str, thread_id: UUID, message_id: UUID) -> Response:
     with transaction():
         try_again(require_org().org_id, thread_id, message_id)
     return leave(url_for(".show", org=org, thread_id=thread_id))
+
+
+def _conversation(thread: ThreadHead, draft: Draft, form: SayForm, status: int) -> Response:
+    return render("playground/show.html", "composer", status, **conversation(thread, draft, form))
 
 
 def _page(draft: Draft, form: SayForm, status: int = 200) -> Response:

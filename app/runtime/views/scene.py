@@ -52,6 +52,11 @@ class Scene:
     calls: list[ShownApproval]
 
     @property
+    def busy(self) -> bool:
+        """Whether the last message is still being written, or waits for people."""
+        return bool(self.run or self.calls)
+
+    @property
     def told(self) -> int:
         """The number of the last event of the run that waits."""
         return self.calls[-1].row.told if self.calls else 0

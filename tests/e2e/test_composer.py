@@ -1,0 +1,69 @@
+"""Writing on while an agent answers."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.factories import agents, connections
+from tests.support.model_server import Answer
+
+SLOW = Answer(tuple(f"word{number} " for number in range(30)), pause=0.1)
+
+
+@pytest.fixture(scope="module")
+def outbound(model):
+    return f"model:127.0.0.1:{model.server_port}"
+
+
+@pytest.fixture
+def agent(home, model):
+    connections.connection(home.org, slug="main", base_url=f"{model.url}/v1")
+    return agents.agent(home.org, name="Helper", primary_model_provider="main", primary_model="m")
+
+
+@pytest.fixture
+def begin(home, agent, model, open_as):
+    """A function that sends a message from a page of the agent, on which it then is."""
+
+    def act(way, *answers, **options):
+        model.answers = list(answers)
+        page = open_as(home.owner, f"/o/{home.org.slug}/agents/{agent.id}/{way}", **options)
+        page.get_by_label("Message", exact=True).fill("Tell me.")
+        page.get_by_role("button", name="Send").click()
+        page.wait_for_url("**/playground/**")
+        return page
+
+    return act
+
+
+def test_what_is_written_meanwhile_is_sent_once_the_answer_has_ended(begin):
+    page = begin("playground", SLOW, Answer(("Well.",)))
+    send, message = page.get_by_role("button", name="Send"), page.get_by_label("Message", exact=True)
+    expect(page.locator("[data-parts]")).to_contain_text("word3", timeout=20_000)
+    expect(send).to_be_disabled()
+    expect(page.get_by_text("You can send once the answer has ended.")).to_be_visible()
+    message.fill("And then?")
+    expect(send).to_be_enabled(timeout=30_000)
+    expect(page.get_by_text("You can send once the answer has ended.")).to_be_hidden()
+    expect(message).to_have_value("And then?")
+    send.click()
+    expect(page.locator(".message-user .message-body").last).to_have_text("And then?")
+    expect(page.locator(".message-assistant .message-body").last).to_have_text("Well.", timeout=20_000)
+
+
+def test_what_another_tab_sends_meanwhile_stays_in_its_form(begin, look):
+    page = begin("playground", Answer(("Quick.",)), SLOW)
+    expect(page.locator(".message-assistant .message-body")).to_have_text("Quick.", timeout=20_000)
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.get_by_label("Message", exact=True).fill("First?")
+    other.get_by_role("button", name="Send").click()
+    expect(other.locator("[data-parts]")).to_contain_text("word1", timeout=20_000)
+    page.bring_to_front()
+    page.get_by_label("Message", exact=True).fill("Second?")
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("#error-summary")).to_contain_text("This thread is being answered.")
+    expect(page.get_by_label("Message", exact=True)).to_have_value("Second?")
+    expect(page.get_by_role("button", name="Send")).to_be_enabled(timeout=30_000)
+    look(page, "composer refused")
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator(".message-user .message-body").last).to_have_text("Second?")

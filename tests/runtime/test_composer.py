@@ -1,0 +1,70 @@
+"""What is sent in the playground and cannot be said as things stand: the form comes back with it."""
+
+import pytest
+
+from app.threads.models import Message
+from tests.factories import agents
+from tests.factories.rows import rows
+from tests.support.pages import check_page
+
+BUSY = "This thread is being answered."
+
+
+@pytest.fixture
+def place(member, agent, server):
+    """A conversation whose answer is still to be written."""
+    return member.submit(
+        f"/o/acme/agents/{agent.id}/playground", {"message": "One?", "version": "draft"}
+    ).location
+
+
+def composer(answer):
+    """The form of a page that refused what was sent, which is whole."""
+    return check_page(answer.text).find(id="composer")
+
+
+def test_what_is_sent_while_an_answer_is_written_stays_in_the_form(member, place, work):
+    assert member.page(place).select_one("[data-send]").has_attr("disabled")
+    answer = member.submit(place, {"message": "And then?", "version": "draft"})
+    assert answer.status_code == 409
+    form = composer(answer)
+    assert form.find(id="message").get_text().strip() == "And then?"
+    assert BUSY in form.find(id="error-summary").get_text()
+    assert BUSY in form.find(id="message-error").get_text()
+    assert not form.select_one("[data-send]").has_attr("disabled")
+    assert 'http-equiv="refresh"' not in answer.text
+    assert len(rows(Message)) == 2
+    work()
+    assert not member.page(place).select_one("[data-send]").has_attr("disabled")
+    assert member.submit(place, {"message": "And then?", "version": "draft"}).status_code == 303
+
+
+def test_so_does_what_is_sent_to_two_that_are_being_asked(member, agent, server):
+    both = {"message": "One?", "version": "draft", "other": "draft"}
+    place = member.submit(f"/o/acme/agents/{agent.id}/beside", both).location
+    assert member.page(place).select_one("[data-send]").has_attr("disabled")
+    answer = member.submit(place, {**both, "message": "And then?"})
+    assert answer.status_code == 409
+    assert composer(answer).find(id="message").get_text().strip() == "And then?"
+    assert BUSY in composer(answer).find(id="message-error").get_text()
+    assert 'http-equiv="refresh"' not in answer.text
+    assert len(rows(Message)) == 4
+
+
+def test_so_does_another_question_in_the_place_of_one(member, place):
+    first = min(rows(Message), key=lambda row: row.id)
+    answer = member.submit(f"{place}/messages/{first.id}/edit", {"message": "Or?", "version": "draft"})
+    assert answer.status_code == 409
+    assert check_page(answer.text).find(id="message").get_text().strip() == "Or?"
+    assert len(rows(Message)) == 2
+
+
+@pytest.mark.parametrize("way", ["playground", "beside"])
+def test_so_does_what_is_sent_to_an_agent_that_is_switched_off(member, org, server, way):
+    agent = agents.agent(org, name="Off", enabled=False)
+    sent = {"message": "One?", "version": "draft", "other": "draft"}
+    answer = member.submit(f"/o/acme/agents/{agent.id}/{way}", sent)
+    assert answer.status_code == 409
+    assert composer(answer).find(id="message").get_text().strip() == "One?"
+    assert "Off is switched off" in composer(answer).get_text()
+    assert rows(Message) == []
