@@ -29,7 +29,10 @@ FURTHER = {
     "knowledge.change_generation": "missing",
     **dict.fromkeys(("knowledge_web.poll", "knowledge_web.edit", "knowledge_web.update"), "missing"),
     **dict.fromkeys(("playground.show", "playground.go_on", "playground.stop_answer"), "missing"),
-    **dict.fromkeys(("playground.retry", "playground_edits.edit", "playground_edits.branch"), "missing"),
+    **dict.fromkeys(
+        ("playground.retry", "playground.again", "playground_edits.edit", "playground_edits.branch"),
+        "missing",
+    ),
     **dict.fromkeys(("beside.show", "beside.go_on", "beside.stop_both"), "missing"),
     "streams.events": "missing",
     "tools_trying.stop": "missing",

@@ -67,3 +67,16 @@ def test_what_another_tab_sends_meanwhile_stays_in_its_form(begin, look):
     look(page, "composer refused")
     page.get_by_role("button", name="Send").click()
     expect(page.locator(".message-user .message-body").last).to_have_text("Second?")
+
+
+def test_a_bad_answer_is_tried_again_and_stays_within_reach(begin, look):
+    page = begin("playground", Answer(("Bad.",)), Answer(("Better.",)))
+    answer = page.locator(".message-assistant .message-body")
+    expect(answer).to_have_text("Bad.", timeout=20_000)
+    page.get_by_role("button", name="Try again").click()
+    expect(answer).to_have_text("Better.", timeout=20_000)
+    look(page, "tried again")
+    page.get_by_role("link", name="Main branch").click()
+    expect(answer).to_have_text("Bad.")
+    page.get_by_role("link", name="Branch 1").click()
+    expect(answer).to_have_text("Better.")

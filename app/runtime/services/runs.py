@@ -10,7 +10,7 @@ from app.runtime.repo import RunRow, RunsRepo
 from app.runtime.services.queueing import RUN, RunInput
 from app.runtime.services.transcript import TOLD
 from app.tasks.services.tasks import cancel_tasks, retry_tasks
-from app.threads.parts import Part
+from app.threads.parts import Part, read_parts
 from app.threads.repo.messages import MessageRepo, MessageRow
 from app.threads.repo.threads import Viewer
 from app.threads.services.writing import append_message, create_thread, name_after
@@ -164,6 +164,22 @@ def stop_run(org_id: UUID, thread_id: UUID, task_id: UUID) -> None:
     if run is None or run.id != task_id:
         raise Refusal(409, "The answer has already ended.")
     cancel_tasks(org_id, [task_id])
+
+
+def ask_again(org_id: UUID, viewer: Viewer, thread_id: UUID, agent_id: UUID, message_id: UUID) -> Begun:
+    """Have the question before an answer answered once more, by who answered it, on a branch of its own.
+
+    Raises NotFound for anything but an answer, and Refusal 409 without a question and as `say` does.
+    """
+    answer = MessageRepo().get(org_id, thread_id, message_id)
+    if answer is None or answer.role != "assistant":
+        raise NotFound
+    before = MessageRepo().before(org_id, thread_id, message_id, 1).rows
+    if not before or before[-1].role != "user":
+        raise Refusal(409, "There is no question before this answer.")
+    question, run = before[-1], RunsRepo().of_message(org_id, thread_id, message_id)
+    asked = Asked(agent_id, answer.agent_version_id, run.payload.get("variables", {}) if run else {})
+    return say(org_id, viewer, thread_id, asked, read_parts(question.parts), Place(instead_of=question))
 
 
 def try_again(org_id: UUID, thread_id: UUID, message_id: UUID) -> RunRow:

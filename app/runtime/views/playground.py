@@ -7,7 +7,7 @@ from flask import Blueprint, Response, request, url_for
 from app.agents.repo.versions import Draft
 from app.db.session import transaction
 from app.runtime.forms import MOST_MESSAGE_BYTES, SayForm
-from app.runtime.services.runs import Place, begin_thread, say, stop, try_again
+from app.runtime.services.runs import Place, ask_again, begin_thread, say, stop, try_again
 from app.runtime.views.asking import asked_by, parts_of, sent
 from app.runtime.views.scene import (
     conversation,
@@ -102,6 +102,16 @@ def retry(org: str, thread_id: UUID, message_id: UUID) -> Response:
     with transaction():
         try_again(require_org().org_id, thread_id, message_id)
     return leave(url_for(".show", org=org, thread_id=thread_id))
+
+
+@bp.post("/playground/<uuid:thread_id>/messages/<uuid:message_id>/again")
+@org_right("agents.run")
+def again(org: str, thread_id: UUID, message_id: UUID) -> Response:
+    """Have the question answered once more, on a branch; the answer that is there stays."""
+    _, draft = found_thread(thread_id)
+    with transaction():
+        begun = ask_again(require_org().org_id, current_viewer(), thread_id, draft.agent.id, message_id)
+    return leave(url_for(".show", org=org, thread_id=thread_id, branch=begun.branch))
 
 
 def _conversation(thread: ThreadHead, draft: Draft, form: SayForm, status: int) -> Response:

@@ -24,6 +24,7 @@ from app.web.errors import NotFound
 from app.web.identity import require_org, require_visitor
 
 SHOWN = 40
+MOST_BRANCHES = 20
 MOST_AGENTS = 50
 MOST_THREADS = 10
 _CHOICES = ("version", "left", "right", "other")
@@ -42,7 +43,10 @@ class ShownApproval:
 
 @dataclass(frozen=True)
 class Scene:
-    """A conversation: its messages, the branch that is read, the run that writes the last one, or what it waits for."""
+    """A conversation: its messages, the branch that is read, the run that writes the last one, or what it waits for.
+
+    `others` are the newest of its other branches, 0 for the main one.
+    """
 
     thread: ThreadHead
     messages: list[ShownMessage]
@@ -50,6 +54,7 @@ class Scene:
     branch: int
     run: RunRow | None
     calls: list[ShownApproval]
+    others: list[int]
 
     @property
     def busy(self) -> bool:
@@ -88,13 +93,16 @@ def read_scene(thread: ThreadHead) -> Scene:
     files = f"{url_for('thread.show', org=require_org().slug, thread_id=thread.id)}/files"
     status = rows[-1].status if rows else ""
     waiting = ApprovalsRepo().of_message(org_id, rows[-1].id) if status == "waiting" else []
+    shown = rows[-1].branch if rows else 0
+    branches = [0, *(one.number for one in MessageRepo().branches(org_id, thread.id))]
     return Scene(
         thread=thread,
         messages=shown_messages(thread, rows, Beside(), files),
         older=window.older,
-        branch=rows[-1].branch if rows else 0,
+        branch=shown,
         run=RunsRepo().live(org_id, thread.id) if status == "pending" else None,
         calls=shown_approvals(waiting),
+        others=[number for number in branches if number != shown][-MOST_BRANCHES:],
     )
 
 
