@@ -74,6 +74,11 @@ class Snapshot(_Part):
     tools: tuple[SnapshotTool, ...] = ()
     knowledge_bases: tuple[SnapshotBase, ...] = ()
 
+    @property
+    def texts(self) -> tuple[str, str]:
+        """What the model is told before a conversation: the persona and the prompt."""
+        return self.persona.prompt if self.persona else "", self.prompt
+
     def stored(self) -> dict[str, Any]:
         """The snapshot as JSON values; without an effort as before there was one, so that older digests hold."""
         return self.model_dump(mode="json", exclude=None if self.reasoning_effort else {"reasoning_effort"})

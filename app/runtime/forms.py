@@ -9,9 +9,9 @@ from wtforms import SelectChoice, SelectField, StringField, TextAreaField
 from wtforms.validators import AnyOf, DataRequired, Length, ValidationError
 
 from app.agents.repo.versions import Draft
-from app.agents.services.agents import prompt_facts
 from app.agents.snapshot import Snapshot
 from app.runtime.services.approving import REASON_LENGTH, VERDICTS
+from app.runtime.services.variables import variables_of
 from app.tasks.forms import STATUSES
 from app.threads.services.pictures import MOST_PICTURE_BYTES, MOST_PICTURES, NoPicture, picture_type
 from app.web.fields import optional_field, storable, unified
@@ -67,6 +67,16 @@ class SayForm(FlaskForm):
     )
     pictures = MultipleFileField("Images")
     version = SelectField("Answered by")
+    missing: Sequence[str] = ()
+
+    def versions(self) -> list[str]:
+        """Who is to answer."""
+        return [self.version.data]
+
+    def lack(self, names: Sequence[str]) -> None:
+        """Say which variables have no value: the model would read their names."""
+        self.missing = names
+        self.form_errors = [f"Enter a value for {name}." for name in names]
 
     def validate_pictures(self, field: MultipleFileField) -> None:
         """Refuse files that are no pictures, naming each with its reason."""
@@ -100,6 +110,10 @@ class BesideForm(SayForm):
     version = SelectField("Left")
     other = SelectField("Right")
 
+    def versions(self) -> list[str]:
+        """Who is to answer, from left to right."""
+        return [self.version.data, self.other.data]
+
     def offer(self, draft: Draft, chosen: str | None = None, other: str | None = None) -> None:
         """Set the versions to choose from; without a choice the newest one on the left, the draft on the right."""
         newest = str(draft.latest.number) if draft.latest else DRAFT
@@ -111,8 +125,7 @@ class BesideForm(SayForm):
 
 def prompt_variables(*snapshots: Snapshot) -> tuple[str, ...]:
     """The variables of the personas and prompts, in order."""
-    texts = [text for one in snapshots for text in (one.persona.prompt if one.persona else "", one.prompt)]
-    return prompt_facts("\n".join(texts)).variables
+    return variables_of(*(text for one in snapshots for text in one.texts))
 
 
 def read_variables(form: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:

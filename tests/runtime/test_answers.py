@@ -127,14 +127,14 @@ def test_variables_are_filled_in(member, org, server, work):
         "variable_city",
         "variable_other",
     ]
-    begin(member, agent, variable_name="Ana", variable_city="Rome {{name}}")
+    begin(member, agent, variable_name="Ana", variable_city="Rome {{name}}", variable_other=" ")
     work()
-    assert server.seen[0]["messages"][0]["content"] == "Help Ana in Rome {{name}}, {{other}}."
+    assert server.seen[0]["messages"][0]["content"] == "Help Ana in Rome {{name}},  ."
 
 
 def test_variables_stay_filled_in_where_a_conversation_goes_on(member, org, server, work):
     agent = agents.agent(org, primary_model_provider="main", primary_model="m", prompt=PROMPT)
-    place = begin(member, agent, variable_name="Ana")
+    place = begin(member, agent, variable_name="Ana", variable_city="Rome", variable_other="Bo")
     work()
     for page in (place, f"{place}/messages/{messages()[0].id}/edit"):
         assert member.page(page).find(id="variable_name")["value"] == "Ana"

@@ -68,3 +68,33 @@ def test_so_does_what_is_sent_to_an_agent_that_is_switched_off(member, org, serv
     assert composer(answer).find(id="message").get_text().strip() == "One?"
     assert "Off is switched off" in composer(answer).get_text()
     assert rows(Message) == []
+
+
+@pytest.mark.parametrize("way", ["playground", "beside"])
+def test_variables_without_a_value_are_named_at_their_fields(member, agent, version, server, way):
+    agents.version(agent, number=2, snapshot={**version.snapshot, "prompt": "On {{day}} for {{who}}."})
+    sent = {"message": "One?", "version": "1", "other": "2", "variable_day": "Monday"}
+    answer = member.submit(f"/o/acme/agents/{agent.id}/{way}", sent)
+    assert answer.status_code == 422
+    form = composer(answer)
+    assert form.find(id="message").get_text().strip() == "One?"
+    assert "Enter a value for who." in form.find(id="error-summary").get_text()
+    assert [field["name"] for field in form.select("input[aria-invalid]")] == ["variable_who"]
+    assert rows(Message) == []
+    filled = member.submit(f"/o/acme/agents/{agent.id}/{way}", {**sent, "variable_who": "Ana"})
+    assert filled.status_code == 303
+
+
+def test_only_those_of_who_answers_need_one(member, agent, version, server, work):
+    agents.version(agent, number=2, snapshot={**version.snapshot, "prompt": "Hi {{ user.name }}."})
+    sent = {"message": "One?", "version": "2", "variable_user.name": "{{who}}"}
+    place = member.submit(f"/o/acme/agents/{agent.id}/playground", sent).location
+    work()
+    assert server.seen[0]["messages"][0]["content"] == "Hi {{who}}."
+    again = {"message": "Two?", "version": "1"}
+    assert member.submit(place, again).status_code == 422
+    question = min(rows(Message), key=lambda row: row.id)
+    refused = member.submit(f"{place}/messages/{question.id}/edit", again)
+    assert refused.status_code == 422
+    assert "Enter a value for who." in refused.text
+    assert len(rows(Message)) == 2

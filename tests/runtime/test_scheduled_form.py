@@ -48,10 +48,14 @@ def test_the_form_makes_such_a_schedule_and_keeps_it(member, agent, version):
     path = f"/o/acme/schedules/{schedule.id}/edit"
     page = member.page(path)
     assert page.find(id=f"{HERE}variables").get_text().strip() == "who: Ana\nplace: Rome: the city"
-    changes = {"version_id": version.id, "variables": "", "thread": "continue"}
+    changes = {"version_id": version.id, "variables": "who: Bo", "thread": "continue"}
     member.submit(path, form(agent, given=changes, lock_version="1"))
     kept = stored(schedule).payload
-    assert (kept["version_id"], kept["variables"], kept["thread"]) == (str(version.id), {}, "continue")
+    assert (kept["version_id"], kept["variables"], kept["thread"]) == (
+        str(version.id),
+        {"who": "Bo"},
+        "continue",
+    )
     shown = member.page(f"/o/acme/schedules/{schedule.id}").get_text(" ", strip=True)
     for words in ("Version 1", "What is new?", "One that goes on"):
         assert words in shown
@@ -73,10 +77,16 @@ def test_the_form_makes_such_a_schedule_and_keeps_it(member, agent, version):
         ({"prompt": "x" * 100_001}, "prompt", "at most 100,000"),
         ({"variables": "who Ana"}, "variables", "name: value"),
         ({"variables": "a: 1\na: 2"}, "variables", "twice"),
-        ({"variables": "no name: 1"}, "variables", "letters, digits and underscores"),
+        ({"variables": "no name: 1"}, "variables", "letters, digits, dots and underscores"),
         ({"variables": "a: b\0c"}, "variables", "null characters"),
         ({"variables": f"a: {'x' * 10_001}"}, "variables", "at most 10,000"),
         ({"variables": "\n".join(f"a{n}: 1" for n in range(51))}, "variables", "at most 50"),
+        ({"prompt": "What of {{nope}}?"}, "variables", "Give a value to nope."),
+        (
+            {"variables": "place: Rome", "prompt": "{{date}}, {{time}}, {{nope}}"},
+            "variables",
+            "to nope, who.",
+        ),
         ({"thread": "perhaps"}, "thread", "Choose one of the list."),
     ],
 )

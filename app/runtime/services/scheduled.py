@@ -13,13 +13,14 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, StringConstraints
 
 from app.agents.repo.published import PublishedRepo, Wanted
+from app.agents.repo.versions import VersionRepo, VersionRow
 from app.db.tables import Task
 from app.db.work import Choices, GiveUp, Kind, TaskInput, Work
 from app.late import load
 from app.runtime.repo import RunsRepo
 from app.runtime.services.queueing import RUN, RunInput
 from app.runtime.services.runs import Asked, check_asked, put
-from app.runtime.services.variables import filled_in, is_variable
+from app.runtime.services.variables import filled_in, is_variable, variables_of
 from app.tasks.models import Schedule
 from app.tasks.repo.schedules import ScheduleRepo
 from app.tasks.repo.tasks import TasksRepo
@@ -44,9 +45,15 @@ DELETED = "The thread that it went on with is deleted. A new one begins."
 UNPUBLISHED = "{name} has no published version yet. Publish it first."
 
 
+_MOMENT = ("date", "time")
+"""The variables of the run itself."""
+
+
 def _name(text: str) -> str:
     if not is_variable(text):
-        raise ValueError("Names of variables have letters, digits and underscores, and begin with no digit.")
+        raise ValueError(
+            "Names of variables have letters, digits, dots and underscores, and begin with a letter or an underscore."
+        )
     return text
 
 
@@ -133,6 +140,8 @@ def _put(work: Work, given: PromptInput, schedule: Schedule | None, moment: Mapp
     draft = check_asked(work.org_id, Asked(given.agent_id, given.version_id))
     if draft.latest is None:
         raise GiveUp(UNPUBLISHED.format(name=draft.agent.name))
+    for name in _lacking(work.org_id, given, draft.latest):
+        work.log(f"{name} has no value: the model reads it as it is written.")
     asked = Asked(given.agent_id, given.version_id or draft.latest.id, variables)
     parts = (TextPart(text=filled_in(given.prompt, variables)),)
     viewer = Viewer(work.user_id, sees_all=False)
@@ -177,6 +186,14 @@ def choices(org_id: UUID, given: Mapping[str, Any]) -> dict[str, Choices]:
     return {"agent_id": {"": [("", "Choose an agent"), *agents.items()]}, "version_id": versions}
 
 
+def _lacking(org_id: UUID, given: PromptInput, latest: VersionRow) -> list[str]:
+    """The variables of the message and of whoever answers it now that have no value."""
+    version = VersionRepo().get(org_id, given.version_id) if given.version_id else latest
+    told = version.snapshot if version else latest.snapshot
+    names = variables_of(given.prompt, *told.texts)
+    return [name for name in names if name not in {*_MOMENT, *given.variables}]
+
+
 def check(org_id: UUID, given: PromptInput) -> dict[str, str]:
     """What is wrong with an input in this organisation, by field."""
     try:
@@ -191,7 +208,8 @@ def check(org_id: UUID, given: PromptInput) -> dict[str, str]:
         check_asked(org_id, Asked(given.agent_id, given.version_id))
     except NotFound:
         return {"version_id": "Choose a version of this agent."}
-    return {}
+    lacking = _lacking(org_id, given, draft.latest)
+    return {"variables": f"Give a value to {', '.join(lacking)}."} if lacking else {}
 
 
 PROMPT = Kind(

@@ -3,13 +3,18 @@
 import re
 from collections.abc import Mapping
 
-_NAME = "[A-Za-z_][A-Za-z0-9_]*"
+_NAME = "[A-Za-z_][A-Za-z0-9_.]*"
 _VARIABLE = re.compile(rf"\{{\{{\s*({_NAME})\s*\}}\}}")
 
 
 def is_variable(name: str) -> bool:
     """Whether a variable can have this name."""
     return re.fullmatch(_NAME, name) is not None
+
+
+def variables_of(*texts: str) -> tuple[str, ...]:
+    """The variables of some texts, in order."""
+    return tuple(dict.fromkeys(found[1] for text in texts for found in _VARIABLE.finditer(text)))
 
 
 def filled_in(text: str, values: Mapping[str, str]) -> str:

@@ -6,7 +6,6 @@ from typing import TypeVar
 from flask import request
 
 from app.agents.repo.versions import Draft, VersionRepo
-from app.agents.snapshot import Snapshot
 from app.db.session import transaction
 from app.knowledge.forms import clean_name
 from app.runtime.forms import DRAFT, SayForm, prompt_variables, read_variables
@@ -31,19 +30,28 @@ def sent(form: SayForm, act: Callable[[], Sent]) -> Sent | None:
         return None
 
 
-def asked_by(draft: Draft, version: str) -> Asked:
-    """The chosen version with the variables that were filled in. Raises NotFound for a version that is gone."""
-    if version == DRAFT:
-        return Asked(draft.agent.id, variables=_variables(draft.snapshot))
-    number = int(version)
-    versions = VersionRepo().numbered(require_org().org_id, draft.agent.id, [number])
-    if number not in versions:
+def asked_by(form: SayForm, draft: Draft) -> list[Asked]:
+    """Whom the form asks, with the variables that were filled in; nobody if it is wrong, which it says.
+
+    It is wrong if a variable has no value, too. Raises NotFound for a version that is gone.
+    """
+    if not form.validate_on_submit():
+        return []
+    versions = form.versions()
+    numbers = [int(version) for version in versions if version != DRAFT]
+    found = VersionRepo().numbered(require_org().org_id, draft.agent.id, numbers) if numbers else {}
+    if not found.keys() >= set(numbers):
         raise NotFound
-    return Asked(draft.agent.id, versions[number].id, _variables(versions[number].snapshot))
-
-
-def _variables(snapshot: Snapshot) -> dict[str, str]:
-    return read_variables(request.form, prompt_variables(snapshot))
+    chosen = [None if version == DRAFT else found[int(version)] for version in versions]
+    snapshots = [one.snapshot if one else draft.snapshot for one in chosen]
+    names = prompt_variables(*snapshots)
+    if lacking := [name for name in names if name not in read_variables(request.form, names)]:
+        form.lack(lacking)
+        return []
+    return [
+        Asked(draft.agent.id, one.id if one else None, read_variables(request.form, prompt_variables(snapshot)))
+        for one, snapshot in zip(chosen, snapshots, strict=True)
+    ]
 
 
 def parts_of(form: SayForm) -> tuple[Part, ...]:

@@ -40,10 +40,10 @@ def begin(org: str, agent_id: UUID) -> Response:
     """Begin two threads with the same message."""
     draft, form = found_draft(agent_id), BesideForm()
     form.offer(draft)
-    if not form.validate_on_submit():
+    both = asked_by(form, draft)
+    if not both:
         return _page(draft, form, status=422)
     org_id, viewer = require_org().org_id, current_viewer()
-    both = [asked_by(draft, version) for version in (form.version.data, form.other.data)]
     begun = sent(
         form, lambda: [begin_thread(org_id, viewer, one, parts_of(form), "playground") for one in both]
     )
@@ -70,10 +70,10 @@ def go_on(org: str, thread_id: UUID, other_id: UUID) -> Response:
     threads, draft = _found(thread_id, other_id)
     form = BesideForm()
     form.offer(draft)
-    if not form.validate_on_submit():
+    both = asked_by(form, draft)
+    if not both:
         return _page(draft, form, [read_scene(thread) for thread in threads], status=422)
     org_id, viewer = require_org().org_id, current_viewer()
-    both = [asked_by(draft, version) for version in (form.version.data, form.other.data)]
     pairs = sorted(zip((thread_id, other_id), both, strict=True), key=itemgetter(0))
     begun = sent(form, lambda: [say(org_id, viewer, each, asked, parts_of(form)) for each, asked in pairs])
     if begun is None:

@@ -44,10 +44,13 @@ def branch(org: str, thread_id: UUID, message_id: UUID) -> Response:
     row, form = _found(thread_id, message_id), SayForm()
     form.offer(draft)
     shown = {"thread": thread, "message": row, "form": form}
-    if not form.validate_on_submit():
+    asked = asked_by(form, draft)
+    if not asked:
         return render("playground/edit.html", "form", 422, **shown, variables=filled(draft))
-    org_id, viewer, asked = require_org().org_id, current_viewer(), asked_by(draft, form.version.data)
-    begun = sent(form, lambda: say(org_id, viewer, thread_id, asked, parts_of(form), Place(instead_of=row)))
+    org_id, viewer = require_org().org_id, current_viewer()
+    begun = sent(
+        form, lambda: say(org_id, viewer, thread_id, asked[0], parts_of(form), Place(instead_of=row))
+    )
     if begun is None:
         return render("playground/edit.html", "form", 409, **shown, variables=filled(draft))
     return leave(url_for("playground.show", org=org, thread_id=thread_id, branch=begun.branch))

@@ -49,10 +49,11 @@ def begin(org: str, agent_id: UUID) -> Response:
     """Begin a conversation with its first message."""
     draft, form = found_draft(agent_id), SayForm()
     form.offer(draft)
-    if not form.validate_on_submit():
+    asked = asked_by(form, draft)
+    if not asked:
         return _page(draft, form, status=422)
-    org_id, viewer, asked = require_org().org_id, current_viewer(), asked_by(draft, form.version.data)
-    begun = sent(form, lambda: begin_thread(org_id, viewer, asked, parts_of(form), "playground"))
+    org_id, viewer = require_org().org_id, current_viewer()
+    begun = sent(form, lambda: begin_thread(org_id, viewer, asked[0], parts_of(form), "playground"))
     if begun is None:
         return _page(draft, form, status=409)
     return leave(url_for(".show", org=org, thread_id=begun.thread_id))
@@ -76,10 +77,11 @@ def go_on(org: str, thread_id: UUID) -> Response:
     thread, draft = found_thread(thread_id)
     form, place = SayForm(), Place(read_branch(request.form.get("branch")))
     form.offer(draft)
-    if not form.validate_on_submit():
+    asked = asked_by(form, draft)
+    if not asked:
         return _conversation(thread, draft, form, 422)
-    org_id, viewer, asked = require_org().org_id, current_viewer(), asked_by(draft, form.version.data)
-    if sent(form, lambda: say(org_id, viewer, thread_id, asked, parts_of(form), place)) is None:
+    org_id, viewer = require_org().org_id, current_viewer()
+    if sent(form, lambda: say(org_id, viewer, thread_id, asked[0], parts_of(form), place)) is None:
         return _conversation(thread, draft, form, 409)
     return leave(url_for(".show", org=org, thread_id=thread_id, branch=place.branch or None))
 
