@@ -112,7 +112,7 @@ def test_agents_of_others_are_not_offered_and_cannot_be_named(member, agent, ver
 
 def test_the_agent_page_shows_its_schedules_and_begins_one(member, agent, version, scheduled):
     schedule = scheduled()
-    with queries(max=4):
+    with queries(max=5):
         page = member.page(f"/o/acme/agents/{agent.id}")
     assert page.find("a", href=f"/o/acme/schedules/{schedule.id}")
     link = page.find("a", href=lambda href: href and "/schedules/new" in href)

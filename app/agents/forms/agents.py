@@ -120,8 +120,10 @@ class AgentForm(SharedForm):
         render_kw={"rows": 3, "dir": "auto"},
     )
     enabled = BooleanField("Enabled", default=True)
-    primary_model_provider = optional_field("Provider", 255)
-    primary_model = optional_field("Model", 255)
+    primary_model_provider = optional_field(
+        "Provider", 255, render_kw={"list": "providers", "autocomplete": "off"}
+    )
+    primary_model = optional_field("Model", 255, render_kw={"list": "models", "autocomplete": "off"})
     primary_model_temperature = TemperatureField(
         "Temperature", render_kw={"type": "text", "inputmode": "decimal", "autocomplete": "off"}
     )

@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import Select, Text, case, cast, func, literal, null, select, union_all
 from sqlalchemy.orm import Session
 
-from app.agents.models import Agent, Persona
-from app.agents.repo.agents import distinct_values
+from app.agents.models import Persona
+from app.connections.models import ConnectionModel, ModelConnection
 from app.db.base import db
 from app.knowledge.models.sources import KnowledgeBase
 from app.tools.models import Tool
@@ -32,14 +32,15 @@ class Option:
 class Options:
     """The personas, knowledge bases and tools that an agent can use: at most 500 of each, those it uses first of all.
 
-    `providers` and `models` are suggestions: those that agents have.
+    `providers` and `models` are those of the connections that are switched on, the models for chats, each named after
+    its connection.
     """
 
     personas: Sequence[Option]
     bases: Sequence[Option]
     tools: Sequence[Option]
-    providers: Sequence[str]
-    models: Sequence[str]
+    providers: Sequence[Option]
+    models: Sequence[Option]
 
 
 class OptionRepo:
@@ -52,23 +53,14 @@ class OptionRepo:
         """What is not archived, and what is in `used` (ids); one statement."""
         parts = [_of("personas", Persona, org_id, used), _of("bases", KnowledgeBase, org_id, used)]
         parts.append(_of("tools", Tool, org_id, used, Tool.approval))
-        for kind, column in (("providers", Agent.primary_model_provider), ("models", Agent.primary_model)):
-            values = distinct_values(kind, column, column).add_columns(
-                literal(False).label("archived"), null().label("note")
-            )
-            parts.append(values.where(Agent.org_id == org_id, column.is_not(None)))
+        parts += [_providers(org_id), _models(org_id)]
         rows = self._session.execute(union_all(*(select(part.subquery()) for part in parts))).all()
         rows = sorted(rows, key=lambda row: (row.words.lower(), row.value))
         things: dict[str, list[Option]] = {"personas": [], "bases": [], "tools": _built_in()}
-        texts: dict[str, list[str]] = {"providers": [], "models": []}
+        things |= {"providers": [], "models": []}
         for row in rows:
-            if row.kind in things:
-                things[row.kind].append(Option(row.value, row.words, row.archived, row.note))
-            else:
-                texts[row.kind].append(row.value)
-        return Options(
-            things["personas"], things["bases"], things["tools"], texts["providers"], texts["models"]
-        )
+            things[row.kind].append(Option(row.value, row.words, row.archived, row.note))
+        return Options(**things)
 
     def there(self, org_id: UUID, ids: Collection[UUID]) -> dict[str, set[str]]:
         """Those of these ids that personas, bases and tools have which are not archived; one statement."""
@@ -87,6 +79,32 @@ class OptionRepo:
 
 def _built_in() -> list[Option]:
     return [Option(name, name, archived=False, note="builtin") for name in BUILT_IN]
+
+
+def _providers(org_id: UUID) -> Select[Any]:
+    return (
+        select(literal("providers").label("kind"), ModelConnection.name.label("words"))
+        .add_columns(
+            ModelConnection.slug.label("value"), literal(False).label("archived"), null().label("note")
+        )
+        .where(ModelConnection.org_id == org_id, ModelConnection.enabled)
+        .order_by(func.lower(ModelConnection.name))
+        .limit(MOST)
+    )
+
+
+def _models(org_id: UUID) -> Select[Any]:
+    mine = (ModelConnection.org_id == org_id) & (ModelConnection.id == ConnectionModel.model_connection_id)
+    return (
+        select(literal("models").label("kind"), ModelConnection.name.label("words"))
+        .add_columns(
+            ConnectionModel.name.label("value"), literal(False).label("archived"), null().label("note")
+        )
+        .join(ModelConnection, mine)
+        .where(ConnectionModel.org_id == org_id, ConnectionModel.purpose == "chat", ModelConnection.enabled)
+        .order_by(func.lower(ModelConnection.name), func.lower(ConnectionModel.name))
+        .limit(MOST)
+    )
 
 
 def _of(kind: str, model: Any, org_id: UUID, used: Collection[str], note: Any = None) -> Select[Any]:

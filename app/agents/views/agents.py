@@ -16,6 +16,7 @@ from app.agents.services.comparing import setting_words
 from app.agents.services.versions import editable_draft, found_draft
 from app.agents.views.spec import current_spec
 from app.audit.repo import AuditRepo
+from app.connections.services.targets import target_fault
 from app.db.session import transaction
 from app.web.access import org_right
 from app.web.filters import viewer_zone
@@ -86,6 +87,7 @@ def show(org: str, agent_id: UUID) -> Response:
         "agents/show.html",
         draft=draft,
         limits=setting_words(draft.snapshot.settings),
+        silent=target_fault(org_id, draft.snapshot.provider, draft.snapshot.model),
         schedules=ScheduledRepo().of_agent(org_id, agent_id, SCHEDULES_SHOWN),
         history=history,
         prompt=facts,

@@ -12,6 +12,7 @@ from app.agents.services.evaluations import gate_fault
 from app.agents.services.restoring import missing_words, restore
 from app.agents.services.versions import GateClosed, editable_draft, found_draft, publish
 from app.agents.snapshot import Snapshot
+from app.connections.services.targets import target_fault
 from app.db.session import transaction
 from app.tools.forms.single import APPROVAL_WORDS
 from app.tools.services.described import described
@@ -125,7 +126,8 @@ def take_back(org: str, agent_id: UUID, number: int) -> Response:
 def _review(form: PublishForm, draft: Draft, status: int = 200) -> Response:
     comparison = compare(draft.latest.snapshot, draft.snapshot) if draft.latest else None
     fault = gate_fault(draft.agent.org_id, draft) if draft.changed else ""
-    shown = {"form": form, "draft": draft, "comparison": comparison, "fault": fault}
+    silent = target_fault(draft.agent.org_id, draft.snapshot.provider, draft.snapshot.model)
+    shown = {"form": form, "draft": draft, "comparison": comparison, "fault": fault, "silent": silent}
     return render("versions/publish.html", "form", status, **shown)
 
 

@@ -41,6 +41,20 @@ def model_target(org_id: UUID, provider: str | None, model: str | None) -> Model
 
     A model that the connection does not list is allowed, with nothing known of it. Raises NoConnection.
     """
+    return _target(org_id, *_named(org_id, provider, model))
+
+
+def target_fault(org_id: UUID, provider: str | None, model: str | None) -> str:
+    """Why `model_target` would refuse, as far as that can be said without the secret; empty if nothing is wrong."""
+    try:
+        found, _ = _named(org_id, provider, model)
+        _check_enabled(found)
+    except NoConnection as fault:
+        return str(fault)
+    return ""
+
+
+def _named(org_id: UUID, provider: str | None, model: str | None) -> tuple[Any, str]:
     slug, name = (provider or "").strip(), (model or "").strip()
     if not slug:
         raise NoConnection("No connection is chosen. Name one as the provider.")
@@ -49,7 +63,7 @@ def model_target(org_id: UUID, provider: str | None, model: str | None) -> Model
     found = ModelConnectionsRepo().resolve(org_id, slug.lower(), name)
     if found is None:
         raise NoConnection(f"No connection is called {slug}. Create one, or name another as the provider.")
-    return _target(org_id, found, name)
+    return found, name
 
 
 def target_at(org_id: UUID, connection_id: UUID, model: str) -> ModelTarget:
@@ -74,9 +88,13 @@ def _found(org_id: UUID, connection_id: UUID | None, model: str) -> Any:
     return found
 
 
-def _target(org_id: UUID, found: Any, name: str) -> ModelTarget:
+def _check_enabled(found: Any) -> None:
     if not found.enabled:
         raise NoConnection(f"The connection {found.name} is disabled.")
+
+
+def _target(org_id: UUID, found: Any, name: str) -> ModelTarget:
+    _check_enabled(found)
     try:
         secret = secret_of(org_id, found.credential_id) if found.credential_id else None
     except SecretLost as lost:

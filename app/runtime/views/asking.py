@@ -49,7 +49,9 @@ def asked_by(form: SayForm, draft: Draft) -> list[Asked]:
         form.lack(lacking)
         return []
     return [
-        Asked(draft.agent.id, one.id if one else None, read_variables(request.form, prompt_variables(snapshot)))
+        Asked(
+            draft.agent.id, one.id if one else None, read_variables(request.form, prompt_variables(snapshot))
+        )
         for one, snapshot in zip(chosen, snapshots, strict=True)
     ]
 
