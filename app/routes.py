@@ -59,6 +59,7 @@ from app.studio import views as studio
 from app.tasks.views import mail, schedules, system, tasks
 from app.threads.views import changes as thread_changes
 from app.threads.views import copies, edits, thread
+from app.threads.views import drafts as thread_drafts
 from app.threads.views import files as thread_files
 from app.threads.views import importing as thread_imports
 from app.threads.views import listing as thread_listing
@@ -132,6 +133,7 @@ BLUEPRINTS = (
     evaluation_runs.bp,
     search.bp,
     thread.bp,
+    thread_drafts.bp,
     edits.bp,
     copies.bp,
     thread_imports.bp,

@@ -10,6 +10,7 @@ from app.threads.repo.messages import MessageRepo, MessageRow, MessageWindow
 from app.threads.repo.threads import ModelUse, ThreadFacts, ThreadHead, ThreadRepo
 
 _IDS = ("id", "thread_id", "parent_id", "agent_version_id")
+_MOMENTS = ("created_at", "drafted_at")
 
 
 class CachedThreadRepo:
@@ -50,7 +51,7 @@ class CachedMessageRepo:
 def _window(
     org_id: UUID, thread: ThreadHead, which: str, build: Callable[[], MessageWindow]
 ) -> MessageWindow:
-    kept = read_through(org_id, f"messages:v2:{thread.id}:{which}", thread.revision, build)
+    kept = read_through(org_id, f"messages:v3:{thread.id}:{which}", thread.revision, build)
     if isinstance(kept, MessageWindow):
         return kept
     return MessageWindow([_row(row) for row in kept["rows"]], kept["older"], kept["newer"])
@@ -59,4 +60,5 @@ def _window(
 def _row(kept: dict[str, Any]) -> MessageRow:
     """A message as JSON gives it back."""
     ids = {name: kept[name] and UUID(kept[name]) for name in _IDS}
-    return MessageRow(**{**kept, **ids, "created_at": datetime.fromisoformat(kept["created_at"])})
+    moments = {name: kept[name] and datetime.fromisoformat(kept[name]) for name in _MOMENTS}
+    return MessageRow(**{**kept, **ids, **moments})

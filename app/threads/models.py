@@ -152,7 +152,10 @@ class ThreadName(Tenant, Base):
 
 
 class Message(Identified, Tenant, Created, Base):
-    """One utterance. `branch` 0 is the line people read; others begin after `parent_id`, which only their first has."""
+    """One utterance. `branch` 0 is the line people read; others begin after `parent_id`, which only their first has.
+
+    An answer of a draft keeps in `draft` what that was at `drafted_at`, when the answer was begun.
+    """
 
     __tablename__ = "messages"
     __table_args__ = (
@@ -191,6 +194,8 @@ class Message(Identified, Tenant, Created, Base):
     parts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     text_content: Mapped[str] = mapped_column(server_default="")
     agent_version_id: Mapped[uuid.UUID | None]
+    draft: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    drafted_at: Mapped[datetime | None]
     model: Mapped[str | None] = mapped_column(String(255))
     input_tokens: Mapped[int | None]
     output_tokens: Mapped[int | None]

@@ -16,7 +16,7 @@ ORG_ROLES = ("viewer", "member", "admin", "owner")
 # These end the session they are allowed to.
 LEAVING = {"auth.sign_out"}
 # These look further than the right: a thing that is not one's own, a card for what the role may not do,
-# a provider that is not set up, a thread that is no conversation.
+# a provider that is not set up, a thread that is no conversation, an answer that no draft gave.
 FURTHER = {
     **dict.fromkeys(("saved_views.edit", "saved_views.update", "saved_views.update_state"), "missing"),
     **dict.fromkeys(("saved_views.create", "saved_views.destroy"), "missing"),
@@ -34,6 +34,7 @@ FURTHER = {
         "missing",
     ),
     **dict.fromkeys(("beside.show", "beside.go_on", "beside.stop_both"), "missing"),
+    "thread_drafts.changes": "missing",
     "streams.events": "missing",
     "tools_trying.stop": "missing",
     **dict.fromkeys([f"tools_server_trying.{act}" for act in ("show", "send_call", "stop")], "missing"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from app.agents.services.versions import draft_snapshot, version_snapshot
+from app.agents.services.versions import version_snapshot
 from app.agents.snapshot import SHORTEST_SECONDS, Snapshot
 from app.connections.services.targets import ModelTarget, NoConnection, model_target
 from app.db.session import transaction
@@ -16,6 +16,7 @@ from app.orgs.repo.spending import Payer, SpendRepo
 from app.runtime.providers import Done, Exchange, ModelFailed, Said
 from app.runtime.repo import RunsRepo
 from app.runtime.services.attending import CHECK_SECONDS, attended
+from app.runtime.services.drafts import taken_draft
 from app.runtime.services.endings import notice_of
 from app.runtime.services.judging import judge
 from app.runtime.services.lineage import MOST_MESSAGES, with_earlier
@@ -177,7 +178,7 @@ def _prepare(work: Pausable, given: RunInput, row: MessageRow) -> _Run:
             agent = (
                 version_snapshot(work.org_id, given.version_id)
                 if given.version_id
-                else draft_snapshot(work.org_id, given.agent_id)
+                else taken_draft(work.org_id, given.agent_id, row)
             )
             target = model_target(work.org_id, agent.provider, agent.model)
             window = MessageRepo().before(work.org_id, given.thread_id, row.id, MOST_MESSAGES)

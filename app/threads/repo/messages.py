@@ -50,6 +50,7 @@ class MessageRow:
     text_content: str
     agent_version_id: UUID | None
     version: int | None
+    drafted_at: datetime | None
     model: str | None
     input_tokens: int | None
     output_tokens: int | None
@@ -101,6 +102,14 @@ class MessageRepo:
         statement = _selected(org_id, thread_id).where(Message.id == message_id)
         row = self._session.execute(statement).one_or_none()
         return None if row is None else MessageRow(*row)
+
+    def draft(self, org_id: UUID, thread_id: UUID, message_id: UUID) -> dict[str, Any] | None:
+        """What the draft was that gave an answer of the thread; None if none did."""
+        return self._session.scalar(
+            select(Message.draft).where(
+                Message.org_id == org_id, Message.thread_id == thread_id, Message.id == message_id
+            )
+        )
 
     def latest(self, org_id: UUID, thread_id: UUID, size: int, branch: int = MAIN_BRANCH) -> MessageWindow:
         """The last `size` messages of a branch."""

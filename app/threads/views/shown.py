@@ -41,11 +41,13 @@ class ShownMessage:
     marked: bool = False
     opinions: Opinions = _NOTHING
     branches: Sequence[UUID] = ()
+    drafted_at: datetime | None = None
+    draft_url: str | None = None
 
     @property
     def facts(self) -> bool:
         """Whether anything is known about how it was made."""
-        known = (self.version, self.model, self.tokens, self.cost, self.latency_ms)
+        known = (self.version, self.drafted_at, self.model, self.tokens, self.cost, self.latency_ms)
         return any(fact is not None for fact in known)
 
 
@@ -116,6 +118,13 @@ def _version_url(version_id: UUID | None) -> str | None:
     return url_for("agent_version_links.show", org=require_org().slug, version_id=version_id)
 
 
+def _draft_url(row: MessageRow) -> str | None:
+    if row.drafted_at is None:
+        return None
+    slug = require_org().slug
+    return url_for("thread_drafts.changes", org=slug, thread_id=row.thread_id, message_id=row.id)
+
+
 def _cited(part: Mapping[str, Any]) -> Mapping[str, Any]:
     """A citation; with the address of its passage if it is one of a knowledge base."""
     if "passage" not in part:
@@ -147,4 +156,6 @@ def _shown(
         marked=marked,
         opinions=beside.opinions.get(row.id, _NOTHING),
         branches=beside.branches.get(row.id, ()),
+        drafted_at=row.drafted_at,
+        draft_url=_draft_url(row),
     )
