@@ -68,6 +68,7 @@ class SayForm(FlaskForm):
     pictures = MultipleFileField("Images")
     version = SelectField("Answered by")
     missing: Sequence[str] = ()
+    error_places: Mapping[str, str] = {}
 
     def versions(self) -> list[str]:
         """Who is to answer."""
@@ -76,7 +77,8 @@ class SayForm(FlaskForm):
     def lack(self, names: Sequence[str]) -> None:
         """Say which variables have no value: the model would read their names."""
         self.missing = names
-        self.form_errors = [f"Enter a value for {name}." for name in names]
+        self.error_places = {f"Enter a value for {name}.": f"{_FIELD}{name}" for name in names}
+        self.form_errors = list(self.error_places)
 
     def validate_pictures(self, field: MultipleFileField) -> None:
         """Refuse files that are no pictures, naming each with its reason."""
