@@ -94,6 +94,7 @@ def listed_run(row: ListedRun) -> RunSummary:
 
 
 def shown_run(row: RunRow, message: Message | None) -> Run:
-    """A run as it is stored."""
-    values = {"id": row.id, "status": row.status, "error": row.error, "thread_id": row.thread_id}
+    """A run as it is stored; one whose answer is complete has succeeded, though its task is about to say so only."""
+    status = "succeeded" if row.live and message and message.status == "complete" else row.status
+    values = {"id": row.id, "status": status, "error": row.error, "thread_id": row.thread_id}
     return Run.model_validate({**values, "message": message})

@@ -25,6 +25,8 @@ READ_SECONDS = 5.0
 """How often the database is read though nothing was called."""
 SILENT_SECONDS = 15.0
 """How often something is said at least, so that what lies between does not take the line for dead."""
+SETTLE_PAUSE, SETTLE_SECONDS = 0.02, 2.0
+"""How often it is looked whether the task of a stored answer has ended, and how long; nobody calls that."""
 _READ = (*FOLLOWED, "step")
 
 
@@ -59,11 +61,15 @@ def follow(org_id: UUID, task_id: UUID, after: int, watch: Watch) -> Iterator[To
 
 @dataclass
 class _Heard:
-    """Where a follower is: the number of its last event, when it last read and was spoken to, and if that was all."""
+    """Where a follower is: the number of its last event, when it last read and was spoken to, and if that was all.
+
+    `stored_at` is when it heard that the answer is stored; 0 before.
+    """
 
     last: int
     read_at: float = 0.0
     spoken_at: float = 0.0
+    stored_at: float = 0.0
     ended: bool = False
 
     def missed(self, call: Call | None) -> bool:
@@ -84,6 +90,8 @@ class _Heard:
         for told in events:
             self.last = max(self.last, told.seq)
             self.ended = told.kind == "done"
+            if told.kind == "step" and told.data.get("name") == FINISH:
+                self.stored_at = time.monotonic()
             if told.kind in FOLLOWED or self.ended:
                 self.spoken_at = time.monotonic()
                 yield told
@@ -120,10 +128,24 @@ def _allowed(watch: Watch) -> bool:
 
 
 def _next(org_id: UUID, task_id: UUID, heard: _Heard, line: Line) -> list[Told]:
+    if heard.stored_at:
+        return _settled(org_id, task_id, heard)
     call = line.hear(HEAR_SECONDS)
     if heard.missed(call):
         return _read(org_id, task_id, heard)
-    return _with_end(heard.news(call))
+    return _with_pause(heard.news(call))
+
+
+def _settled(org_id: UUID, task_id: UUID, heard: _Heard) -> list[Told]:
+    """The end of a stored answer once its task has ended too, so that whoever is told may go on in the thread at once.
+
+    A worker that ends in between leaves the task as it is for a while: then the answer counts.
+    """
+    time.sleep(SETTLE_PAUSE)
+    events = _read(org_id, task_id, heard)
+    if not _over(events) and time.monotonic() - heard.stored_at > SETTLE_SECONDS:
+        events.append(Told(heard.last, "done", {"status": "succeeded"}))
+    return events
 
 
 def _read(org_id: UUID, task_id: UUID, heard: _Heard) -> list[Told]:
@@ -132,20 +154,23 @@ def _read(org_id: UUID, task_id: UUID, heard: _Heard) -> list[Told]:
         run = RunsRepo().get(org_id, task_id)
         found = RunsRepo().events(org_id, task_id, _READ, heard.last)
     heard.read_at = time.monotonic()
-    events = _with_end([Told(seq, kind, data) for seq, kind, data in found])
-    if (run is None or not run.live) and not (events and events[-1].kind == "done"):
+    events = _with_pause([Told(seq, kind, data) for seq, kind, data in found])
+    if (run is None or not run.live) and not _over(events):
         last = events[-1].seq if events else heard.last
         events.append(Told(last, "done", {"status": run.status if run else "failed"}))
     return events
 
 
-def _with_end(events: list[Told]) -> list[Told]:
-    """The events; with the end where the answer is stored, or has come to wait for people."""
+def _over(events: list[Told]) -> bool:
+    return bool(events) and events[-1].kind == "done"
+
+
+def _with_pause(events: list[Told]) -> list[Told]:
+    """The events; with an end where the answer has come to wait for people."""
     last = events[-1] if events else None
     if last and last.kind == "step" and last.data.get("name", "").startswith(f"{WAIT}-"):
         return [*events, Told(last.seq, "done", {"status": "waiting"})]
-    end = next((one for one in events if one.kind == "step" and one.data.get("name") == FINISH), None)
-    return [*events, Told(end.seq, "done", {"status": "succeeded"})] if end else events
+    return events
 
 
 def sent_events(told: Iterator[Told]) -> Iterator[bytes]:
