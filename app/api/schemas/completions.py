@@ -4,13 +4,17 @@ https://platform.openai.com/docs/api-reference/chat; what an agent decides for i
 may be sent and has no effect.
 """
 
+from collections.abc import Sequence
 from io import BytesIO
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field
+import orjson
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from app.api.schemas.strict import Id, Model
-from app.runtime.services.completions import Said
+from app.runtime.parts import storable
+from app.runtime.services.completions import Piece, Said
+from app.threads.parts import Name, ToolCallPart, ToolResultPart
 from app.threads.services.pictures import (
     MOST_PICTURE_BYTES,
     MOST_PICTURES,
@@ -21,14 +25,27 @@ from app.threads.services.pictures import (
 from app.web.errors import FieldError, Refusal
 
 MOST_MESSAGES = 1_000
+MOST_CALLS = 128
 MOST_PICTURES_IN_ALL = 100
 LONGEST = 1_000_000
 MOST_BYTES = MOST_PICTURES * base64_length(MOST_PICTURE_BYTES) + 4 * 1024 * 1024
 _ROLES = {"developer": "system"}
+_RESULTS = ("tool", "function")
 
 
 class _Lenient(Model):
+    """Null means the default, as if it had not been sent."""
+
     model_config = ConfigDict(extra="ignore")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, raw: Any) -> Any:
+        return (
+            {name: value for name, value in raw.items() if value is not None}
+            if isinstance(raw, dict)
+            else raw
+        )
 
 
 class TextContent(_Lenient):
@@ -36,6 +53,18 @@ class TextContent(_Lenient):
 
     type: Literal["text"]
     text: Annotated[str, Field(max_length=LONGEST)]
+
+
+class RefusalContent(_Lenient):
+    """What a model said instead of an answer."""
+
+    type: Literal["refusal"]
+    refusal: Annotated[str, Field(max_length=LONGEST)]
+
+    @property
+    def text(self) -> str:
+        """It is kept as a text."""
+        return self.refusal
 
 
 class ImageUrl(_Lenient):
@@ -51,23 +80,60 @@ class ImageContent(_Lenient):
     image_url: ImageUrl
 
 
-ContentPart = Annotated[TextContent | ImageContent, Field(discriminator="type")]
+ContentPart = Annotated[TextContent | RefusalContent | ImageContent, Field(discriminator="type")]
 
 
 def _listed(content: Any) -> Any:
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
-class ChatMessage(_Lenient):
-    """One message of the conversation as the client knows it."""
+class Called(_Lenient):
+    """What was called: a function with arguments as JSON, or a tool of another kind with a text."""
 
-    role: Literal["system", "developer", "user", "assistant"]
-    content: Annotated[list[ContentPart], Field(max_length=100), BeforeValidator(_listed)]
+    name: Name
+    arguments: Annotated[str, Field(max_length=LONGEST)] = ""
+    input: Annotated[str, Field(max_length=LONGEST)] = ""
+
+    def read(self) -> Any:
+        """The arguments as an object; as they came where they are none, or are nested too deeply."""
+        try:
+            read = storable(orjson.loads(self.arguments))
+        except ValueError:
+            read = None
+        return read if isinstance(read, dict) else self.arguments or self.input
+
+
+class ToolCall(_Lenient):
+    """A call of a tool of the client."""
+
+    id: Name
+    function: Called | None = None
+    custom: Called | None = None
+
+    def parts(self) -> list[Piece]:
+        """The call as threads keep it; nothing for a kind that is not known."""
+        called = self.function or self.custom
+        return [ToolCallPart(call_id=self.id, name=called.name, arguments=called.read())] if called else []
+
+
+class ChatMessage(_Lenient):
+    """One message of the conversation as the client knows it; `tool` holds the result of a call before it."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: Annotated[list[ContentPart], Field(max_length=100), BeforeValidator(_listed)] = []
+    refusal: Annotated[str, Field(max_length=LONGEST)] = ""
+    tool_calls: Annotated[list[ToolCall], Field(max_length=MOST_CALLS)] = []
+    tool_call_id: str = ""
 
     @property
     def images(self) -> int:
         """How many it holds."""
         return sum(isinstance(part, ImageContent) for part in self.content)
+
+    def calls(self) -> list[Piece]:
+        """The calls that the assistant made, each id once."""
+        made = {call.id: call for call in reversed(self.tool_calls)} if self.role == "assistant" else {}
+        return [part for call in reversed(made.values()) for part in call.parts()]
 
 
 class Metadata(_Lenient):
@@ -101,29 +167,44 @@ class ChatRequest(_Lenient):
         """What the answer is made with: images are not held for as long as it takes."""
         return self.model_copy(update={"messages": []})
 
-    def said(self) -> list[Said]:
+    def said(self) -> Sequence[Said]:
         """The messages that are taken: the last one where a thread goes on, which holds the others, else all.
 
-        Refusal 400 for an image that cannot be taken, naming its place.
+        Results of calls join the message that made them; those of others, and of `function`, are left out. Refusal 400
+        for an image that cannot be taken, naming its place.
         """
         taken = list(enumerate(self.messages))[-1 if self.thread_id else 0 :]
         if sum(message.images for _, message in taken) > MOST_PICTURES_IN_ALL:
             raise _refusal("messages", f"Send at most {MOST_PICTURES_IN_ALL} images.")
-        return [_said(f"messages.{number}.content", message) for number, message in taken]
+        said: list[tuple[str, list[Piece]]] = []
+        for number, message in taken:
+            pieces = _pieces(f"messages.{number}.content", message)
+            if message.role not in _RESULTS:
+                said.append((_ROLES.get(message.role, message.role), pieces))
+            elif said and _awaits(said[-1][1], message.tool_call_id):
+                result = "\n".join(piece for piece in pieces if isinstance(piece, str))
+                said[-1][1].append(ToolResultPart(call_id=message.tool_call_id, result=result))
+        return said
 
 
-def _said(place: str, message: ChatMessage) -> Said:
-    """A message with its images as files."""
+def _awaits(pieces: list[Piece], call_id: str) -> bool:
+    """Whether a message holds this call without a result."""
+    kinds = [type(piece) for piece in pieces if getattr(piece, "call_id", None) == call_id]
+    return kinds == [ToolCallPart]
+
+
+def _pieces(place: str, message: ChatMessage) -> list[Piece]:
+    """What a message holds, its images as files."""
     if message.images and message.role != "user":
         raise _refusal(place, "Only messages of the user can hold images.")
     if message.images > MOST_PICTURES:
         raise _refusal(place, f"A message can hold at most {MOST_PICTURES} images.")
-    pieces = [_piece(f"{place}.{number}", part) for number, part in enumerate(message.content)]
-    return _ROLES.get(message.role, message.role), pieces
+    pieces: list[Piece] = [_piece(f"{place}.{number}", part) for number, part in enumerate(message.content)]
+    return [*pieces, *filter(None, [message.refusal]), *message.calls()]
 
 
-def _piece(place: str, part: TextContent | ImageContent) -> str | BytesIO:
-    if isinstance(part, TextContent):
+def _piece(place: str, part: TextContent | RefusalContent | ImageContent) -> str | BytesIO:
+    if not isinstance(part, ImageContent):
         return part.text
     try:
         return picture_in(part.image_url.url)

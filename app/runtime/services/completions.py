@@ -12,7 +12,7 @@ from app.agents.services.versions import latest_version
 from app.runtime.services.endings import FILTERED, LONGEST, REFUSED
 from app.runtime.services.following import Told
 from app.runtime.services.runs import Asked, Begun, begin_thread, say
-from app.threads.parts import ErrorPart, Part, TextPart, read_parts, text_content
+from app.threads.parts import ErrorPart, Part, TextPart, ToolCallPart, ToolResultPart, read_parts, text_content
 from app.threads.repo.messages import MessageRow
 from app.threads.repo.threads import ThreadRepo, Viewer
 from app.threads.services.pictures import store_picture
@@ -20,8 +20,10 @@ from app.threads.services.writing import append_message, create_thread
 from app.web.errors import FieldError, NotFound, Refusal
 from app.web.params import read_id
 
-Said = tuple[str, Sequence[str | BytesIO]]
-"""Role of a message, its texts and pictures."""
+Piece = str | BytesIO | ToolCallPart | ToolResultPart
+"""A text, a picture, or a call with its result of a tool of the client."""
+Said = tuple[str, Sequence[Piece]]
+"""Role of a message, and what it holds."""
 
 
 WELL = ("complete", "waiting")
@@ -45,8 +47,8 @@ def ask(org_id: UUID, viewer: Viewer, question: Question) -> Begun:
     A thread that is gone on with gets the last message only: it holds the others. Refusal 404 for an unknown agent,
     one without a version, and an unknown thread; 409 as `say`; 422 where the last message is nobody's question.
     """
-    role, pieces = question.messages[-1]
-    if role != "user" or not any(isinstance(piece, BytesIO) or piece.strip() for piece in pieces):
+    role, pieces = question.messages[-1] if question.messages else ("", ())
+    if role != "user" or not any(map(_holds, pieces)):
         words = "The last message must be the user's, with a text or an image."
         raise Refusal(422, words, errors=[FieldError("messages", words)])
     asked = replace(_asked(org_id, question.model), api_key_id=question.api_key_id)
@@ -59,13 +61,20 @@ def ask(org_id: UUID, viewer: Viewer, question: Question) -> Begun:
     return say(org_id, viewer, thread.id, asked, parts)
 
 
-def _parts(org_id: UUID, pieces: Sequence[str | BytesIO]) -> tuple[Part, ...]:
+def _holds(piece: Piece) -> bool:
+    """Whether it is more than an empty text."""
+    return not isinstance(piece, str) or bool(piece.strip())
+
+
+def _parts(org_id: UUID, pieces: Sequence[Piece]) -> tuple[Part, ...]:
     """The message as it is kept, without empty texts, with its pictures, which are stored."""
-    return tuple(
-        store_picture(org_id, piece, "") if isinstance(piece, BytesIO) else TextPart(text=piece)
-        for piece in pieces
-        if isinstance(piece, BytesIO) or piece.strip()
-    )
+    return tuple(_part(org_id, piece) for piece in pieces if _holds(piece))
+
+
+def _part(org_id: UUID, piece: Piece) -> Part:
+    if isinstance(piece, BytesIO):
+        return store_picture(org_id, piece, "")
+    return TextPart(text=piece) if isinstance(piece, str) else piece
 
 
 def asked_version(org_id: UUID, agent_id: UUID, number: int | None) -> Asked:
