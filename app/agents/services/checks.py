@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.tools.services.schemas import SchemaRefused, argument_faults, read_schema
+from app.tools.services.schemas import SchemaRefused, argument_faults, check_schema
 
 KINDS: Mapping[str, str] = {
     "contains": "Contains the text",
@@ -19,6 +19,7 @@ MOST_CHECKS = 20
 VALUE_LENGTH = 32_000
 JSON_LENGTH = 50_000
 """Longer answers are not read as JSON."""
+_TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
 
 
 class CheckRefused(Exception):
@@ -60,7 +61,7 @@ def _fault(kind: str, value: str) -> str:
         return f"use at most {VALUE_LENGTH:,} characters."
     try:
         if kind == "schema":
-            read_schema(value)
+            _shape(value)
         elif kind == "tool":
             _tool(value)
     except SchemaRefused as error:
@@ -111,10 +112,28 @@ def _shaped(schema: str, text: str) -> str:
     except (ValueError, RecursionError):
         return "The answer is no JSON."
     try:
-        faults = argument_faults(read_schema(schema), value)
+        faults = argument_faults(_shape(schema), value)
     except SchemaRefused as error:
         return str(error)
     return "; ".join(faults)
+
+
+def _shape(text: str) -> dict[str, Any]:
+    """A schema of any type, within the bounds of those of arguments, which are objects. Raises SchemaRefused."""
+    try:
+        schema = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise SchemaRefused(f"Line {error.lineno}, column {error.colno}: {error.msg}.") from error
+    except (RecursionError, ValueError) as error:
+        raise SchemaRefused("The text cannot be read as JSON.") from error
+    if not isinstance(schema, dict):
+        raise SchemaRefused("The schema must be a JSON object.")
+    check_schema({**schema, "type": "object"})
+    types = schema.get("type", "object")
+    named = types if isinstance(types, list) else [types]
+    if not named or not all(isinstance(one, str) and one in _TYPES for one in named):
+        raise SchemaRefused(f'"type" must be one or several of {", ".join(_TYPES)}.')
+    return schema
 
 
 def _unfenced(text: str) -> str:
