@@ -21,7 +21,7 @@ from app.web.render import leave, render
 
 bp = Blueprint("evaluation_runs", __name__, url_prefix="/o/<org>/agents/<uuid:agent_id>/evaluations/runs")
 SHOWN_KINDS = {**KINDS, "answer": "The agent answers"}
-_SIDES = "Enter the number of a version, or leave it empty to ask the draft."
+_SIDES = "Choose the draft or one of the versions of this list."
 
 
 @bp.post("")

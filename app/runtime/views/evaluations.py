@@ -14,6 +14,7 @@ from app.agents.services.checks import KINDS, CheckRefused, read_checks
 from app.agents.services.judges import judge_of, offered_judges
 from app.agents.services.versions import editable_draft, found_draft
 from app.db.session import transaction
+from app.runtime.forms import SayForm
 from app.runtime.services.cases import turns_before, variables_of
 from app.threads.views.found import seen_thread
 from app.web.access import org_right
@@ -39,6 +40,7 @@ def index(org: str, agent_id: UUID) -> Response:
         "gates": GATE_WORDS,
         "judges": offered_judges(org_id, draft.agent),
         "judge": judge_of(draft.agent),
+        "versions": _versions(draft),
     }
     return render("evaluations/index.html", draft=draft, **shown)
 
@@ -122,6 +124,17 @@ def demand(org: str, agent_id: UUID) -> Response:
         service.set_demands(agent.org_id, agent, chosen, request.form.get("judge", judge_of(agent)))
     toast("Saved.")
     return leave(url_for(".index", org=org, agent_id=agent_id))
+
+
+def _versions(draft: Draft) -> dict[str, str]:
+    """What a run can ask, as the playground offers it: the draft, and the published versions, the newest first."""
+    form, newest = SayForm(None), draft.latest and str(draft.latest.number)
+    form.offer(draft)
+    offered = {choice.value: choice.label for choice in form.version.choices}
+    return {
+        value: f"{words}, the last published" if value == newest else words
+        for value, words in offered.items()
+    }
 
 
 def _found(agent_id: UUID, case_id: UUID) -> tuple[Draft, CaseRow]:

@@ -1,0 +1,40 @@
+"""What the pages of evaluations offer and say."""
+
+import pytest
+
+from tests.factories import agents, evaluations
+from tests.factories.rows import rows
+from tests.support.pages import parse
+
+
+@pytest.fixture
+def home(agent):
+    evaluations.case(agent)
+    return f"/o/acme/agents/{agent.id}/evaluations"
+
+
+def offered(member, home):
+    page = parse(member.get(home).text)
+    return {one["value"]: one.get_text() for one in page.select("#run-form select[name=version] option")}
+
+
+def test_the_draft_is_offered_before_anything_is_published(member, home):
+    assert offered(member, home) == {"draft": "Draft"}
+
+
+def test_the_draft_and_each_version_are_offered_and_the_newest_is_named(member, home, agent):
+    for number in (1, 2, 3):
+        agents.version(agent, number=number)
+    choices = offered(member, home)
+    assert list(choices) == ["draft", "3", "2", "1"]
+    assert choices["3"] == "Version 3, the last published"
+    assert choices["1"] == "Version 1"
+
+
+@pytest.mark.parametrize(("version", "number"), [("draft", None), ("1", 1)])
+def test_what_is_offered_can_be_asked(member, home, agent, version, number):
+    agents.version(agent)
+    assert version in offered(member, home)
+    assert member.submit(f"{home}/runs", {"version": version}).status_code == 303
+    (asked,) = rows(evaluations.EvaluationRun)
+    assert asked.version_number == number
