@@ -38,3 +38,21 @@ def test_what_is_offered_can_be_asked(member, home, agent, version, number):
     assert member.submit(f"{home}/runs", {"version": version}).status_code == 303
     (asked,) = rows(evaluations.EvaluationRun)
     assert asked.version_number == number
+
+
+def test_a_comparison_says_why_a_case_has_no_answer(member, home, agent):
+    case = evaluations.case(agent, name="Broken")
+    fault = {"kind": "answer", "value": "", "passed": False, "reason": "The provider refused the <key>."}
+    missed = {"kind": "contains", "value": "a", "passed": False, "reason": "The answer does not contain it."}
+    before, after = evaluations.run(agent, total=1), evaluations.run(agent, total=1)
+    evaluations.result(before, case, passed=False, checks=[missed, fault], answer="")
+    evaluations.result(after, case, passed=False, checks=[missed], answer="")
+    page = parse(member.get(f"{home}/runs/compare?before={before.id}&after={after.id}").text)
+    told = [
+        " ".join(cell.get_text().split())
+        for cell in page.select("td[data-label=Before], td[data-label=After]")
+    ]
+    assert told == [
+        "Failed: The provider refused the <key>. Nothing was answered.",
+        "Failed: Nothing was answered.",
+    ]
