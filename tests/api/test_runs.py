@@ -170,7 +170,7 @@ def test_a_limit_that_is_used_up_refuses_with_the_words(ours, home, place):
     assert answer.status_code == 429
     assert answer.content_type == "application/problem+json"
     assert answer.json["code"] == "insufficient_quota"
-    assert "Spend limit reached: the organisation may spend 0.00001 a month" in answer.json["detail"]
+    assert "Spend limit reached: the organisation may spend USD 0.00001 a month" in answer.json["detail"]
     assert int(answer.headers["Retry-After"]) > 0
     assert rows(Task, kind="agent.run", status="queued") == []
 

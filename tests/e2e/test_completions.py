@@ -268,7 +268,7 @@ def test_a_spend_limit_ends_an_answer_before_the_model_is_asked(client, home, mo
     connections.model(known, "m", input_price_micros=1_000_000, output_price_micros=2_000_000)
     model.answers, model.seen = [Answer(("Hello",))], []
     limit = orgs.spend_limit(home.org, 10)
-    with pytest.raises(openai.APIError, match=r"the organisation may spend 0\.00001 a month") as caught:
+    with pytest.raises(openai.APIError, match=r"the organisation may spend USD 0\.00001 a month") as caught:
         list(ask(client, ("user", "Hi"), stream=stream))
     assert (caught.value.code, caught.value.type) == ("insufficient_quota", "insufficient_quota")
     assert model.seen == []

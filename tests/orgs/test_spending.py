@@ -1,6 +1,8 @@
 """Limits of what answers cost: their pages, who may set them, and that racing calls never exceed them."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
 from flask import current_app
@@ -10,8 +12,8 @@ from app.audit.models import AuditEvent
 from app.db.scope import Scope, use_scope
 from app.db.session import transaction
 from app.orgs.models import SpendLimit, SpendReservation
-from app.orgs.repo.spending import Payer, SpendRepo
-from app.orgs.services.spending import check_room
+from app.orgs.repo.spending import LimitRow, Payer, SpendRepo
+from app.orgs.services.spending import check_room, reached
 from app.web.errors import Refusal
 from tests.factories import auth, orgs, tasks
 from tests.factories.rows import rows
@@ -53,16 +55,27 @@ def test_the_limit_of_the_organisation_is_set_shown_and_removed(client, org):
     assert (limit.api_key_id, limit.period, limit.limit_micros) == (None, "day", 12_500_000)
     with queries(max=4):
         page = facts(client.page("/o/acme/settings"))
-    assert "12.50 a day" in page
+    assert "USD 12.50 a day" in page
     assert "00:00 UTC" in page
     with queries(max=4):
         page = client.page("/o/acme/settings/limits")
     assert page.find(id="amount")["value"] == "12.50"
+    assert page.find(id="amount-unit").text == "USD"
+    assert "USD 0.00" in facts(page.find(id="now"))
     (event,) = rows(AuditEvent, action="org.limit")
-    assert event.after == {"period": "day", "limit": "12.50"}
+    assert event.after == {"period": "day", "limit": "USD 12.50"}
     assert client.submit("/o/acme/settings/limits/remove").status_code == 303
     assert rows(SpendLimit, org_id=org.id) == []
     assert rows(AuditEvent, action="org.unlimit")
+
+
+def test_a_refusal_names_the_currency_of_each_amount():
+    ends = datetime(2026, 12, 1, tzinfo=UTC)
+    limit = LimitRow(uuid4(), None, "month", 1_234_500_000, 1_234_000_000, 400_000, ends)
+    assert reached([limit], 250_001) == (
+        "Spend limit reached: the organisation may spend USD 1,234.50 a month; USD 1,234.00 is spent, USD 0.40 is "
+        "reserved. This call may cost up to USD 0.250001. The period ends on 2026-12-01 00:00 UTC."
+    )
 
 
 def test_the_limit_of_a_key_stands_on_its_page(client, org, key):
@@ -71,7 +84,7 @@ def test_the_limit_of_a_key_stands_on_its_page(client, org, key):
     assert client.submit(f"{place}/limits", {"amount": "3", "period": "month"}).location == place
     with queries(max=4):
         page = facts(client.page(place))
-    assert "3.00 a month" in page
+    assert "USD 3.00 a month" in page
     assert "api_key.limit" in {event.action for event in rows(AuditEvent)}
     assert client.submit(f"{place}/limits/remove").location == place
     assert rows(SpendLimit, org_id=org.id) == []

@@ -54,7 +54,7 @@ def test_an_answer_that_does_not_fit_says_so_and_asks_nobody(org, ask, server):
     assert (
         answer()
         .parts[-1]["message"]
-        .startswith("Spend limit reached: the organisation may spend 0.0001 a month")
+        .startswith("Spend limit reached: the organisation may spend USD 0.0001 a month")
     )
     assert "The period ends on" in answer().error
     assert server.seen == []

@@ -12,6 +12,8 @@ from app.orgs.repo.spending import LimitRow, SpendRepo
 from app.web.errors import NotFound, Refusal
 
 MICROS = 1_000_000
+CURRENCY = "USD"
+"""That of the prices of models."""
 OVER = "Spend limit reached"
 """What the reason begins with of answers that a limit has ended."""
 QUOTA = {"code": "insufficient_quota"}
@@ -19,9 +21,9 @@ QUOTA = {"code": "insufficient_quota"}
 
 
 def amount_text(micros: int) -> str:
-    """An amount as people write it, with at least two decimals."""
-    whole, _, rest = f"{Decimal(micros) / MICROS:.6f}".partition(".")
-    return f"{whole}.{rest.rstrip('0').ljust(2, '0')}"
+    """An amount with its currency, as `money_words` writes it but to the last decimal: `USD 1,204.50`."""
+    whole, _, rest = f"{Decimal(micros) / MICROS:,.6f}".partition(".")
+    return f"{CURRENCY} {whole}.{rest.rstrip('0').ljust(2, '0')}"
 
 
 def set_limit(org_id: UUID, key_id: UUID | None, period: str, micros: int) -> None:
