@@ -13,7 +13,9 @@ from app.api.views import orgs as api_orgs
 from app.api.views import reference as api_reference
 from app.api.views import runs as api_runs
 from app.api.views import search as api_search
+from app.api.views import tasks as api_tasks
 from app.api.views import threads as api_threads
+from app.api.views import tools as api_tools
 from app.api.views import versions as api_versions
 from app.audit import views as audit
 from app.auth.views import (
@@ -150,6 +152,8 @@ BLUEPRINTS = (
     api_search.bp,
     api_knowledge.bp,
     api_approvals.bp,
+    api_tools.bp,
+    api_tasks.bp,
     completions.bp,
     figures.bp,
 )

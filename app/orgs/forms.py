@@ -126,6 +126,8 @@ SCOPE_HINTS = {
     "threads:read": "Reads and searches threads, as its person may.",
     "threads:write": "Begins and renames threads, adds messages and feedback.",
     "knowledge:read": "Searches knowledge bases.",
+    "tools:read": "Lists tools, without their secrets.",
+    "tasks:read": "Lists tasks and schedules.",
 }
 LIVES = {"30": "30 days", "90": "90 days", "365": "1 year", "0": "For ever"}
 OVERLAPS = {"0": "Not at all", "1": "1 hour", "24": "1 day", "168": "7 days"}

@@ -55,6 +55,8 @@ SCOPES: dict[str, str] = {
     "threads:read": "threads.read",
     "threads:write": "threads.edit",
     "knowledge:read": "knowledge.view",
+    "tools:read": "tools.view",
+    "tasks:read": "tasks.read",
 }
 """What a key can be made for, and the right that the role of its person must hold as well when it is used."""
 
