@@ -12,7 +12,15 @@ from app.agents.services.versions import latest_version
 from app.runtime.services.endings import FILTERED, LONGEST, REFUSED
 from app.runtime.services.following import Told
 from app.runtime.services.runs import Asked, Begun, begin_thread, say
-from app.threads.parts import ErrorPart, Part, TextPart, ToolCallPart, ToolResultPart, read_parts, text_content
+from app.threads.parts import (
+    ErrorPart,
+    Part,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+    read_parts,
+    text_content,
+)
 from app.threads.repo.messages import MessageRow
 from app.threads.repo.threads import ThreadRepo, Viewer
 from app.threads.services.pictures import store_picture
