@@ -38,7 +38,7 @@ def test_the_waiting_call_is_shown_where_it_can_be_decided(begin, member, work):
     form = page.find("form", class_="decision")
     assert form["action"] == f"/o/acme/approvals/{approval.id}"
     assert "Europe/Rome" in page.get_text()
-    assert page.find(attrs={"data-awaiting": True})["data-stream"].endswith("after=5")
+    assert page.find(attrs={"data-awaiting": True})["data-stream"].endswith("after=6")
     link = member.page(thread_url).select_one(".decisions a")
     assert member.page(link["href"]).find("form", class_="decision")
     assert member.fragment(link["href"]).find("form", class_="decision")

@@ -75,3 +75,21 @@ def test_trying_again_counts_both_at_the_task(ask, member, server, work):
     assert member.submit(f"{place}/messages/{answer().id}/retry", {}).status_code == 303
     work()
     assert (answer().status, answer().cost_micros, rows(Task)[0].cost_micros) == ("complete", 25, 50)
+
+
+def test_an_answer_whose_model_never_spoke_counts_nothing(ask):
+    ask(Answer(status=401, body=b"{}"))
+    found = answer()
+    assert (found.model, found.input_tokens, found.output_tokens, found.cost_micros) == (
+        "m",
+        None,
+        None,
+        None,
+    )
+
+
+def test_an_answer_that_broke_off_counts_what_it_must_have_taken(ask):
+    ask(Answer(("x" * 400,), cut=True))
+    found = answer()
+    assert (found.output_tokens, [part["kind"] for part in found.parts]) == (101, ["text", "notice", "error"])
+    assert rows(Thread)[0].tokens == found.input_tokens + 101

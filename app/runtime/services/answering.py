@@ -91,12 +91,13 @@ class _Run:
 
     @property
     def used(self) -> dict[str, Any]:
-        """What it took so far, as columns of the message."""
+        """What it took so far, as columns of the message; tokens and cost once there are any."""
+        tokens = self.spending.input_tokens, self.spending.output_tokens
         return {
             "model": self.target.model[:255],
-            "input_tokens": self.spending.input_tokens,
-            "output_tokens": self.spending.output_tokens,
-            "cost_micros": self.spending.cost_micros,
+            "input_tokens": tokens[0] or None,
+            "output_tokens": tokens[1] or None,
+            "cost_micros": self.spending.cost_micros if any(tokens) else None,
             "latency_ms": self.latency_ms,
             "first_token_ms": self.first_ms,
         }
@@ -125,16 +126,16 @@ def answer(work: Pausable, given: RunInput) -> Mapping[str, Any]:
         run.note_used()
         raise
     if run.staged:
-        run.note_used()
         work.wait(WAIT, lambda: _wait(run, given))
     return facts
 
 
 async def _written(run: _Run, given: RunInput, row: MessageRow) -> None:
     """Write the answer, or go on with it, within its time."""
-    seconds, spent = run.agent.settings.timeout_seconds, row.latency_ms or 0
+    seconds = run.agent.settings.timeout_seconds
+    spent = (row.latency_ms or 0) / 1000 if row.parts else 0
     try:
-        async with asyncio.timeout(max(seconds - spent / 1000, SHORTEST_SECONDS)):
+        async with asyncio.timeout(max(seconds - spent, SHORTEST_SECONDS)):
             if row.parts:
                 await _go_on(run, given, row)
             await _converse(run)
