@@ -1,12 +1,11 @@
 """The audit log of an organisation: list, file, one event."""
 
-from typing import Any
 from uuid import UUID
 
-import orjson
 from flask import Blueprint, Response, request, url_for
 
-from app.audit.forms import action_words, event_list, kind_words
+from app.audit.forms.events import event_list
+from app.audit.forms.words import action_words, field_words, kind_words, value_words
 from app.audit.models import AuditEvent
 from app.audit.repo import AuditRepo
 from app.audit.services import record
@@ -21,7 +20,8 @@ from app.web.render import render
 from app.web.trail import came_from
 
 bp = Blueprint("audit", __name__, url_prefix="/o/<org>")
-_WORDS: dict[str, Any] = {"action_words": action_words, "kind_words": kind_words}
+for _words in (action_words, kind_words, field_words, value_words):
+    bp.add_app_template_filter(_words)
 _FIELDS = {"target": ("target_type", "target_label"), "actor": ("actor_label",), "at": ("created_at",)}
 
 
@@ -31,7 +31,7 @@ def index(org: str) -> Response:
     """The events that match the address, newest first."""
     org_id = require_org().org_id
     state = read_list(event_list(AuditRepo().choices(org_id)), viewer_zone().key)
-    return show_list("audit/index.html", state, AuditRepo().page(org_id, state), **_WORDS)
+    return show_list("audit/index.html", state, AuditRepo().page(org_id, state))
 
 
 @bp.get("/audit.<any(csv,json,ndjson):kind>")
@@ -60,7 +60,7 @@ def show(org: str, event_id: UUID) -> Response:
     if event is None:
         raise NotFound
     trail = came_from(url_for(".index", org=org))
-    return render("audit/show.html", event=event, changes=_changes(event), trail=trail, **_WORDS)
+    return render("audit/show.html", event=event, changes=_changes(event), trail=trail)
 
 
 def _changes(event: AuditEvent) -> list[tuple[str, str, str]]:
@@ -68,14 +68,10 @@ def _changes(event: AuditEvent) -> list[tuple[str, str, str]]:
     before, after = event.before or {}, event.after or {}
     names = [*before, *(name for name in after if name not in before)]
     return [
-        (name.replace("_", " ").capitalize(), _text(before.get(name)), _text(after.get(name)))
+        (
+            field_words(name, event.target_type),
+            value_words(before.get(name)),
+            value_words(after.get(name)),
+        )
         for name in names
     ]
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return value if isinstance(value, str) else orjson.dumps(value).decode()

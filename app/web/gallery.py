@@ -96,6 +96,7 @@ class _Event:
     created_at: datetime
     before: dict[str, str] | None
     after: dict[str, str] | None
+    target_type: str = "agent"
 
 
 class GalleryForm(FlaskForm):

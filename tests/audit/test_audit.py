@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 
 from app.audit.models import AuditEvent
 from app.db.base import db
-from tests.factories import orgs
+from tests.factories import agents, orgs
 from tests.factories.rows import rows, save
 from tests.support.queries import queries
 
@@ -119,3 +119,20 @@ def test_br_2_the_application_can_neither_change_nor_delete_events(acting, org, 
     event(org)
     with pytest.raises(ProgrammingError, match="permission denied"):
         db.session.execute(text(change))
+
+
+def test_the_log_and_the_history_of_a_thing_use_the_words_of_people(connection, org, admin):
+    agent = agents.agent(org)
+    values = {"action": "agent.roll_back", "target_id": agent.id}
+    event(
+        org,
+        **values,
+        before={"rag_enabled": [], "enabled": True},
+        after={"rag_enabled": [], "enabled": False},
+    )
+    assert "Agent taken back to an earlier version" in admin.page("/o/acme/audit").text
+    history = admin.page(f"/o/acme/agents/{agent.id}").select_one(".history").get_text(" ", strip=True)
+    assert "Agent taken back to an earlier version by" in history
+    assert "Enabled, Knowledge bases" in history
+    assert "Before: yes After: no" in history
+    assert "rag" not in history

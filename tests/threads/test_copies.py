@@ -39,7 +39,7 @@ def test_json_holds_every_branch(client, url, thread, hundred):
 
 def test_a_copy_is_noted(client, url, thread):
     client.get(f"{url}.md")
-    assert "export" in client.page(f"{url}/history").get_text()
+    assert "Thread exported by" in client.page(f"{url}/history").get_text()
 
 
 def test_a_page_to_print(client, url, hundred):

@@ -1,0 +1,1 @@
+"""What the audit log can be asked, and its words."""
