@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from app.analytics.repo import Period
+from app.analytics.repo.figures import Period
 from app.web.spans import read_span
 
 USUAL = {"7d": "Last 7 days", "30d": "Last 30 days", "90d": "Last 90 days"}

@@ -1,6 +1,10 @@
 """The search page and what the palette gets."""
 
-from tests.factories import agents, orgs, threads
+import pytest
+
+from app.analytics.forms import KINDS
+from tests.factories import agents, orgs, threads, world
+from tests.support.queries import queries
 
 JSON = {"Accept": "application/json"}
 
@@ -50,3 +54,102 @@ def test_threads_are_found_by_name_too(member, org):
     assert member.get(f"/o/acme/search?q=thr_{shared.id}").location == f"/o/acme/threads/{shared.id}"
     foreign = threads.thread(orgs.org(), origin="api")
     assert "Nothing found" in member.page(f"/o/acme/search?q=thr_{foreign.id}").text
+
+
+def found(client, org, q):
+    return client.get(f"/o/{org.slug}/search?q={q}", headers=JSON).json["groups"]
+
+
+BY_NAME = {
+    "Agents": "agents",
+    "Personas": "personas",
+    "Tools": "tools",
+    "Knowledge": "knowledge_bases",
+    "Schedules": "schedules",
+    "Members": "org_members",
+    "Model connections": "model_connections",
+    "MCP servers": "mcp_servers",
+    "Credentials": "credentials",
+    "Keys": "api_keys",
+}
+ONLY_ADMINS = {"Model connections", "MCP servers", "Credentials", "Keys"}
+BY_ID = {
+    "agt": "agents",
+    "per": "personas",
+    "tool": "tools",
+    "kb": "knowledge_bases",
+    "src": "knowledge_base_freeform_texts",
+    "sch": "schedules",
+    "mem": "org_members",
+    "conn": "model_connections",
+    "mcp": "mcp_servers",
+    "cred": "credentials",
+    "key": "api_keys",
+    "tsk": "tasks",
+    "msg": "messages",
+    "thr": "threads",
+}
+
+
+@pytest.fixture
+def ours(connection):
+    return world.tenant("Ours")
+
+
+@pytest.fixture
+def theirs(connection):
+    return world.tenant("Theirs")
+
+
+def test_every_kind_is_found_by_name_as_far_as_the_role_may_see_it(ours, theirs, new_client):
+    for role in ("owner", "viewer"):
+        client = new_client(ours.people[role])
+        groups = {group["label"]: group["items"] for group in found(client, ours.org, "ours")}
+        assert set(BY_NAME) - (ONLY_ADMINS if role == "viewer" else set()) <= set(groups)
+        assert not (role == "viewer" and ONLY_ADMINS & set(groups))
+        for item in (item for items in groups.values() for item in items):
+            assert client.get(item["url"]).status_code == 200
+        assert found(client, ours.org, "theirs") == []
+
+
+@pytest.mark.parametrize("prefix", BY_ID)
+def test_a_copied_id_of_every_kind_jumps_within_the_organisation(ours, theirs, new_client, prefix):
+    owner = new_client(ours.people["owner"])
+    for text in (f"{prefix}_{ours.rows[BY_ID[prefix]].id}", f"{ours.rows[BY_ID[prefix]].id}"):
+        answer = owner.get(f"/o/{ours.org.slug}/search?q={text}")
+        assert answer.status_code == 303
+        assert str(ours.rows[BY_ID[prefix]].id) in answer.location
+        assert owner.get(answer.location).status_code == 200
+    assert found(owner, ours.org, f"{prefix}_{theirs.rows[BY_ID[prefix]].id}") == []
+    assert found(owner, ours.org, f"{theirs.rows[BY_ID[prefix]].id}") == []
+
+
+def test_ids_of_what_a_role_may_not_see_lead_nowhere(ours, new_client):
+    viewer = new_client(ours.people["viewer"])
+    for prefix in ("conn", "mcp", "cred", "key"):
+        assert found(viewer, ours.org, f"{prefix}_{ours.rows[BY_ID[prefix]].id}") == []
+    private = threads.message(threads.thread(ours.org, ours.people["member"]))
+    assert found(viewer, ours.org, f"msg_{private.id}") == []
+    assert found(new_client(ours.people["member"]), ours.org, f"msg_{private.id}") != []
+
+
+def test_every_prefix_is_tested():
+    assert set(BY_ID) == {"thr", *(kind.prefix for kind in KINDS.values())}
+
+
+def test_the_number_of_statements_is_the_same_whatever_is_found(ours, new_client):
+    owner = new_client(ours.people["owner"])
+    with queries(max=5):
+        assert found(owner, ours.org, "nothing-of-this-name") == []
+    with queries(max=5):
+        assert found(owner, ours.org, "ours") != []
+    with queries(max=5):
+        assert found(owner, ours.org, f"{ours.rows['agents'].id}") != []
+
+
+def test_the_largest_groups_give_way(member, org):
+    for number in range(25):
+        agents.agent(org, name=f"Refund {number}")
+    agents.persona(org, name="Refund clerk")
+    groups = found(member, org, "refund")
+    assert [(group["label"], len(group["items"])) for group in groups] == [("Agents", 19), ("Personas", 1)]

@@ -1,15 +1,16 @@
 """The search page of an organisation, whose names the palette asks for as JSON, and the search in its messages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from flask import Blueprint, Response, make_response, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from app.agents.models import Agent
-from app.agents.repo.agents import NOTE_LENGTH, AgentRepo
-from app.analytics.forms import THREAD_NAMES, message_search
+from app.analytics.forms import KINDS, THREAD_NAMES, message_search
+from app.analytics.repo.found import Found, FoundRepo
 from app.db.terms import clean, terms
+from app.tasks.services.tasks import title_of
 from app.threads.access import current_viewer
 from app.threads.models import Thread
 from app.threads.repo.choices import ThreadChoiceRepo
@@ -21,7 +22,7 @@ from app.web.filters import viewer_zone
 from app.web.identity import require_org
 from app.web.listing import pasted_id, read_list, show_list
 from app.web.params import filter_ids
-from app.web.render import leave, render, wants_json
+from app.web.render import can, leave, render, wants_json
 
 bp = Blueprint("search", __name__, url_prefix="/o/<org>/search")
 MOST_RESULTS = 20
@@ -52,41 +53,58 @@ def messages(org: str) -> Response:
     return show_list("search/messages.html", state, found.page, found=found)
 
 
-def _pasted(q: str) -> bool:
-    return any(pasted_id(prefix, q) for prefix in ("agt", "thr"))
+def _kinds() -> list[str]:
+    """The kinds of things that the visitor may see."""
+    return [kind for kind, shown in KINDS.items() if can(shown.right)]
+
+
+def _pasted(q: str) -> UUID | None:
+    """The id that was pasted, of whatever kind."""
+    prefixes = ("thr", *(shown.prefix for shown in KINDS.values()))
+    return next((found for prefix in prefixes if (found := pasted_id(prefix, q))), None)
 
 
 def _jump(org: str, q: str) -> list[dict[str, Any]]:
     """The record with the pasted id, if there is one."""
-    org_id, viewer = require_org().org_id, current_viewer()
-    agent_id, thread_id = pasted_id("agt", q), pasted_id("thr", q)
-    agent = AgentRepo().get(org_id, agent_id) if agent_id else None
-    thread = ThreadRepo().get(org_id, viewer, thread_id) if thread_id and agent is None else None
-    return [
-        *_group("Agents", [_agent(org, agent)] if agent else []),
-        *_group("Threads", [_thread(org, thread)] if thread else []),
-    ]
+    org_id, viewer, found_id = require_org().org_id, current_viewer(), _pasted(q)
+    if found_id is None:
+        return []
+    kinds = [kind for kind in _kinds() if pasted_id(KINDS[kind].prefix, q)]
+    thread = ThreadRepo().get(org_id, viewer, found_id) if pasted_id("thr", q) else None
+    return _groups(
+        org, FoundRepo().with_id(org_id, viewer, kinds, found_id), [] if thread is None else [thread]
+    )
 
 
 def _named(org: str, q: str) -> list[dict[str, Any]]:
-    """Agents and threads with these words in their names."""
+    """What has these words in its name or description."""
     org_id = require_org().org_id
-    agents = AgentRepo().named(org_id, terms(q), MOST_RESULTS)
+    found = FoundRepo().named(org_id, _kinds(), terms(q), MOST_RESULTS)
     state = read_list(THREAD_NAMES, args=MultiDict({"q": q}), path=request.path)
-    threads = ThreadListRepo().page(org_id, current_viewer(), state).page.rows[: MOST_RESULTS - len(agents)]
-    return [
-        *_group("Agents", [_agent(org, agent) for agent in agents]),
-        *_group("Threads", [_thread(org, thread) for thread in threads]),
-    ]
+    return _groups(org, found, ThreadListRepo().page(org_id, current_viewer(), state).page.rows)
 
 
-def _group(label: str, items: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
-    return [{"label": label, "items": items}] if items else []
+def _groups(org: str, found: Sequence[Found], threads: Sequence[Thread | ThreadRow]) -> list[dict[str, Any]]:
+    """Groups with at most 20 things in all, of which the largest give way."""
+    items: dict[str, list[dict[str, str]]] = {shown.group: [] for shown in KINDS.values()}
+    for thing in found:
+        items[KINDS[thing.kind].group].append(_item(org, thing))
+    groups = {"Agents": items.pop("Agents"), "Threads": [_thread(org, thread) for thread in threads], **items}
+    while sum(map(len, groups.values())) > MOST_RESULTS:
+        max(groups.values(), key=len).pop()
+    return [{"label": label, "items": listed} for label, listed in groups.items() if listed]
 
 
-def _agent(org: str, agent: Agent) -> dict[str, str]:
-    note = (agent.description or "")[:NOTE_LENGTH]
-    return {"text": agent.name, "note": note, "url": url_for("agents.show", org=org, agent_id=agent.id)}
+def _item(org: str, thing: Found) -> dict[str, str]:
+    shown = KINDS[thing.kind]
+    place: dict[str, Any] = {
+        shown.argument: thing.id,
+        **({shown.parent: thing.parent_id} if shown.parent else {}),
+    }
+    if thing.kind == "message":
+        place["_anchor"] = str(thing.id)
+    name = title_of(thing.name) if thing.kind == "task" else thing.name
+    return {"text": name, "note": thing.note, "url": url_for(shown.endpoint, org=org, **place)}
 
 
 def _thread(org: str, thread: Thread | ThreadRow) -> dict[str, str]:

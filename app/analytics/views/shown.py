@@ -8,7 +8,7 @@ from uuid import UUID
 
 from flask import url_for
 
-from app.analytics.repo import Figures, Key, Report
+from app.analytics.repo.figures import Figures, Key, Report
 from app.analytics.services import Choice
 
 MOST_GROUPS = 50
