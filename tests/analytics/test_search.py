@@ -153,3 +153,17 @@ def test_the_largest_groups_give_way(member, org):
     agents.persona(org, name="Refund clerk")
     groups = found(member, org, "refund")
     assert [(group["label"], len(group["items"])) for group in groups] == [("Agents", 19), ("Personas", 1)]
+
+
+def test_every_page_links_to_the_search_for_those_without_scripts(member, org):
+    link = member.page("/o/acme/agents").find(id="search-link")
+    assert (link["href"], link["class"]) == ("/o/acme/search", ["search-button", "no-js-only"])
+    assert member.page("/me").find(id="search-link") is None
+
+
+def test_the_list_of_shortcuts_names_every_section_with_a_key(member, org):
+    page = member.page("/o/acme/agents")
+    listed = {term.get_text(" ", strip=True) for term in page.select("#shortcuts dt")}
+    keys = {element["data-key"] for element in page.select("[data-key]")}
+    assert {"g a", "g d", "g k", "g s", "g t"} <= keys <= listed
+    assert "Ctrl Enter" in listed

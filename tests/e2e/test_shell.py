@@ -154,3 +154,13 @@ def test_back_after_sign_out_shows_nothing(home, open_as, caching_browser):
     page.go_back(wait_until="commit")
     page.wait_for_url(re.compile("next="), wait_until="commit")
     assert page.evaluate("sessionStorage.back") == "true hidden"
+
+
+def test_without_scripts_the_top_bar_leads_to_the_search(home, open_as):
+    page = open_as(home.owner, listing(home), java_script_enabled=False)
+    page.locator("#search-link").click()
+    page.get_by_role("searchbox", name="Search").fill(home.agent.name)
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(page.locator("#results")).to_contain_text(home.agent.name)
+    with_scripts = open_as(home.owner, listing(home))
+    expect(with_scripts.locator("#search-link")).to_be_hidden()
