@@ -1,7 +1,6 @@
 """What accounts type."""
 
 from typing import Any
-from zoneinfo import available_timezones
 
 from flask_wtf import FlaskForm
 from wtforms import (
@@ -17,6 +16,7 @@ from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, Valid
 
 from app.auth.services.passwords import password_problem
 from app.web.fields import address_field, optional_field
+from app.web.zones import time_zones
 
 
 class SignInForm(FlaskForm):
@@ -127,10 +127,10 @@ class PreferencesForm(FlaskForm):
         "Time zone",
         choices=[
             SelectChoice("", "That of the browser"),
-            *(SelectChoice(zone) for zone in sorted(available_timezones())),
+            *(SelectChoice(zone) for zone in time_zones()),
         ],
         validate_choice=False,
-        validators=[AnyOf(("", *available_timezones()), "Choose a time zone of the list.")],
+        validators=[AnyOf(("", *time_zones()), "Choose a time zone of the list.")],
     )
     shortcuts = BooleanField("Single-key shortcuts", id="single-keys")
     failure_mail = BooleanField("Mail about failed tasks")

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
-from zoneinfo import available_timezones
 
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, RadioField, SelectField, SelectMultipleField, StringField
@@ -23,6 +22,7 @@ from app.orgs.services.invitations import DEFAULT_HOURS, MOST_HOURS
 from app.web.access import ROLES, SCOPES
 from app.web.fields import AmountField, WholeNumberField, address_field, name_field, one_line, optional_field
 from app.web.listing import Facet, ListSpec
+from app.web.zones import time_zones
 
 INVENTORY = {
     "knowledge_bases": ("knowledge base with its passages", "knowledge bases with their passages"),
@@ -218,7 +218,7 @@ class OrgForm(FlaskForm):
 class OrgSettingsForm(FlaskForm):
     """The general settings of an organisation."""
 
-    time_zone = SelectField("Time zone", choices=sorted(available_timezones()))
+    time_zone = SelectField("Time zone", choices=time_zones())
 
 
 class RenameForm(FlaskForm):

@@ -14,7 +14,7 @@ from wtforms.validators import AnyOf, Optional
 
 from app.db.work import Kind, Kinds, kinds
 from app.tasks.models import CATCH_UP, OVERLAP, Schedule
-from app.tasks.slots import CRON_LENGTH, time_zones
+from app.tasks.slots import CRON_LENGTH
 from app.web.fields import (
     MomentField,
     WholeNumberField,
@@ -25,6 +25,7 @@ from app.web.fields import (
 )
 from app.web.inputs import form_fields, problems, sent_values
 from app.web.listing import Facet, ListSpec
+from app.web.zones import time_zones
 
 MOST_MINUTES = 525_600
 TIMED_BY = {"cron": "cron", "every": "every_minutes", "once": "run_at"}

@@ -7,10 +7,11 @@ twice runs the first time; what follows elapsed time (`*` or `*/n` as minute or 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
+
+from app.web.zones import time_zones
 
 CRON_LENGTH = 200
 SPANS = (timedelta(days=1), timedelta(days=32), timedelta(days=366), timedelta(days=366 * 9))
@@ -38,12 +39,6 @@ class Slot:
 
     at: datetime
     note: str = ""
-
-
-@lru_cache(maxsize=1)
-def time_zones() -> frozenset[str]:
-    """The names of the zones."""
-    return frozenset(available_timezones())
 
 
 def check(timing: Timing) -> None:

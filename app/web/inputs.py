@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
-from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from pydantic.fields import FieldInfo
@@ -11,6 +10,7 @@ from wtforms import BooleanField, SelectChoice, SelectField, StringField, TextAr
 from wtforms.validators import Optional
 
 from app.web.fields import AssignmentsField, WholeNumberField, optional_field, storable, unified
+from app.web.zones import time_zones
 
 LONGEST = 4_000
 _ZONE = {"format": "time-zone"}
@@ -35,7 +35,7 @@ _WORDS = {
 
 
 def _known_zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in time_zones():
         raise ValueError("Choose a time zone of the list.")
     return name
 
@@ -77,7 +77,7 @@ def _form_field(name: str, field: FieldInfo) -> Any:
         "default": None if field.is_required() else field.get_default(call_default_factory=True),
     }
     if field.json_schema_extra == _ZONE:
-        return _select(label, sorted(available_timezones()), values)
+        return _select(label, time_zones(), values)
     if get_origin(kind) is Literal or is_choice(field):
         return _select(label, get_args(kind), values, words_of(field))
     if _extra(field) in (LONG_TEXT, ASSIGNMENTS):

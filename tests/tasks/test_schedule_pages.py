@@ -249,3 +249,11 @@ def test_scripts_are_given_the_fields_alone(org, member):
     assert "<h1" not in answer.text
     assert shown_inputs(parse(answer.text)) == []
     assert rows(Schedule) == []
+
+
+def test_zones_are_places(org, member):
+    for path, field in (("/o/acme/schedules/new", "time_zone"), ("/me/preferences", "time_zone")):
+        zones = [option["value"] for option in member.page(path).select(f"#{field} option")]
+        assert {"Europe/Berlin", "UTC"} <= set(zones)
+        assert not {"Factory", "localtime"} & set(zones)
+    assert member.submit("/o/acme/schedules/new", {**FORM, "time_zone": "Factory"}).status_code == 422
