@@ -119,7 +119,7 @@ class ScheduleForm(FlaskForm):
     run_at = MomentField("Date and time", validators=[Optional()])
     time_zone = SelectField(
         "Time zone",
-        choices=[SelectChoice(zone) for zone in sorted(time_zones())],
+        choices=[SelectChoice(zone) for zone in time_zones()],
         validate_choice=False,
     )
     catch_up = RadioField(
@@ -165,9 +165,9 @@ class ScheduleForm(FlaskForm):
         return form
 
     def offer(self, org_id: UUID) -> None:
-        """The kinds to choose from, the first of them unless one is chosen, and what can be chosen for each of them."""
-        self.kind.choices = [SelectChoice(name, title) for name, title in schedulable(kinds())]
-        self.kind.data = self.kind.data or self.kind.choices[0].value
+        """The kinds to choose from, none of them chosen to begin with, and what can be chosen for each of them."""
+        none = [] if self.kind.data else [SelectChoice("", "Choose…")]
+        self.kind.choices = [*none, *(SelectChoice(name, title) for name, title in schedulable(kinds()))]
         for name, _ in schedulable(kinds()):
             kind, fields = kinds().get(name), self.inputs_of(name)
             given = {name: field.data for name, field in fields.items()}

@@ -208,9 +208,10 @@ def shown_inputs(page):
 
 def test_only_the_fields_of_the_chosen_kind_are_shown_and_what_was_typed_stays(org, member):
     page = member.page("/o/acme/schedules/new")
-    chosen = page.select_one("#kind option")["value"]
-    fields = shown_inputs(page)
-    assert all(name.startswith(f"{chosen.replace('.', '-')}--") for name in fields)
+    first = page.select_one("#kind option")
+    assert (first["value"], first.text) == ("", "Choose…")
+    assert not page.select("#kind option[selected]:not([value=''])")
+    assert shown_inputs(page) == []
     typed = {
         **FORM,
         "kind": "agent.run.prompt",
@@ -249,6 +250,16 @@ def test_scripts_are_given_the_fields_alone(org, member):
     assert "<h1" not in answer.text
     assert shown_inputs(parse(answer.text)) == []
     assert rows(Schedule) == []
+
+
+def test_nothing_is_chosen_for_people_and_what_is_stored_stays_chosen(org, member):
+    answer = member.submit("/o/acme/schedules/new", {**FORM, "kind": ""})
+    assert answer.status_code == 422
+    assert "Choose what runs" in answer.text
+    schedule = tasks.schedule(org, kind="agent.export", payload={"format": "json"})
+    options = member.page(f"/o/acme/schedules/{schedule.id}/edit").select("#kind option")
+    assert [option["value"] for option in options if option.has_attr("selected")] == ["agent.export"]
+    assert "" not in [option["value"] for option in options]
 
 
 def test_zones_are_places(org, member):
