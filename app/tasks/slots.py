@@ -58,6 +58,12 @@ def check(timing: Timing) -> None:
             raise SlotError("This cron line names a day that never comes.") from error
 
 
+def cron_words(line: str) -> str:
+    """A cron line that `check` lets pass in words; where both days are given, that either of them counts."""
+    found = CronSim(line, datetime.now(UTC))
+    return found.explain() + ("" if found.day_and else ": either day counts")
+
+
 def next_slot(timing: Timing, after: datetime) -> datetime | None:
     """The first slot behind a moment; None if there is none."""
     return next(slots(timing, after), None)

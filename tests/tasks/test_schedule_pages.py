@@ -262,6 +262,19 @@ def test_nothing_is_chosen_for_people_and_what_is_stored_stays_chosen(org, membe
     assert "" not in [option["value"] for option in options]
 
 
+def test_a_schedule_says_in_words_when_it_runs(org, member):
+    start = datetime(2030, 12, 1, 3, tzinfo=UTC)
+    for cron, words in (
+        ("30 2 * * *", "At 02:30 every day"),
+        ("0 3 1 * 1", "At 03:00 on the first day of month and on Monday: either day counts"),
+    ):
+        schedule = tasks.schedule(org, kind="agent.export", cron=cron, next_run_at=start, starts_at=start)
+        page = member.page(f"/o/acme/schedules/{schedule.id}")
+        assert words in page.find("main").text
+    assert "Sun 1 Dec 2030, 03:00 UTC" in page.find("main").text
+    assert "either counts" in member.page("/o/acme/schedules/new").find(id="cron-hint").text
+
+
 def test_zones_are_places(org, member):
     for path, field in (("/o/acme/schedules/new", "time_zone"), ("/me/preferences", "time_zone")):
         zones = [option["value"] for option in member.page(path).select(f"#{field} option")]

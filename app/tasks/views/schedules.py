@@ -24,7 +24,7 @@ from app.tasks.services.schedules import (
     state_of,
 )
 from app.tasks.services.tasks import shown_input, title_of
-from app.tasks.slots import SlotError
+from app.tasks.slots import SlotError, cron_words
 from app.threads.access import current_viewer
 from app.threads.repo.threads import ThreadRepo
 from app.web.access import org_right
@@ -118,10 +118,11 @@ def show(org: str, schedule_id: UUID) -> Response:
         shown=shown,
         title_of=title_of,
         state=state_of(schedule),
+        words=schedule.cron and cron_words(schedule.cron),
         inputs=inputs,
         texts=[value for _, value in inputs if "\n" in value or len(value) > LONG],
         runs=[
-            {"slot": slot, "local": f"{slot.at.astimezone(zone):%a %d %b %Y, %H:%M %Z}"}
+            {"slot": slot, "local": _local(slot.at.astimezone(zone))}
             for slot in runs_to_come(schedule, RUNS_SHOWN)
         ],
         tasks=TasksRepo().of_schedule(org_id, schedule_id, RUNS_SHOWN),
@@ -205,6 +206,10 @@ def destroy(org: str, schedule_id: UUID) -> Response:
         remove_schedule(require_org().org_id, schedule_id)
     toast("Schedule deleted.")
     return leave(url_for(".index", org=org))
+
+
+def _local(moment: datetime) -> str:
+    return f"{moment:%a} {moment.day} {moment:%b %Y, %H:%M %Z}"
 
 
 def _schedule(schedule_id: UUID) -> Schedule:
