@@ -3,7 +3,7 @@
 from flask import Flask
 
 from app.agents.views import agents, changes, files, persona_changes, personas, version_links, versions
-from app.analytics.views import figures, search
+from app.analytics.views import figures, home, search
 from app.api.views import agents as api_agents
 from app.api.views import approvals as api_approvals
 from app.api.views import completions
@@ -40,7 +40,6 @@ from app.knowledge.views import sources as knowledge_sources
 from app.knowledge.views import testing as knowledge_testing
 from app.knowledge.views import web as knowledge_web
 from app.orgs.views import (
-    home,
     invitations,
     joining,
     keys,

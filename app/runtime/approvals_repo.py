@@ -22,7 +22,6 @@ from app.web.conditions import chosen, searched
 from app.web.listing import ListState
 
 MOST_AGENTS = 200
-MOST_WAITING = 100
 _DUE = text("SELECT org_id, id FROM tool_approvals_due(:limit)")
 
 
@@ -102,11 +101,6 @@ class ApprovalsRepo:
         statement = select(Agent.id, Agent.name).where(Agent.org_id == org_id, asked.exists())
         rows = self._session.execute(statement.order_by(func.lower(Agent.name)).limit(MOST_AGENTS))
         return {str(agent_id): name for agent_id, name in rows}
-
-    def waiting(self, org_id: UUID, viewer: Viewer) -> int:
-        """How many calls wait in threads that the viewer sees, at most MOST_WAITING."""
-        found = _seen(org_id, viewer).where(_pending()).with_only_columns(ToolApproval.id).limit(MOST_WAITING)
-        return self._session.scalar(select(func.count()).select_from(found.subquery())) or 0
 
     def get(self, org_id: UUID, viewer: Viewer, approval_id: UUID) -> ApprovalRow | None:
         """A call in a thread that the viewer sees."""

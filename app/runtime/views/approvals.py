@@ -20,7 +20,7 @@ from app.web.filters import viewer_zone
 from app.web.identity import require_org
 from app.web.listing import read_list, show_list
 from app.web.matching import list_url
-from app.web.render import can, leave, refresh, render, toast, wants_fragment
+from app.web.render import can, leave, refresh, render, toast
 from app.web.selection import posted_ids, report
 from app.web.trail import came_from
 
@@ -48,16 +48,6 @@ def reject_many(org: str) -> Response:
         outcome = reject_all(membership.org_id, current_viewer(), membership.role, ids)
     report(outcome, "rejected", url_for(".index", org=org), None)
     return refresh(list_url(url_for(".index", org=org)))
-
-
-@bp.get("/approvals/waiting")
-@org_right("threads.read")
-def waiting(org: str) -> Response:
-    """How many calls wait in threads that the visitor sees, for the home page; without htmx the list of them."""
-    if not wants_fragment():
-        return refresh(url_for(".index", org=org))
-    count = ApprovalsRepo().waiting(require_org().org_id, current_viewer())
-    return render("approvals/waiting.html", "waiting_calls", count=count)
 
 
 @bp.get("/approvals/<uuid:approval_id>")
