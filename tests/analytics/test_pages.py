@@ -57,6 +57,33 @@ def test_days_can_be_typed(member, talk):
     assert "not understood" in member.page("/o/acme/analytics?range=ever").text
 
 
+def test_one_of_something_is_said_in_the_singular(member, talk):
+    tiles = [
+        " ".join(tile.find_all(string=True, recursive=False)).split()
+        for tile in member.page("/o/acme/analytics?range=7d").select("a.figure")
+    ]
+    words = [" ".join(tile) for tile in tiles]
+    assert words == [
+        "thread begun",
+        "messages",
+        "active person",
+        "tokens",
+        "cost",
+        "failed message, 50.0 % of all",
+        "thumbs up",
+        "thumbs down",
+    ]
+
+
+def test_the_axis_of_cost_says_no_more_decimals_than_it_needs(member, org):
+    thread = threads.thread(org, origin="api")
+    threads.message(thread, role="assistant", cost_micros=900_000)
+    chart = member.page("/o/acme/analytics?range=7d").find(id="cost").text
+    assert "USD 1.00USD 0.50USD 0.00" in chart
+    assert "USD 0.9000" in chart
+    assert "USD 0.5000" not in chart
+
+
 def test_figures_are_a_file_too(owner, talk):
     answer = owner.get("/o/acme/analytics/agent.csv?range=7d")
     (row,) = csv.DictReader(io.StringIO(answer.get_data(as_text=True).removeprefix("\ufeff")))

@@ -55,6 +55,7 @@ class Shown:
     urls: Sequence[str]
     rows: Sequence[GroupRow]
     more: int
+    error_rate: float
 
 
 def shown(org: str, choice: Choice, report: Report, by: str) -> Shown:
@@ -88,6 +89,7 @@ def shown(org: str, choice: Choice, report: Report, by: str) -> Shown:
             for key, figures in list(groups.items())[:MOST_GROUPS]
         ],
         more=max(len(groups) - MOST_GROUPS, 0),
+        error_rate=report.total.errors / max(report.total.messages, 1),
     )
 
 
