@@ -1,6 +1,6 @@
 """Which days figures are for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,6 +10,7 @@ from app.web.spans import read_span
 USUAL = {"7d": "Last 7 days", "30d": "Last 30 days", "90d": "Last 90 days"}
 DEFAULT = "30d"
 MOST_DAYS = 366
+BACKWARDS = "From is after To; the last 30 days are shown."
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,12 @@ class Choice:
     text: str
     period: Period
     notice: str | None = None
+    typed: tuple[str, str] | None = None
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """First and last day as the form shows them: as they were typed, if they could not be used."""
+        return self.typed or (str(self.period.days[0]), str(self.period.days[-1]))
 
     @property
     def dates(self) -> str:
@@ -32,6 +39,8 @@ def read_period(raw: str, zone: ZoneInfo, now: datetime | None = None) -> Choice
 
     At most 366 days, the newest of those asked for. An open end is today.
     """
+    if backwards := _backwards(raw):
+        return replace(read_period(DEFAULT, zone, now), notice=BACKWARDS, typed=backwards)
     raw, now = raw or DEFAULT, now or datetime.now(UTC)
     today = now.astimezone(zone).date()
     span = read_span(raw, zone.key, now)
@@ -51,6 +60,16 @@ def read_period(raw: str, zone: ZoneInfo, now: datetime | None = None) -> Choice
     if last < first:
         return read_period("", zone, now)
     return Choice(raw, _period(first, last, zone), notice)
+
+
+def _backwards(raw: str) -> tuple[str, str] | None:
+    """The days of a range whose last lies before its first."""
+    ends = tuple(raw.split(".."))
+    try:
+        first, last = (date.fromisoformat(end) for end in ends)
+    except ValueError:
+        return None
+    return (str(first), str(last)) if last < first else None
 
 
 def _period(first: date, last: date, zone: ZoneInfo) -> Period:

@@ -84,6 +84,16 @@ def test_the_axis_of_cost_says_no_more_decimals_than_it_needs(member, org):
     assert "USD 0.5000" not in chart
 
 
+def test_days_the_wrong_way_round_stay_as_typed(member, talk):
+    for query in ("from=2026-11-20&to=2026-11-10", "range=2026-11-20..2026-11-10"):
+        page = member.page(f"/o/acme/analytics?{query}")
+        assert "From is after To" in page.find(id="results").text
+        assert [page.find("input", attrs={"name": end})["value"] for end in ("from", "to")] == [
+            "2026-11-20",
+            "2026-11-10",
+        ]
+
+
 def test_figures_are_a_file_too(owner, talk):
     answer = owner.get("/o/acme/analytics/agent.csv?range=7d")
     (row,) = csv.DictReader(io.StringIO(answer.get_data(as_text=True).removeprefix("\ufeff")))

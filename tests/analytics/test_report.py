@@ -107,9 +107,7 @@ def test_ranges(raw, text, first, last):
     assert choice.period.start - choice.period.before == choice.period.end - choice.period.start or raw == ""
 
 
-@pytest.mark.parametrize(
-    "raw", ["x", "24h", "..2026-11-01", "2026-11-03..2026-11-01", "0000-00-00", "9" * 99]
-)
+@pytest.mark.parametrize("raw", ["x", "24h", "..2026-11-01", "0000-00-00", "9" * 99])
 def test_what_is_no_range_shows_the_usual_days_and_says_so(raw):
     choice = read_period(raw, BERLIN, NOW)
     assert (choice.text, choice.notice) == (
