@@ -22,6 +22,7 @@ MAIL = "agentpress_mail"
 """Where mail is called."""
 EVENTS = "agentpress_events"
 """Where it is called that a task has said something, and what."""
+MAIL_IS_OFF = "Mail is off: MAIL_SERVER is not set."
 _LONGEST_CALL = 7_900
 """Bytes; PostgreSQL takes less than 8,000."""
 Said = tuple[str, Mapping[str, Any]]
@@ -75,7 +76,7 @@ def queue_email(recipient: str, template: str, subject: str, context: dict[str, 
         "subject": subject,
     }
     if current_app.extensions["settings"].mail is None:
-        row |= {"failed_at": func.now(), "error": "Mail is off: MAIL_SERVER is not set."}
+        row |= {"failed_at": func.now(), "error": MAIL_IS_OFF}
     else:
         row |= {"context": orjson.dumps(context).decode()}
     db.session.execute(insert(EmailOutbox).values(**row))

@@ -18,11 +18,11 @@ from uuid import UUID
 from flask import render_template
 
 from app.config import MailSettings
+from app.db.queue import MAIL_IS_OFF
 from app.web.security import settings
 
 DELIVERY_SECONDS = 20
 LINE_LENGTH = 78
-MAIL_IS_OFF = "Mail is off: MAIL_SERVER is not set."
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 Answer = tuple[int, bytes]

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from app.db.queue import MAIL_IS_OFF
 from app.db.tables import EmailOutbox
 from tests.factories import knowledge, orgs, runtime, tasks, threads
 from tests.factories.rows import save
@@ -61,6 +62,11 @@ def test_each_sees_what_concerns_them(org, owner, member):
     one_of_each(org, threads.thread(org, person, error_count=2, last_message_at=NOW))
     assert {words.partition(" ")[2] for words in matters(member)} == {"failed task", "failed source"}
     assert len(matters(owner)) == 5
+
+
+def test_mail_that_is_off_is_no_failure(org, owner):
+    mail(org, error=MAIL_IS_OFF)
+    assert matters(owner) == {}
 
 
 def test_other_organisations_do_not_count(org, owner):

@@ -9,6 +9,7 @@ from sqlalchemy import Select, Text, cast, func, select, union_all
 from sqlalchemy.orm import Session
 
 from app.db.base import db
+from app.db.queue import MAIL_IS_OFF
 from app.db.tables import EmailOutbox, Task
 from app.knowledge.models.sources import SOURCES, KnowledgeBase
 from app.runtime.models import ToolApproval
@@ -64,6 +65,7 @@ class AttentionRepo:
                     select(EmailOutbox.id).where(
                         EmailOutbox.org_id == org_id,
                         EmailOutbox.failed_at.is_not(None),
+                        EmailOutbox.error.is_distinct_from(MAIL_IS_OFF),
                         EmailOutbox.created_at > since,
                     )
                 ),

@@ -10,11 +10,12 @@ from app.auth.services.email_changes import request_change
 from app.auth.services.passwords import RULES, hash_password
 from app.auth.services.sign_in import WrongCredentials, confirm_password
 from app.auth.services.throttle import TooManyAttempts
+from app.db.queue import MAIL_IS_OFF
 from app.db.session import transaction
 from app.web.access import signed_in
 from app.web.errors import Refusal
 from app.web.identity import require_visitor
-from app.web.mail import MAIL_IS_OFF, mail_is_on
+from app.web.mail import mail_is_on
 from app.web.render import leave, render, toast
 from app.web.security import safe_next
 
