@@ -1,6 +1,7 @@
 """The list of schedules, one schedule with its next and last runs, and its form."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -110,7 +111,6 @@ def show(org: str, schedule_id: UUID) -> Response:
     if shown is None:
         raise NotFound
     schedule = shown.schedule
-    zone = ZoneInfo(schedule.time_zone)
     inputs = shown_input(schedule.kind, schedule.payload)
     return render(
         "schedules/show.html",
@@ -121,10 +121,7 @@ def show(org: str, schedule_id: UUID) -> Response:
         words=schedule.cron and cron_words(schedule.cron),
         inputs=inputs,
         texts=[value for _, value in inputs if "\n" in value or len(value) > LONG],
-        runs=[
-            {"slot": slot, "local": _local(slot.at.astimezone(zone))}
-            for slot in runs_to_come(schedule, RUNS_SHOWN)
-        ],
+        runs=_runs(schedule),
         tasks=TasksRepo().of_schedule(org_id, schedule_id, RUNS_SHOWN),
         threads=ThreadRepo().of_schedule(org_id, current_viewer(), schedule_id, RUNS_SHOWN),
         trail=came_from(url_for(".index", org=org)),
@@ -208,8 +205,14 @@ def destroy(org: str, schedule_id: UUID) -> Response:
     return leave(url_for(".index", org=org))
 
 
-def _local(moment: datetime) -> str:
-    return f"{moment:%a} {moment.day} {moment:%b %Y, %H:%M %Z}"
+def _runs(schedule: Schedule) -> list[dict[str, Any]]:
+    """The next runs, each with its time in the schedule's zone."""
+    slots = runs_to_come(schedule, RUNS_SHOWN)
+    times = [slot.at.astimezone(ZoneInfo(schedule.time_zone)) for slot in slots]
+    return [
+        {"slot": slot, "local": f"{time:%a} {time.day} {time:%b %Y, %H:%M %Z}"}
+        for slot, time in zip(slots, times, strict=True)
+    ]
 
 
 def _schedule(schedule_id: UUID) -> Schedule:
