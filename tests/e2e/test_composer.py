@@ -1,11 +1,16 @@
 """Writing on while an agent answers."""
 
+from base64 import b64decode
+
 import pytest
 from playwright.sync_api import expect
 
 from tests.factories import agents, connections
 from tests.support.model_server import Answer
 
+PNG = b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 SLOW = Answer(tuple(f"word{number} " for number in range(30)), pause=0.1)
 
 
@@ -80,3 +85,24 @@ def test_a_bad_answer_is_tried_again_and_stays_within_reach(begin, look):
     expect(answer).to_have_text("Bad.")
     page.get_by_role("link", name="Branch 1").click()
     expect(answer).to_have_text("Better.")
+
+
+def test_code_can_be_copied_pictures_open_and_the_keyboard_sends(begin, tmp_path):
+    picture = tmp_path / "dot.png"
+    picture.write_bytes(PNG)
+    page = begin("playground", Answer(("```py\nprint(1)\n```",)), Answer(("`x` and\n\n    y = 2",)))
+    expect(page.get_by_role("button", name="Copy code")).to_have_count(1, timeout=20_000)
+    page.locator("input[type=file]").set_input_files(picture)
+    page.get_by_label("Message", exact=True).fill("And this?")
+    page.get_by_label("Message", exact=True).press("Control+Enter")
+    expect(page.get_by_role("button", name="Copy code")).to_have_count(2, timeout=20_000)
+    page.locator(".message-user a[data-image]").click()
+    expect(page.locator("#image-dialog img")).to_be_visible()
+
+
+def test_both_sides_can_be_copied_from_and_the_loading_bar_ends(begin):
+    code = Answer(("```py\nprint(1)\n```",))
+    page = begin("beside", code, code)
+    expect(page.get_by_role("button", name="Copy code")).to_have_count(2, timeout=20_000)
+    expect(page.locator("[data-stream]")).to_have_count(0)
+    expect(page.locator("#progress")).to_be_hidden()
