@@ -7,6 +7,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import handlers, models
+from app.audit.forms import words
 from app.auth import access as sessions
 from app.config import ConfigError, Settings, load_settings
 from app.db import attach, cached, engine, sealed, work
@@ -76,6 +77,7 @@ def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask
         idempotency,
         errors,
         sessions,
+        words,
     ):
         part.register(app)
     cached.register(app, settings.redis_url)

@@ -5,7 +5,7 @@ from uuid import UUID
 from flask import Blueprint, Response, request, url_for
 
 from app.audit.forms.events import event_list
-from app.audit.forms.words import action_words, field_words, kind_words, value_words
+from app.audit.forms.words import field_words, value_words
 from app.audit.models import AuditEvent
 from app.audit.repo import AuditRepo
 from app.audit.services import record
@@ -20,8 +20,6 @@ from app.web.render import render
 from app.web.trail import came_from
 
 bp = Blueprint("audit", __name__, url_prefix="/o/<org>")
-for _words in (action_words, kind_words, field_words, value_words):
-    bp.add_app_template_filter(_words)
 _FIELDS = {"target": ("target_type", "target_label"), "actor": ("actor_label",), "at": ("created_at",)}
 
 

@@ -121,6 +121,10 @@ class NoticePart(_Part):
     text: Annotated[str, Field(min_length=1, max_length=1_000)]
 
 
+LONGEST = "The model reached its longest answer"
+"""What every notice and error begins with that says so."""
+REFUSED = "The model refused to answer"
+FILTERED = "The provider's content filter ended the answer"
 ESTIMATED = "The provider did not say how many tokens this took: one is counted for four characters."
 """The text of the notice in messages whose tokens are an estimate."""
 

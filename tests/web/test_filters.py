@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from jinja2 import TemplateNotFound, UndefinedError
 
+from app import create_app
 from app.web import filters
 
 NOW = datetime(2026, 11, 25, 14, 3, tzinfo=UTC)
@@ -82,6 +83,11 @@ def test_unknown_macro_names_and_icons_are_errors(app):
         _render(app, "{{ ui.nothing() }}")
     with pytest.raises(TemplateNotFound):
         _render(app, '{{ ui.icon("nothing") }}')
+
+
+def test_a_worker_has_all_that_the_macros_of_its_mails_need(app):
+    worker = create_app(app.extensions["settings"], pages=False)
+    assert {"email_layout", "history"} <= set(dir(worker.jinja_env.globals["ui"]))
 
 
 def test_icon_button_without_label_is_an_error(app):

@@ -3,6 +3,7 @@
 from typing import Any
 
 import orjson
+from flask import Flask
 
 _KINDS = {"org": "Organisation", "api_key": "API key", "mcp_server": "MCP server"}
 
@@ -174,6 +175,7 @@ _OF_KIND = {
         "primary_model": "Model",
         "primary_model_provider": "Provider",
         "primary_model_temperature": "Temperature",
+        "reasoning_effort": "Reasoning",
         "settings": "Limits of an answer",
         "timeout_seconds": "Time limit",
     },
@@ -240,3 +242,10 @@ def value_words(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def register(app: Flask) -> None:
+    """Give templates the words as filters; the macros they share with mails use them."""
+    app.jinja_env.filters |= {
+        words.__name__: words for words in (action_words, kind_words, field_words, value_words)
+    }

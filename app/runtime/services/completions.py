@@ -9,10 +9,12 @@ from uuid import UUID
 from app.agents.repo.agents import AgentRepo
 from app.agents.repo.versions import VersionRepo
 from app.agents.services.versions import latest_version
-from app.runtime.services.endings import FILTERED, LONGEST, REFUSED
 from app.runtime.services.following import Told
 from app.runtime.services.runs import Asked, Begun, begin_thread, say
 from app.threads.parts import (
+    FILTERED,
+    LONGEST,
+    REFUSED,
     ErrorPart,
     Part,
     TextPart,

@@ -1,14 +1,11 @@
 """How models end: what was cut is said, and what was held back, refused or never begun is no answer."""
 
 from app.runtime.providers import Done, ModelFailed
+from app.threads.parts import FILTERED, LONGEST, REFUSED
 
-LONGEST = "The model reached its longest answer"
-"""What every notice and error begins with that says so."""
 CUT = f"{LONGEST}: the rest is missing."
 SILENT = f"{LONGEST} before it said anything."
 CALLING = f"{LONGEST} amid a tool call, which was not made."
-REFUSED = "The model refused to answer"
-FILTERED = "The provider's content filter ended the answer"
 EMPTY = "The model gave no answer."
 _LONGEST_WORDS = 1_500
 
