@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN = .venv/bin/python -m
 FLASK = $(BIN) flask --app wsgi
-PYTEST = $(BIN) pytest -n auto
+# Many tests wait for processes they started: one more at a time than there are cores.
+PYTEST = $(BIN) pytest -n $(shell expr $$(nproc) + 1)
 # A database of the migrations, of its own, for the length of one command.
 SCRATCH = export DATABASE_URL= DATA_DIR="$$(mktemp -d)" && trap 'rm -rf "$$DATA_DIR"' EXIT && $(FLASK) db upgrade
 
@@ -16,11 +17,11 @@ dev:  ## Install what the targets below need
 
 test: dev  ## Run the tests; ARGS="-k name" narrows them down
 	@$(BIN) tests.support.programs
-	$(PYTEST) -m "not conformance" $(ARGS)
+	$(PYTEST) --dist loadfile --no-loadscope-reorder -m "not conformance" $(ARGS)
 
 conformance: dev  ## Run the slow tests: clocks, kills, namespaces
 	@$(BIN) tests.support.programs
-	$(PYTEST) -m conformance $(ARGS)
+	$(PYTEST) --dist worksteal -m conformance $(ARGS)
 
 check: dev  ## Check format, lint, types, imports and that the migrations make what the models say
 	$(BIN) ruff format --check .
