@@ -1,5 +1,5 @@
 // Forms: the warning about unsaved work, counters, passwords, Ctrl S and Ctrl Enter.
-// Reads: form[data-form], form[data-dirty] (came back with errors), body[data-public] (no warning), button[data-save] or
+// Reads: form[data-form], form[data-dirty] (had errors), body[data-public] (no warning), [data-save],
 // [data-send], [data-counter] and [data-reveal] (ids of fields).
 import { onEnd, onSwap } from "./adapter.js";
 
@@ -67,8 +67,8 @@ document.addEventListener("input", ({ target }) => {
 document.addEventListener("keydown", (event) => {
   const plain = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && !event.isComposing;
   const form = event.target.closest("form[data-form]") ?? document.querySelector("main form[data-form]");
-  const save = form?.querySelector("[data-save], [data-send]");
-  if (!plain || !save || save.disabled || !(event.key === "s" || (event.key === "Enter" && event.target.closest("form")))) return;
+  const save = form?.querySelector("[data-save], [data-send]:enabled");
+  if (!plain || !save || !(event.key === "s" || (event.key === "Enter" && event.target.closest("form")))) return;
   event.preventDefault();
   form.requestSubmit(save);
 });

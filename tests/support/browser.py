@@ -71,8 +71,7 @@ def axe(page: Page, exclude: Sequence[str] = ()) -> list[str]:
     Further down the top bar covers controls, which axe would take for targets that are too small.
     """
     page.evaluate("() => scrollTo(0, 0)")
-    if not page.evaluate("() => 'axe' in window"):
-        page.evaluate(AXE_SCRIPT)
+    page.evaluate(AXE_SCRIPT)
     results = page.evaluate(
         "([exclude, tags]) => axe.run({exclude}, {runOnly: tags, resultTypes: ['violations']})",
         [[[selector] for selector in exclude], AXE_TAGS],
