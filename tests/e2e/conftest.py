@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.factories import agents, auth, world
+from tests.factories import agents, auth, connections, world
 from tests.support.browser import NARROWEST, THEMES, WIDE, Watch, axe, overflows, screenshots, set_appearance
 from tests.support.live import Live
 from tests.support.model_server import model_server
@@ -44,6 +44,13 @@ def home(site):
     for number in range(AGENTS):
         agents.agent(tenant.org, name=f"Agent {AGENTS - number:02}", primary_model=f"model-{number % 3}")
     return tenant
+
+
+@pytest.fixture
+def agent(home, model):
+    """An agent of the organisation whose draft the model answers for; its module allows the model in `outbound`."""
+    connections.connection(home.org, slug="main", base_url=f"{model.url}/v1")
+    return agents.agent(home.org, name="Helper", primary_model_provider="main", primary_model="m")
 
 
 def go_by_keys(page: Page, keys: str, heading: str) -> None:

@@ -3,19 +3,13 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.factories import agents, connections
+from tests.factories import agents
 from tests.support.model_server import Answer
 
 
 @pytest.fixture(scope="module")
 def outbound(model):
     return f"model:127.0.0.1:{model.server_port}"
-
-
-@pytest.fixture
-def agent(home, model):
-    connections.connection(home.org, slug="main", base_url=f"{model.url}/v1")
-    return agents.agent(home.org, name="Helper", primary_model_provider="main", primary_model="m")
 
 
 def test_both_columns_begin_at_the_same_height(home, agent, model, open_as, look):

@@ -5,7 +5,6 @@ from base64 import b64decode
 import pytest
 from playwright.sync_api import expect
 
-from tests.factories import agents, connections
 from tests.support.model_server import Answer
 
 PNG = b64decode(
@@ -17,12 +16,6 @@ SLOW = Answer(tuple(f"word{number} " for number in range(30)), pause=0.1)
 @pytest.fixture(scope="module")
 def outbound(model):
     return f"model:127.0.0.1:{model.server_port}"
-
-
-@pytest.fixture
-def agent(home, model):
-    connections.connection(home.org, slug="main", base_url=f"{model.url}/v1")
-    return agents.agent(home.org, name="Helper", primary_model_provider="main", primary_model="m")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import pytest
 from playwright.sync_api import expect
 
 from app.threads.models import Message
-from tests.factories import agents, connections
 from tests.factories.rows import rows
 from tests.support.model_server import Answer
 
@@ -15,12 +14,6 @@ SLOW = Answer(WORDS, pause=0.1)
 @pytest.fixture(scope="module")
 def outbound(model):
     return f"model:127.0.0.1:{model.server_port}"
-
-
-@pytest.fixture
-def agent(home, model):
-    connections.connection(home.org, slug="main", base_url=f"{model.url}/v1")
-    return agents.agent(home.org, name="Helper", primary_model_provider="main", primary_model="m")
 
 
 @pytest.fixture
