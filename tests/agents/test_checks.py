@@ -62,7 +62,7 @@ def test_a_list_is_read_from_a_fence_and_its_faults_are_named():
             "only references within the schema",
         ),
         ('{"type": "array", "items": {"$ref": "#/items"}}', "leads in a circle"),
-        ('{"type": "array", "maxItems": NaN}', "must be finite"),
+        ('{"type": "array", "maxItems": NaN}', "cannot be read"),
         ('{"type": "array", "items": ' + '{"items": ' * 30 + "{}" + "}" * 31, "nested deeper"),
     ],
 )

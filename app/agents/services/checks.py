@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.tools.services.schemas import SchemaRefused, argument_faults, check_schema
+from app.tools.services.schemas import SchemaRefused, argument_faults, check_schema, parse_schema
 
 KINDS: Mapping[str, str] = {
     "contains": "Contains the text",
@@ -120,14 +120,7 @@ def _shaped(schema: str, text: str) -> str:
 
 def _shape(text: str) -> dict[str, Any]:
     """A schema of any type, within the bounds of those of arguments, which are objects. Raises SchemaRefused."""
-    try:
-        schema = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise SchemaRefused(f"Line {error.lineno}, column {error.colno}: {error.msg}.") from error
-    except (RecursionError, ValueError) as error:
-        raise SchemaRefused("The text cannot be read as JSON.") from error
-    if not isinstance(schema, dict):
-        raise SchemaRefused("The schema must be a JSON object.")
+    schema = parse_schema(text)
     check_schema({**schema, "type": "object"})
     types = schema.get("type", "object")
     named = types if isinstance(types, list) else [types]

@@ -30,7 +30,14 @@ class SchemaRefused(Exception):
 
 
 def read_schema(text: str) -> dict[str, Any]:
-    """A schema from its text. Raises SchemaRefused, with line and column where it is no JSON."""
+    """A schema of arguments from its text. Raises SchemaRefused, with line and column where it is no JSON."""
+    schema = parse_schema(text)
+    check_schema(schema)
+    return schema
+
+
+def parse_schema(text: str) -> dict[str, Any]:
+    """The JSON object of a text, not yet checked to be a schema. Raises SchemaRefused as `read_schema` does."""
     if len(text.encode(errors="replace")) > SCHEMA_BYTES:
         raise SchemaRefused(f"The schema is larger than {SCHEMA_BYTES:,} bytes.")
     try:
@@ -41,7 +48,6 @@ def read_schema(text: str) -> dict[str, Any]:
         raise SchemaRefused("The text cannot be read as JSON.") from error
     if not isinstance(schema, dict):
         raise SchemaRefused("The schema must be a JSON object.")
-    check_schema(schema)
     return schema
 
 
