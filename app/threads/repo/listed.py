@@ -5,7 +5,7 @@ the next ones of the list are; only where those do not fill the page, the index 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,14 +15,15 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     Select,
+    Subquery,
     and_,
     case,
-    exists,
     func,
     literal_column,
     select,
     true,
 )
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
 from app.agents.models import Agent
@@ -46,8 +47,6 @@ from app.web.listing import ListState
 
 NEAR = 1_000
 """Threads that are read through for a name before the index of names is asked."""
-GLANCE = 200
-"""Threads of which one at least must match, or the word is rare enough to ask the index at once."""
 
 _SORTS: Mapping[str, str] = {
     "last": "last_message_at",
@@ -160,31 +159,36 @@ class ThreadListRepo:
     def _near(self, org_id: UUID, viewer: Viewer, state: ListState, wanted: PageRequest) -> Found:
         """Those among the next threads of the list; all of them, counted, where there are few threads at all.
 
-        Names and places come from an index alone where it holds them; only the page's rows are read whole.
+        They are walked once. Names and places come from an index alone where it holds them; only the page's rows are
+        read whole. The limit is not a parameter: a plan for all limits would be thought dear, and made each time.
         """
         scope, order = in_scope(org_id, state), _order(state)
-        probe = select(literal_column("1")).where(*scope).limit(NEAR + 1).subquery("probe")
-        size = (
-            select((func.count() <= NEAR).label("few"))
-            .select_from(probe)
-            .cte("size")
+        walk: ColumnElement[int] = literal_column(str(NEAR + 1))
+        near = window(_candidates(viewer, state).where(*scope), order, wanted).limit(walk).subquery("near")
+        descending = state.descending != wanted.backward
+        places = (
+            (near.c.sort_value.desc(), near.c.id.desc()) if descending else (near.c.sort_value, near.c.id)
+        )
+        ids = func.array_agg(aggregate_order_by(near.c.id, *places))
+        asked = and_(true(), *narrowed(viewer, state, near.c), *named(state, near.c))
+        walked = (
+            select((func.count() <= NEAR).label("few"), ids.filter(asked).label("ids"))
+            .cte("walked")
             .prefix_with("MATERIALIZED")
         )
-        few: Any = select(size.c.few).scalar_subquery()
-        glance = window(select(Thread.name).where(*scope), order, wanted).limit(GLANCE).subquery("glance")
-        promising = exists(select(literal_column("1")).select_from(glance).where(*named(state, glance.c)))
-        following = window(_candidates(viewer, state).where(*scope), order, wanted)
-        near = following.limit(case((few, NEAR), (promising, NEAR), else_=0)).subquery("near")
-        most = case((few, NEAR), else_=wanted.per + 1)
-        place = Order(near.c.sort_value, near.c.id, state.descending)
-        found = window(select(near.c.id), place, replace(wanted, position=None, last=wanted.backward))
-        found = found.where(*narrowed(viewer, state, near.c), *named(state, near.c)).limit(most)
-        hits = found.cte("hits").prefix_with("MATERIALIZED")
-        count = select(func.count()).select_from(hits)
+        few: Any = walked.c.few
+        count: Any = func.coalesce(func.cardinality(walked.c.ids), 0)
         if wanted.position is not None:
-            count = select(func.count()).where(*scope, *narrowed(viewer, state), *named(state))
-        facts = select(case((few, count.scalar_subquery())).label("total"))
-        rows = self._read_page(org_id, facts, hits, state, wanted)
+            probe = select(literal_column("1")).where(*scope).limit(walk).subquery("probe")
+            few = select(func.count() <= NEAR).select_from(probe).scalar_subquery()
+            everything = select(func.count()).where(*scope, *narrowed(viewer, state), *named(state))
+            count = everything.scalar_subquery()
+        listed = func.unnest(walked.c.ids).table_valued("id", with_ordinality="place")
+        hit = listed.render_derived(name="hit")
+        page = select(hit.c.id, hit.c.place).select_from(walked.join(hit, true()))
+        first = page.order_by(hit.c.place).limit(wanted.per + 1).subquery("page")
+        facts = select(case((few, count)).label("total")).select_from(walked)
+        rows = self._read_page(org_id, facts, first, state, first.c.place)
         return Found(_real(rows), rows[0].total)
 
     def _written(self, org_id: UUID, viewer: Viewer, state: ListState) -> Looked:
@@ -222,21 +226,20 @@ class ThreadListRepo:
     ) -> Sequence[Row[Any]]:
         """A page of these threads, each beside the number of all and other facts; one row at least."""
         total = select(func.count()).select_from(hits).scalar_subquery().label("total")
-        return self._read_page(org_id, select(total, *facts), hits, state, wanted)
+        order = Order(hits.c.sort_value, hits.c.id, state.descending)
+        page = window(select(hits.c.id), order, wanted).limit(wanted.per + 1).subquery("page")
+        descending = state.descending != wanted.backward
+        ends = (end.desc() if descending else end.asc() for end in (page.c.sort_value, page.c.id))
+        return self._read_page(org_id, select(total, *facts), page, state, *ends)
 
     def _read_page(
-        self, org_id: UUID, facts: Select[Any], hits: CTE, state: ListState, wanted: PageRequest
+        self, org_id: UUID, facts: Select[Any], page: Subquery, state: ListState, *places: ColumnElement[Any]
     ) -> Sequence[Row[Any]]:
-        """A page of these threads as lists show them, each beside the facts; these alone if there is none."""
-        known, order = facts.subquery("facts"), Order(hits.c.sort_value, hits.c.id, state.descending)
-        page = window(select(hits.c.id), order, wanted).limit(wanted.per + 1).subquery("page")
-        whole = and_(Thread.org_id == org_id, Thread.id == page.c.id)
-        ends = (page.c.sort_value, page.c.id)
-        descending = order.descending != wanted.backward
+        """These threads in order as lists show them, each beside the facts; these alone if there is none."""
+        known, whole = facts.subquery("facts"), and_(Thread.org_id == org_id, Thread.id == page.c.id)
         shown = _named_too(known.outerjoin(page, true()).outerjoin(Thread, whole))
-        rows = select(known, *_COLUMNS, page.c.sort_value).select_from(shown)
-        ordered = rows.order_by(*(end.desc() if descending else end.asc() for end in ends))
-        return self._session.execute(ordered).all()
+        rows = select(known, *_COLUMNS, _order(state).column.label("sort_value")).select_from(shown)
+        return self._session.execute(rows.order_by(*places)).all()
 
 
 def ordering(state: ListState, thread: Any = Thread) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
