@@ -20,5 +20,6 @@ KINDS: dict[str, str] = {
 
 DUTIES: dict[str, str] = {
     "approvals": "app.runtime.services.approving:expire_due",
+    "indexes": "app.threads.services.settling:settle",
 }
 """What each worker does every 15 s."""

@@ -142,7 +142,7 @@ class ThreadName(Tenant, Base):
             "threads_name_trigrams_gin_idx",
             "trigrams",
             postgresql_using="gin",
-            postgresql_with={"fastupdate": "on", "gin_pending_list_limit": 64},
+            postgresql_with={"fastupdate": "on", "gin_pending_list_limit": 512},
         ),
     )
 
@@ -219,13 +219,13 @@ class MessageSearch(Tenant, Base):
             "messages_text_content_gin_idx",
             "tsv",
             postgresql_using="gin",
-            postgresql_with={"fastupdate": "on", "gin_pending_list_limit": 64},
+            postgresql_with={"fastupdate": "on", "gin_pending_list_limit": 1024},
         ),
         Index(
             "message_search_tiers_gin_idx",
             "tiers",
             postgresql_using="gin",
-            postgresql_with={"fastupdate": "on", "gin_pending_list_limit": 64},
+            postgresql_with={"fastupdate": "on", "gin_pending_list_limit": 512},
         ),
     )
 
