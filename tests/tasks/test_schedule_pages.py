@@ -48,9 +48,10 @@ def test_a_schedule_is_made_and_shows_its_next_runs_in_both_zones(org, member):
     (schedule,) = rows(Schedule)
     assert (schedule.cron, schedule.time_zone) == ("30 2 * * *", "Europe/Berlin")
     assert schedule.payload == {"format": "csv", "query": "", "zone": "UTC"}
-    text = member.page(f"/o/acme/schedules/{schedule.id}").get_text()
-    assert "02:30 CE" in text
-    assert "Nightly file" in text
+    page = member.page(f"/o/acme/schedules/{schedule.id}")
+    assert "02:30 CE" in page.text
+    assert "Nightly file" in page.text
+    assert page.select_one(f'[data-copy="sch_{schedule.id}"]')
 
 
 @pytest.mark.parametrize(
