@@ -52,6 +52,15 @@ def test_what_is_passed_on_has_an_else():
             assert not lacking, f"{where}:{lacking[0].lineno}: say what else is passed on"
 
 
+def test_what_is_asked_keeps_names_apart():
+    """`"Delete " ~ agent.name` lets a name of another direction turn the sentence round; `ui.isolated` does not."""
+    for where, text in _markup():
+        if "ui.confirm_page(" in text:
+            parts = [part for found in ENVIRONMENT.parse(text).find_all(nodes.Concat) for part in found.nodes]
+            bare = [part for part in parts if isinstance(part, nodes.Getattr)]
+            assert not bare, f"{where}:{bare[0].lineno}: isolate {bare[0].attr}"
+
+
 def test_rendered_templates_and_blocks_exist():
     for where, template, block in _rendered():
         assert (source.TEMPLATES / template).exists(), f"{where}: {template} is absent"

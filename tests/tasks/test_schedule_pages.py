@@ -130,6 +130,13 @@ def test_it_is_deleted_once_its_name_is_typed(org, member):
     assert rows(Schedule) == []
 
 
+def test_the_question_keeps_a_name_of_another_direction_apart(org, member):
+    schedule = tasks.schedule(org, name="(2) <b>דוח</b> (1)")
+    page = member.page(f"/o/acme/schedules/{schedule.id}/delete")
+    assert page.h1.text == f"Delete {schedule.name}"
+    assert [part.bdi.text for part in (page.h1, page.find(id="name-hint"))] == [schedule.name] * 2
+
+
 def test_viewers_and_strangers_change_nothing(org, new_client):
     schedule = tasks.schedule(org, kind="agent.export", next_run_at=SOON)
     viewer = new_client(orgs.member(org, "viewer"))
