@@ -33,6 +33,7 @@ class RunRow:
     error: str | None
     thread_id: UUID | None
     payload: Mapping[str, Any]
+    cancel_requested_at: datetime | None
 
     @property
     def live(self) -> bool:

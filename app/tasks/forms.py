@@ -1,6 +1,6 @@
 """What the lists of tasks, schedules and mail can be asked, and the form of a test message."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, cast
@@ -112,7 +112,6 @@ class ScheduleForm(FlaskForm):
         ],
         default="cron",
         validate_choice=False,
-        validators=[AnyOf(("cron", "every", "once"), "Choose when the schedule runs.")],
     )
     cron = optional_field("Cron line", CRON_LENGTH)
     every_minutes = WholeNumberField("Minutes", validators=[Optional()])
@@ -162,6 +161,7 @@ class ScheduleForm(FlaskForm):
             form[name].data = _local(getattr(schedule, name), schedule.time_zone)
         if schedule.paused_until and schedule.paused_until <= datetime.now(UTC):
             form.paused_until.data = None
+        form.stored = schedule
         return form
 
     def offer(self, org_id: UUID) -> None:
@@ -226,14 +226,8 @@ class ScheduleForm(FlaskForm):
             self.kind.errors = ["Choose what runs."]
         else:
             self._check_payload()
-        if self.time_zone.data not in time_zones():
-            self.time_zone.errors = ["Choose a time zone of the list."]
-        else:
-            self._check_moments()
-        if self.timing.data == "every" and not 1 <= (self.every_minutes.data or 0) <= MOST_MINUTES:
-            self.every_minutes.errors = ["Enter a number of minutes from 1 to 525,600."]
-        if self.timing.data == "once" and self.run_at.data is None and not self.run_at.errors:
-            self.run_at.errors = ["Enter a date and a time."]
+        for field, words in self.timing_problems():
+            field.errors = field.errors or [words]
         return not any(field.errors for field in self)
 
     def _check_payload(self) -> None:
@@ -245,15 +239,31 @@ class ScheduleForm(FlaskForm):
                 field = fields.get(name, self.kind)
                 field.errors = field.errors or [words]
 
-    def _check_moments(self) -> None:
-        paused, ends = self._moment("paused_until"), self._moment("ends_at")
-        once = self._moment("run_at") if self.timing.data == "once" else None
-        for field, moment in ((self.run_at, once), (self.paused_until, paused), (self.ends_at, ends)):
-            was = _local(getattr(self.stored, field.name, None), self.time_zone.data)
+    def timing_problems(self) -> Iterator[tuple[Field, str]]:
+        """What is wrong with when it runs, each with its field; what only `check` knows of a cron line is not told."""
+        if self.timing.data not in TIMED_BY:
+            yield self.timing, "Choose when the schedule runs."
+        if self.time_zone.data not in time_zones():
+            yield self.time_zone, "Choose a time zone of the list."
+        else:
+            yield from self._moment_problems()
+        if self.timing.data == "every" and not 1 <= (self.every_minutes.data or 0) <= MOST_MINUTES:
+            yield self.every_minutes, "Enter a number of minutes from 1 to 525,600."
+        if self.timing.data == "once" and self.run_at.data is None:
+            yield self.run_at, "Enter a date and a time."
+
+    def _moment_problems(self) -> Iterator[tuple[Field, str]]:
+        for name in ("run_at", "paused_until", "ends_at"):
+            field, moment = self[name], self._moment(name)
+            if name == "run_at" and self.timing.data != "once":
+                continue
+            yield from ((field, words) for words in field.process_errors)
+            was = _local(getattr(self.stored, name, None), self.time_zone.data)
             if moment and moment <= datetime.now(UTC) and field.data != was:
-                field.errors = ["Enter a moment to come."]
+                yield field, "Enter a moment to come."
+        paused, ends = self._moment("paused_until"), self._moment("ends_at")
         if paused and ends and ends <= paused:
-            self.ends_at.errors = ["Enter a moment behind the pause, or no pause."]
+            yield self.ends_at, "Enter a moment behind the pause, or no pause."
 
     def _moment(self, name: str) -> datetime | None:
         return cast("MomentField", self[name]).moment(self.time_zone.data)
@@ -268,20 +278,27 @@ class ScheduleForm(FlaskForm):
         """Show what is wrong with the cron line."""
         self.cron.errors = [words]
 
-    def values(self) -> dict[str, Any]:
-        """The columns as the form has them."""
-        timing, kind, given = self.timing.data, kinds().get(self.kind.data), self._given()
-        values = {
-            "name": self.name.data,
-            "kind": self.kind.data,
+    def when(self) -> dict[str, Any]:
+        """The columns that say when it runs."""
+        timing = self.timing.data
+        return {
             "cron": self.cron.data if timing == "cron" else None,
             "every_seconds": 60 * (self.every_minutes.data or 0) if timing == "every" else None,
             "run_at": self._moment("run_at") if timing == "once" else None,
             "time_zone": self.time_zone.data,
-            "catch_up": self.catch_up.data,
-            "overlap": self.overlap.data,
             "paused_until": self._moment("paused_until"),
             "ends_at": self._moment("ends_at"),
+        }
+
+    def values(self) -> dict[str, Any]:
+        """The columns as the form has them."""
+        kind, given = kinds().get(self.kind.data), self._given()
+        values = {
+            "name": self.name.data,
+            "kind": self.kind.data,
+            **self.when(),
+            "catch_up": self.catch_up.data,
+            "overlap": self.overlap.data,
         }
         if self.stored is None or self.stored.kind != kind.name or given != self.stored.payload:
             values["payload"] = kind.read(given).model_dump(mode="json")

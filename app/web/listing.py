@@ -109,6 +109,11 @@ class ListState:
         return terms.terms(self.q)
 
     @property
+    def wordless(self) -> bool:
+        """Whether nothing but ASCII signs is searched for, by which no message is found."""
+        return bool(self.q) and self.q.isascii() and not any(char.isalnum() for char in self.q)
+
+    @property
     def filtered(self) -> bool:
         """Whether a search or filter narrows the list."""
         return bool(self.q or self.chosen or self.excluded or self.spans or self.bounds)

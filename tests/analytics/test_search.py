@@ -1,5 +1,7 @@
 """The search page and what the palette gets."""
 
+from urllib.parse import urlencode
+
 import pytest
 
 from app.analytics.forms import KINDS
@@ -167,3 +169,12 @@ def test_the_list_of_shortcuts_names_every_section_with_a_key(member, org):
     keys = {element["data-key"] for element in page.select("[data-key]")}
     assert {"g a", "g d", "g k", "g s", "g t"} <= keys <= listed
     assert "Ctrl Enter" in listed
+
+
+@pytest.mark.parametrize("q", ['"', "%_\\ %", "?!", "- -"])
+@pytest.mark.parametrize("path", ["/o/acme/search/messages?", "/o/acme/threads?in=messages&"])
+def test_signs_alone_find_no_message_and_that_is_said(owner, org, path, q):
+    threads.message(threads.thread(org), f"100 {q} sure")
+    results = owner.both(path + urlencode({"q": q})).find(id="results")
+    assert "Messages are found by their words" in results.text
+    assert results.find("a", string="Clear all")

@@ -18,6 +18,7 @@ INLINE = re.compile(
     r"\sstyle\s*=|\son[a-z]+\s*=\s*[\"']|<style|<script(?![^>]*\ssrc=)|javascript:", re.IGNORECASE
 )
 JINJA = re.compile(r"\{[{%#].*?[}%#]\}", re.DOTALL)
+NAMES = {"name", "title", "email", "question"}
 SAFE = re.compile(r"\|\s*safe\b")
 
 
@@ -50,6 +51,22 @@ def test_what_is_passed_on_has_an_else():
             given = [call.node, *call.args, *(pair.value for pair in call.kwargs)]
             lacking = [one for one in given if isinstance(one, nodes.CondExpr) and one.expr2 is None]
             assert not lacking, f"{where}:{lacking[0].lineno}: say what else is passed on"
+
+
+def test_headings_and_questions_keep_names_apart():
+    """`"Delete " ~ agent.name` lets a name of another direction turn the sentence round; `ui.isolated` does not."""
+    for where, text in _markup():
+        page = ENVIRONMENT.parse(text)
+        titles = [call.args[0] for call in page.find_all(nodes.Call) if _is_ui(call.node, "page_head")]
+        asked = list(page.find_all(nodes.Concat)) if "ui.confirm_page(" in text else []
+        for sentence in [*titles, *asked]:
+            parts = sentence.nodes if isinstance(sentence, nodes.Concat) else []
+            bare = [part for part in parts if isinstance(part, nodes.Getattr) and part.attr in NAMES]
+            assert not bare, f"{where}:{bare[0].lineno}: isolate {bare[0].attr}"
+
+
+def _is_ui(node: nodes.Expr, macro: str) -> bool:
+    return isinstance(node, nodes.Getattr) and node.attr == macro and node.node == nodes.Name("ui", "load")
 
 
 def test_rendered_templates_and_blocks_exist():

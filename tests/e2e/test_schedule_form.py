@@ -1,4 +1,4 @@
-"""The form of a schedule in Chromium: of each kind and each timing only its own fields, and what was typed stays."""
+"""The form of a schedule in Chromium: of each kind and timing only its own fields, and the runs it would lead to."""
 
 import pytest
 from playwright.sync_api import expect
@@ -56,3 +56,30 @@ def test_of_each_timing_only_its_own_field_is_shown(home, open_as, look, scripts
         page.get_by_role("button", name="Create schedule").click()
         expect(page.locator("#every_minutes-error")).to_be_visible()
         look(page, "schedule-refused")
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_the_next_runs_follow_what_is_typed(home, open_as, look, scripts):
+    page = open_as(home.owner, f"/o/{home.org.slug}/schedules/new", java_script_enabled=scripts)
+    runs = page.locator("#next_runs")
+
+    def see(words):
+        if not scripts:
+            page.get_by_role("button", name="Show the next runs").click()
+        expect(runs).to_contain_text(words)
+
+    expect(runs).to_contain_text("Use five fields")
+    page.locator("#cron").fill("30 2 * * *")
+    see("At 02:30 every day")
+    expect(runs.locator("tbody tr")).to_have_count(5)
+    page.locator("#time_zone").select_option("Asia/Kolkata")
+    see("02:30 IST")
+    page.locator("#ends_at").fill("2001-01-01T00:00")
+    see("Enter a moment to come.")
+    page.locator("#ends_at").fill("")
+    page.locator("[name=timing][value=every]").check()
+    page.locator("#every_minutes").fill("30")
+    see("IST")
+    if scripts:
+        expect(page.locator("#every_minutes")).to_be_focused()
+        look(page, "schedule-preview")

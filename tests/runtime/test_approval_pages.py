@@ -51,3 +51,25 @@ def test_the_list_shows_the_arguments_shortened(member, person, org):
     assert notes["refund"].startswith("to: Ann, why: <b>late</b> xxx")
     assert notes["refund"].endswith("xxx..., more: true, …")
     assert '"list"' in notes["deep"]
+
+
+def test_the_tabs_say_what_the_list_shows(member, person, org):
+    waiting(org, person, tool="waits")
+    for tool, status in (("older", "approved"), ("newer", "expired")):
+        waiting(org, person, tool=tool, status=status)
+
+    def seen(url):
+        page = member.page(url)
+        tabs = {tab.text: (tab["href"], tab.get("aria-current")) for tab in page.select("#views .tabs a")}
+        return tabs, [link.text for link in page.select("#results tbody th a")]
+
+    tabs, tools = seen("/o/acme/approvals")
+    assert {words: current for words, (_, current) in tabs.items()} == {"Pending": "page", "Settled": None}
+    assert tools == ["waits"]
+    tabs, tools = seen(tabs["Settled"][0])
+    assert {words: current for words, (_, current) in tabs.items()} == {"Pending": None, "Settled": "page"}
+    assert tools == ["newer", "older"]
+    tabs, tools = seen("/o/acme/approvals?status=approved")
+    assert {current for _, current in tabs.values()} == {None}
+    assert tools == ["older"]
+    assert seen(tabs["Pending"][0])[1] == ["waits"]

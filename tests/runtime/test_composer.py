@@ -1,7 +1,9 @@
 """What is sent in the playground and cannot be said as things stand: the form comes back with it."""
 
 import pytest
+from sqlalchemy import update
 
+from app.db.tables import Task
 from app.threads.models import Message
 from tests.factories import agents
 from tests.factories.rows import rows
@@ -37,6 +39,27 @@ def test_what_is_sent_while_an_answer_is_written_stays_in_the_form(member, place
     work()
     assert not member.page(place).select_one("[data-send]").has_attr("disabled")
     assert member.submit(place, {"message": "And then?", "version": "draft"}).status_code == 303
+
+
+def test_the_message_has_the_focus_while_an_answer_is_written(member, place, work):
+    assert member.page(place).select("[autofocus]") == [member.page(place).find(id="message")]
+    refused = composer(member.submit(place, {"message": "And then?", "version": "draft"}))
+    assert [focused["id"] for focused in refused.select("[autofocus]")] == ["error-summary"]
+    work()
+    assert member.page(place).select("[autofocus]") == []
+
+
+def test_stop_says_that_it_stops_until_the_answer_has_ended(connection, member, agent, place):
+    both = {"message": "One?", "version": "draft", "other": "draft"}
+    beside = member.submit(f"/o/acme/agents/{agent.id}/beside", both).location
+    for url, label in ((place, "Stop"), (beside, "Stop both")):
+        button = next(found for found in member.page(url).select("button") if found.text.strip() == label)
+        assert button["data-busy"] == "Stopping…"
+        connection.execute(update(Task).values(status="running"))
+        assert member.submit(f"{url}/stop").status_code == 303
+        (stopping,) = [found for found in member.page(url).select("button") if "Stop" in found.text]
+        assert stopping.text.strip() == "Stopping…"
+        assert stopping.has_attr("disabled")
 
 
 def test_so_does_what_is_sent_to_two_that_are_being_asked(member, agent, server):

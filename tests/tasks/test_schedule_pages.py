@@ -48,9 +48,10 @@ def test_a_schedule_is_made_and_shows_its_next_runs_in_both_zones(org, member):
     (schedule,) = rows(Schedule)
     assert (schedule.cron, schedule.time_zone) == ("30 2 * * *", "Europe/Berlin")
     assert schedule.payload == {"format": "csv", "query": "", "zone": "UTC"}
-    text = member.page(f"/o/acme/schedules/{schedule.id}").get_text()
-    assert "02:30 CE" in text
-    assert "Nightly file" in text
+    page = member.page(f"/o/acme/schedules/{schedule.id}")
+    assert "02:30 CE" in page.text
+    assert "Nightly file" in page.text
+    assert page.select_one(f'[data-copy="sch_{schedule.id}"]')
 
 
 @pytest.mark.parametrize(
@@ -127,6 +128,13 @@ def test_it_is_deleted_once_its_name_is_typed(org, member):
     assert stored(schedule)
     member.submit(f"{path}/delete", {"name": schedule.name})
     assert rows(Schedule) == []
+
+
+def test_the_question_keeps_a_name_of_another_direction_apart(org, member):
+    schedule = tasks.schedule(org, name="(2) <b>דוח</b> (1)")
+    page = member.page(f"/o/acme/schedules/{schedule.id}/delete")
+    assert page.h1.text == f"Delete {schedule.name}"
+    assert [part.bdi.text for part in (page.h1, page.find(id="name-hint"))] == [schedule.name] * 2
 
 
 def test_viewers_and_strangers_change_nothing(org, new_client):

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, url_for
 
 from app.db.session import transaction
 from app.runtime.approvals_repo import ApprovalRow, ApprovalsRepo
-from app.runtime.forms import APPROVAL_STATUSES, DecideForm, approval_list
+from app.runtime.forms import DecideForm, approval_list
 from app.runtime.services.approving import decide as settle
 from app.runtime.services.approving import reject_many as reject_all
 from app.runtime.views.scene import CONVERSED, shown_approvals
@@ -18,7 +18,7 @@ from app.web.access import org_right
 from app.web.errors import NotFound, Refusal
 from app.web.filters import viewer_zone
 from app.web.identity import require_org
-from app.web.listing import read_list, show_list
+from app.web.listing import ListState, read_list, show_list
 from app.web.matching import list_url
 from app.web.render import can, leave, refresh, render, toast
 from app.web.selection import posted_ids, report
@@ -34,7 +34,7 @@ def index(org: str) -> Response:
     repo, org_id = ApprovalsRepo(), require_org().org_id
     state = read_list(approval_list(repo.agents(org_id)), viewer_zone().key)
     page = repo.page(org_id, current_viewer(), state)
-    return show_list("approvals/index.html", state, page, statuses=APPROVAL_STATUSES)
+    return show_list("approvals/index.html", state, page, tabs=_tabs(state))
 
 
 @bp.post("/approvals/bulk")
@@ -80,6 +80,15 @@ def of_message(org: str, thread_id: UUID, message_id: UUID) -> Response:
         raise NotFound
     calls = shown_approvals(ApprovalsRepo().of_message(org_id, message_id))
     return render("approvals/message.html", "calls", thread=thread, message_id=message_id, calls=calls)
+
+
+def _tabs(state: ListState) -> list[tuple[str, str, bool]]:
+    """The list without a saved view: what waits, which is shown at first, and what does not any more."""
+    bare, asked = state.saved.view is None, (state.chosen.get("status"), state.excluded.get("status"))
+    return [
+        ("Pending", state.view_url(None), bare and asked == (None, None)),
+        ("Settled", f"{state.path}?status=-pending&sort=-created", bare and asked == (None, ("pending",))),
+    ]
 
 
 def _found(approval_id: UUID) -> ApprovalRow:

@@ -60,8 +60,20 @@ def runs_to_come(schedule: Schedule, most: int) -> list[Slot]:
     """The next slots that will run; none of a schedule that is turned off or has ended."""
     if not schedule.enabled or schedule.next_run_at is None:
         return []
-    found = preview(timing_of(schedule), schedule.next_run_at - SECOND, most)
-    return [slot for slot in found if schedule.ends_at is None or slot.at <= schedule.ends_at]
+    return _to_come(timing_of(schedule), schedule.next_run_at, schedule.ends_at, most)
+
+
+def runs_planned(values: Mapping[str, Any], stored: Schedule | None, most: int) -> list[Slot]:
+    """The next slots of a new schedule with these columns, or of a stored one changed to them. Raises SlotError."""
+    now = datetime.now(UTC)
+    timing = Timing(**{"starts_at": stored.starts_at if stored else now, **_timing(values)})
+    check(timing)
+    first = _next(timing, now, values)
+    return _to_come(timing, first, values["ends_at"], most) if first else []
+
+
+def _to_come(timing: Timing, first: datetime, ends_at: datetime | None, most: int) -> list[Slot]:
+    return [slot for slot in preview(timing, first - SECOND, most) if ends_at is None or slot.at <= ends_at]
 
 
 def create_schedule(org_id: UUID, values: Mapping[str, Any]) -> Schedule:

@@ -21,11 +21,12 @@ from app.tasks.services.schedules import (
     create_schedule,
     remove_schedule,
     run_now,
+    runs_planned,
     runs_to_come,
     state_of,
 )
 from app.tasks.services.tasks import shown_input, title_of
-from app.tasks.slots import SlotError, cron_words
+from app.tasks.slots import Slot, SlotError, cron_words
 from app.threads.access import current_viewer
 from app.threads.repo.threads import ThreadRepo
 from app.web.access import org_right
@@ -39,6 +40,9 @@ from app.web.trail import came_from
 
 bp = Blueprint("schedules", __name__, url_prefix="/o/<org>/schedules")
 RUNS_SHOWN = 10
+RUNS_PLANNED = 5
+PARTS = {"choose": "kind_inputs", "preview": "next_runs"}
+"""What of the form an act asks for that does not save it: the fields of a kind, the runs to come."""
 LONG = 80
 """Characters from which on an input is shown as a text."""
 CHANGED = "Somebody else changed this schedule in the meantime. Look at it again first."
@@ -81,9 +85,9 @@ def new(org: str) -> Response:
 @bp.post("/new")
 @org_right("tasks.edit")
 def create(org: str) -> Response:
-    """Store a new schedule, which acts for whoever makes it, or show the fields of another kind."""
+    """Store a new schedule, which acts for whoever makes it, or show a part of the form anew."""
     form = schedule_form()()
-    if _chooses():
+    if _asked_part():
         return _form(form, "schedules/new.html")
     if not form.fits(require_org().org_id):
         return _form(form, "schedules/new.html", 422)
@@ -121,7 +125,7 @@ def show(org: str, schedule_id: UUID) -> Response:
         words=schedule.cron and cron_words(schedule.cron),
         inputs=inputs,
         texts=[value for _, value in inputs if "\n" in value or len(value) > LONG],
-        runs=_runs(schedule),
+        runs=_runs(runs_to_come(schedule, RUNS_SHOWN), schedule.time_zone),
         tasks=TasksRepo().of_schedule(org_id, schedule_id, RUNS_SHOWN),
         threads=ThreadRepo().of_schedule(org_id, current_viewer(), schedule_id, RUNS_SHOWN),
         trail=came_from(url_for(".index", org=org)),
@@ -139,10 +143,10 @@ def edit(org: str, schedule_id: UUID) -> Response:
 @bp.post("/<uuid:schedule_id>/edit")
 @org_right("tasks.edit")
 def update(org: str, schedule_id: UUID) -> Response:
-    """Save the form, or show the fields of another kind; from now on the schedule acts for whoever saved it."""
+    """Save the form, or show a part of the form anew; from now on the schedule acts for whoever saved it."""
     form, schedule = schedule_form()(), _schedule(schedule_id)
     form.stored = schedule
-    if _chooses():
+    if _asked_part():
         return _form(form, "schedules/edit.html", schedule=schedule)
     if not form.fits(require_org().org_id):
         return _form(form, "schedules/edit.html", 422, schedule=schedule)
@@ -205,14 +209,30 @@ def destroy(org: str, schedule_id: UUID) -> Response:
     return leave(url_for(".index", org=org))
 
 
-def _runs(schedule: Schedule) -> list[dict[str, Any]]:
-    """The next runs, each with its time in the schedule's zone."""
-    slots = runs_to_come(schedule, RUNS_SHOWN)
-    times = [slot.at.astimezone(ZoneInfo(schedule.time_zone)) for slot in slots]
+def _runs(slots: list[Slot], time_zone: str) -> list[dict[str, Any]]:
+    """Runs to come, each with its time in a zone."""
+    times = [slot.at.astimezone(ZoneInfo(time_zone)) for slot in slots]
     return [
         {"slot": slot, "local": f"{time:%a} {time.day} {time:%b %Y, %H:%M %Z}"}
         for slot, time in zip(slots, times, strict=True)
     ]
+
+
+def _planned(form: ScheduleForm) -> dict[str, Any]:
+    """The runs that the form as it stands would lead to and its cron line in words, or why there are none."""
+    problem = next((words for _, words in form.timing_problems()), "")
+    if problem:
+        return {"problem": problem, "words": ""}
+    when = form.when()
+    try:
+        slots = runs_planned(when, form.stored, RUNS_PLANNED)
+    except SlotError as error:
+        return {"problem": str(error), "words": ""}
+    return {
+        "problem": "",
+        "words": cron_words(when["cron"]) if when["cron"] else "",
+        "runs": _runs(slots, when["time_zone"]),
+    }
 
 
 def _schedule(schedule_id: UUID) -> Schedule:
@@ -222,11 +242,11 @@ def _schedule(schedule_id: UUID) -> Schedule:
     return schedule
 
 
-def _chooses() -> bool:
-    """Whether the form was sent for the fields of the kind that is chosen now."""
-    return request.values.get("act") == "choose"
+def _asked_part() -> str | None:
+    """The part of the form that it was sent for, if it was not sent to be saved."""
+    return PARTS.get(request.values.get("act", ""))
 
 
 def _form(form: ScheduleForm, template: str, status: int = 200, **context: object) -> Response:
     form.offer(require_org().org_id)
-    return render(template, "kind_inputs" if _chooses() else "form", status, form=form, **context)
+    return render(template, _asked_part() or "form", status, form=form, planned=_planned(form), **context)
