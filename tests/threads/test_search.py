@@ -197,6 +197,35 @@ def test_a_search_is_two_statements(find, said):
     )
 
 
+@pytest.fixture(
+    params=[("always", "always"), ("never", "always"), ("never", "never")],
+    ids=["few at all", "few of the organisation", "from the newest weeks on"],
+)
+def way(request, connection):
+    """Each way in which the newest matches are found, whatever the planner estimates."""
+    limits = [{"always": "1000000000", "never": "-1"}[one] for one in request.param]
+    with as_owner() as session:
+        name = "SELECT oid FROM pg_proc WHERE proname = 'newest_matches'"
+        definition = session.execute(text(f"SELECT pg_get_functiondef(({name}))")).scalar_one()
+        for was, limit in zip(("v_all <= 20000", "v_ours <= 5000"), limits, strict=True):
+            assert was in definition
+            definition = definition.replace(was, f"{was.partition('=')[0]}= {limit}")
+        session.connection().exec_driver_sql(definition.replace("%", "%%"))
+
+
+@pytest.mark.usefixtures("way")
+def test_every_way_finds_the_same(find, said, org, owner):
+    other = orgs.org()
+    away = threads.thread(other, name="Elsewhere", origin="api")
+    theirs = [threads.message(away, "late parcel") for _ in range(3)]
+    ours = [said("late parcel", days=day) for day in (0, 6, 30, 400)]
+    gone = threads.thread(org, owner, deleted_at=NOW)
+    said("late parcel", of=gone)
+    assert ids(find("late parcel")) == [message.id for message in ours]
+    assert not {message.id for message in theirs} & set(ids(find("late or parcel")))
+
+
+@pytest.mark.usefixtures("way")
 def test_the_newest_are_ranked_however_far_apart_they_were_written(find, said, monkeypatch):
     days = [0, 6, 7, 20, 21, 200, 900, 4000]
     written = [said("late parcel", days=day) for day in days]
