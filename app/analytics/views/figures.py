@@ -25,7 +25,7 @@ GROUPS = ("agent", "model")
 @bp.get("")
 @org_right("analytics.read")
 def index(org: str) -> Response:
-    """Threads, messages, people, tokens, cost, errors and feedback by day, and by agent or model."""
+    """Threads, messages, people, tokens, cost, errors, feedback and latency by day, and by agent or model."""
     choice, by = _choice(), request.args.get("by", "agent")
     by = by if by in GROUPS else "agent"
     report = _report(choice)
