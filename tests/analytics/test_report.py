@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.analytics.repo.figures import AnalyticsRepo, Figures
-from app.analytics.services import read_period
+from app.analytics.services.periods import read_period
 from app.db.base import db
 from tests.factories import agents, orgs, threads
 from tests.support.queries import queries

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from app.analytics.repo.figures import AnalyticsRepo, Figures, Key, Report
-from app.analytics.services import USUAL, Choice, read_period
+from app.analytics.services.periods import USUAL, Choice, read_period
 from app.analytics.views.shown import shown
 from app.audit.services import record
 from app.db.session import TooSlow, analytics_session, transaction

@@ -9,7 +9,7 @@ from uuid import UUID
 from flask import url_for
 
 from app.analytics.repo.figures import Figures, Key, Report
-from app.analytics.services import Choice
+from app.analytics.services.periods import Choice
 
 MOST_GROUPS = 50
 """Agents or models in the table; the file has all of them."""
