@@ -3,7 +3,7 @@
 from flask import Flask
 
 from app.agents.views import agents, changes, files, persona_changes, personas, version_links, versions
-from app.analytics.views import figures, home, search
+from app.analytics.views import figures, home, samples, search
 from app.api.views import agents as api_agents
 from app.api.views import approvals as api_approvals
 from app.api.views import completions
@@ -155,6 +155,7 @@ BLUEPRINTS = (
     api_tasks.bp,
     completions.bp,
     figures.bp,
+    samples.bp,
 )
 
 

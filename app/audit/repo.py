@@ -6,14 +6,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, func, select, text
+from sqlalchemy import ColumnElement, Row, Select, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from app.audit.models import AuditEvent
 from app.db.base import db
 from app.db.cursor import Order, Page, paginate
 from app.db.rows import Rows
-from app.web.conditions import chosen, searched, within
+from app.db.terms import contains
+from app.web.conditions import chosen, within
 from app.web.listing import ListState
 
 UNDO_WINDOW = timedelta(hours=1)
@@ -61,6 +62,15 @@ class Choices:
     addresses: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Term:
+    """A word or phrase searched for, and the actions and kinds whose words on the page it occurs in."""
+
+    text: str
+    actions: tuple[str, ...]
+    targets: tuple[str, ...]
+
+
 class AuditRepo:
     """Events; the policies show an organisation its own only."""
 
@@ -91,10 +101,11 @@ class AuditRepo:
         )
         return self._session.scalars(statement).all()
 
-    def page(self, org_id: UUID, state: ListState) -> Page[EventRow]:
+    def page(self, org_id: UUID, state: ListState, terms: Sequence[Term]) -> Page[EventRow]:
         """The rows of a list page; two statements."""
         order = Order(AuditEvent.created_at.expression, AuditEvent.id.expression, state.descending)
-        return paginate(self._session, _filtered(org_id, state, _LISTED), order, state.request, _event_row)
+        statement = _filtered(org_id, state, terms, _LISTED)
+        return paginate(self._session, statement, order, state.request, _event_row)
 
     def choices(self, org_id: UUID) -> Choices:
         """What the list can be filtered by."""
@@ -107,25 +118,34 @@ class AuditRepo:
             select(AuditEvent).where(AuditEvent.org_id == org_id, AuditEvent.id == event_id)
         )
 
-    def stream(self, org_id: UUID, state: ListState) -> Rows:
+    def stream(self, org_id: UUID, state: ListState, terms: Sequence[Term]) -> Rows:
         """Every matching event in list order."""
         columns = (AuditEvent.created_at, AuditEvent.id)
         order = [column.desc() if state.descending else column.asc() for column in columns]
-        statement = _filtered(org_id, state, _EXPORTED).order_by(*order)
+        statement = _filtered(org_id, state, terms, _EXPORTED).order_by(*order)
         return Rows(self._session, statement)
 
 
-def _filtered(org_id: UUID, state: ListState, columns: Sequence[Any]) -> Select[Any]:
+def _filtered(org_id: UUID, state: ListState, terms: Sequence[Term], columns: Sequence[Any]) -> Select[Any]:
     return select(*columns).where(
         AuditEvent.org_id == org_id,
-        *searched(
-            state, AuditEvent.action, AuditEvent.target_label, AuditEvent.actor_label, AuditEvent.address
-        ),
+        *(_has(term) for term in terms),
         *chosen(state, "actor", AuditEvent.actor_label),
         *chosen(state, "action", AuditEvent.action),
         *chosen(state, "target", AuditEvent.target_type),
         *chosen(state, "address", AuditEvent.address),
         *within(state, "at", AuditEvent.created_at),
+    )
+
+
+def _has(term: Term) -> ColumnElement[bool]:
+    """The term occurs in what the event holds, or in the words for it."""
+    columns = (AuditEvent.action, AuditEvent.target_label, AuditEvent.actor_label, AuditEvent.address)
+    pattern = contains(term.text)
+    return or_(
+        *(column.ilike(pattern) for column in columns),
+        AuditEvent.action.in_(term.actions),
+        AuditEvent.target_type.in_(term.targets),
     )
 
 

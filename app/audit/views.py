@@ -4,7 +4,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request, url_for
 
-from app.audit.forms.events import event_list
+from app.audit.forms.events import event_list, read_terms
 from app.audit.forms.words import field_words, value_words
 from app.audit.models import AuditEvent
 from app.audit.repo import AuditRepo
@@ -28,8 +28,10 @@ _FIELDS = {"target": ("target_type", "target_label"), "actor": ("actor_label",),
 def index(org: str) -> Response:
     """The events that match the address, newest first."""
     org_id = require_org().org_id
-    state = read_list(event_list(AuditRepo().choices(org_id)), viewer_zone().key)
-    return show_list("audit/index.html", state, AuditRepo().page(org_id, state))
+    choices = AuditRepo().choices(org_id)
+    state = read_list(event_list(choices), viewer_zone().key)
+    page = AuditRepo().page(org_id, state, read_terms(state.terms, choices))
+    return show_list("audit/index.html", state, page)
 
 
 @bp.get("/audit.<any(csv,json,ndjson):kind>")
@@ -37,8 +39,9 @@ def index(org: str) -> Response:
 def export(org: str, kind: str) -> Response:
     """The events that match the address as a file, with the shown columns and what only a file holds."""
     org_id = require_org().org_id
-    spec = event_list(AuditRepo().choices(org_id))
-    state = read_list(spec, viewer_zone().key, path=url_for("audit.index", org=org))
+    choices = AuditRepo().choices(org_id)
+    state = read_list(event_list(choices), viewer_zone().key, path=url_for("audit.index", org=org))
+    terms = read_terms(state.terms, choices)
     columns = ["id", *(field for column in state.columns for field in _FIELDS.get(column, (column,)))]
     columns += ["target_id", "request_id", "before", "after"]
     with transaction():
@@ -46,7 +49,7 @@ def export(org: str, kind: str) -> Response:
         record("audit.export", "audit_log", after={"format": kind, "query": query})
 
     return stream_file(
-        kind, f"{org}-audit", columns, lambda session: AuditRepo(session).stream(org_id, state)
+        kind, f"{org}-audit", columns, lambda session: AuditRepo(session).stream(org_id, state, terms)
     )
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.db.queue import MAIL_IS_OFF
 from app.db.tables import EmailOutbox
-from tests.factories import knowledge, orgs, runtime, tasks, threads
+from tests.factories import agents, knowledge, orgs, runtime, tasks, threads
 from tests.factories.rows import save
 from tests.support.queries import queries
 
@@ -76,6 +76,7 @@ def test_other_organisations_do_not_count(org, owner):
 
 
 def test_the_home_takes_five_statements_whatever_failed(org, owner):
+    agents.agent(org)
     owner.page("/o/acme")
     with queries(max=5):
         owner.page("/o/acme")

@@ -35,7 +35,7 @@ def figures_of(page):
 
 def test_the_page_adds_up_and_leads_to_the_threads(member, talk):
     page = member.both("/o/acme/analytics?range=7d")
-    assert figures_of(page) == ["1", "2", "1", "0", "USD 1.50", "1", "0", "0"]
+    assert figures_of(page) == ["1", "2", "1", "0", "USD 1.50", "1", "0", "0", "–", "–"]
     errors = page.select("a.figure")[5]["href"]
     assert [link.text for link in member.page(errors).select("th.cell-name a")] == ["Late parcel"]
     agent = page.find("a", string="Support")
@@ -72,7 +72,35 @@ def test_one_of_something_is_said_in_the_singular(member, talk):
         "failed message, 50.0 % of all",
         "thumbs up",
         "thumbs down",
+        "median latency (p50)",
+        "latency at 95 % (p95)",
     ]
+
+
+def test_latency_is_a_tile_a_chart_and_columns(member, owner, org, talk):
+    earlier = datetime.now(UTC) - timedelta(days=8)
+    threads.message(talk, "Soon.", role="assistant", latency_ms=4200)
+    threads.message(talk, "Here.", role="assistant", latency_ms=2100, created_at=earlier)
+    page = member.both("/o/acme/analytics?range=7d")
+    assert figures_of(page)[-2:] == ["4.2 s", "4.2 s"]
+    assert "100 % more than in the 7 days before" in page.select("a.figure")[-1].text
+    numbers = page.find(id="latency").find_all("tr")
+    assert [cell.text for cell in numbers[-1].find_all("td")] == ["4.2 s", "4.2 s"]
+    assert [cell.text for cell in numbers[-2].find_all("td")] == ["–", "–"]
+    assert [cell.text for cell in page.find("a", string="Support").find_parent("tr").find_all("td")][-2:] == [
+        "4.2 s"
+    ] * 2
+    text = owner.get("/o/acme/analytics/agent.csv?range=7d").get_data(as_text=True)
+    (row,) = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
+    assert (row["latency_p50_ms"], row["latency_p95_ms"]) == ("4200", "4200")
+
+
+def test_days_without_answers_are_told_from_fast_ones(member, talk):
+    earlier = datetime.now(UTC) - timedelta(days=8)
+    threads.message(talk, "Here.", role="assistant", latency_ms=2100, created_at=earlier)
+    tile = member.page("/o/acme/analytics?range=7d").select("a.figure")[-1]
+    assert "–" in tile.text
+    assert "there were answers in the 7 days before" in tile.text
 
 
 def test_the_axis_of_cost_says_no_more_decimals_than_it_needs(member, org):

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.analytics.repo.figures import AnalyticsRepo, Figures
-from app.analytics.services import read_period
+from app.analytics.services.periods import read_period
 from app.db.base import db
 from tests.factories import agents, orgs, threads
 from tests.support.queries import queries
@@ -62,6 +62,36 @@ def test_everything_is_counted_by_day_agent_and_model(report, org):
     assert found.by_model["m1"] == Figures(0, 1, 0, 15, 7, 0, 1, 0)
 
 
+def test_latency_is_that_of_answers_that_ended_well(report, org):
+    agent = agents.agent(org, name="Support")
+    thread = threads.thread(org, origin="api", agent_id=agent.id, created_at=days_ago(9))
+
+    def answer(latency_ms, days=1, **values):
+        told = {"role": "assistant", "model": "m1", "created_at": days_ago(days), "latency_ms": latency_ms}
+        threads.message(thread, **(told | values))
+
+    for number in range(1, 102):
+        answer(number * 100)
+    answer(7, days=0, model=None)
+    answer(400, days=9)
+    answer(None)
+    answer(90_000, status="stopped")
+    answer(90_000, parts=[{"kind": "error", "message": "No."}])
+    answer(90_000, role="user", model=None)
+
+    def latency(figures):
+        return figures.latency_p50_ms, figures.latency_p95_ms
+
+    found = report()
+    assert latency(found.total) == (5050, 9595)
+    assert latency(found.previous) == (400, 400)
+    assert latency(found.by_day[date(2026, 11, 24)]) == (5100, 9600)
+    assert latency(found.by_day[date(2026, 11, 25)]) == (7, 7)
+    assert latency(found.by_day[date(2026, 11, 23)]) == (None, None)
+    assert latency(found.by_agent[agent.id]) == (5050, 9595)
+    assert latency(found.by_model["m1"]) == (5100, 9600)
+
+
 def test_the_days_before_are_compared(report, org):
     thread = threads.thread(org, origin="api", created_at=days_ago(9))
     threads.message(thread, created_at=days_ago(9))
@@ -83,9 +113,9 @@ def test_deleted_threads_and_other_organisations_do_not_count(report, org):
     assert report().total == Figures()
 
 
-def test_a_report_is_four_statements(report, org):
+def test_a_report_is_five_statements(report, org):
     threads.message(threads.thread(org))
-    with queries(max=4):
+    with queries(max=5):
         report()
 
 

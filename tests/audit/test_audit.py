@@ -3,6 +3,7 @@
 import csv
 import io
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
 
 import pytest
 from sqlalchemy import text
@@ -87,6 +88,30 @@ def test_one_event_shows_before_and_after_as_text(connection, org, admin):
     before = {item.text.removeprefix("Before: ") for item in page.select("del")}
     after = {item.text.removeprefix("After: ") for item in page.select("ins")}
     assert (before, after) == ({"<b>Old</b>", "yes", '["a"]', "x"}, {"New", "no", '["a","b"]'})
+
+
+@pytest.mark.parametrize(
+    "q",
+    ["Agent taken back", '"TAKEN BACK TO AN EARLIER"', "agent.roll", "taken ana@example.org", "mcp server"],
+)
+def test_the_search_knows_the_words_of_the_page(connection, org, admin, q):
+    event(org, target_label="First", created_at=datetime.now(UTC) - timedelta(days=3))
+    event(org, target_label=None, action="agent.roll_back", target_type="mcp_server")
+    page = admin.both(f"/o/acme/audit?{urlencode({'q': q})}")
+    assert [row.find("a").text.strip() for row in page.select("tbody tr")] == [
+        "Agent taken back to an earlier version"
+    ]
+    lines = admin.get(f"/o/acme/audit.csv?{urlencode({'q': q})}").text.splitlines()
+    assert len(lines) == 2
+
+
+def test_a_search_costs_no_statement_more(connection, org, admin):
+    event(org)
+    admin.page("/o/acme/audit")
+    with queries() as plain:
+        admin.page("/o/acme/audit")
+    with queries(max=len(plain)):
+        admin.page("/o/acme/audit?q=agent+changed+ana")
 
 
 def test_another_organisations_events_do_not_exist(connection, org, admin):

@@ -125,17 +125,17 @@ def test_setup_link_prints_a_link_until_the_instance_is_claimed(run):
 def test_seed_demo_adds_labelled_agents_once_and_removes_them(run):
     org = orgs.org()
     agents.agent(org, name="My own")
-    assert "Added 5 sample agents and 3 sample threads" in run("seed", "demo").output
+    assert "Added 5 sample agents and 13 sample threads" in run("seed", "demo").output
     assert "Added 0 sample agents and 0 sample threads" in run("seed", "demo").output
     names = [agent.name for agent in rows(Agent, org_id=org.id)]
     assert sum(name.endswith("(sample)") for name in names) == 5
     assert sorted(version.number for version in rows(AgentVersion)) == [1] * 5 + [2] * 5
     kinds = {part["kind"] for message in rows(Message, org_id=org.id) for part in message.parts}
     assert kinds == set(KINDS) - {"image"}
-    assert "Deleted 5 sample agents and 3 sample threads" in run("seed", "demo", "--remove").output
+    assert "Deleted 5 sample agents and 13 sample threads" in run("seed", "demo", "--remove").output
     assert rows(Thread, org_id=org.id, deleted_at=None) == []
-    assert "and 3 sample threads" in run("seed", "demo").output
-    assert len(rows(Thread, org_id=org.id, deleted_at=None)) == 3
+    assert "and 13 sample threads" in run("seed", "demo").output
+    assert len(rows(Thread, org_id=org.id, deleted_at=None)) == 13
     run("seed", "demo", "--remove")
     assert [agent.name for agent in rows(Agent, org_id=org.id, deleted_at=None)] == ["My own"]
 

@@ -18,6 +18,10 @@ def mail(org, recipient, **values):
     return save(EmailOutbox(org_id=org.id, recipient=recipient, template="test", subject="Join us", **values))
 
 
+def facts(page):
+    return {term.text: " ".join(term.find_next("dd").text.split()) for term in page.find_all("dt")}
+
+
 def test_the_log_says_what_became_of_each_message(connection, new_client):
     org = orgs.org(slug="acme")
     mail(org, "sent@example.org", sent_at=datetime.now(UTC), attempts=1)
@@ -47,8 +51,7 @@ def test_the_system_page_is_for_platform_admins(connection, new_client):
 
 
 def test_the_system_page_names_versions_and_size(app, connection, new_client):
-    page = new_client(auth.platform_admin()).page("/platform/system")
-    shown = {term.text: " ".join(term.find_next("dd").text.split()) for term in page.find_all("dt")}
+    shown = facts(new_client(auth.platform_admin()).page("/platform/system"))
     asked = "SELECT split_part(current_setting('server_version'), ' ', 1), extversion FROM pg_extension"
     postgresql, pgvector = connection.execute(text(f"{asked} WHERE extname = 'vector'")).one()
     assert (
@@ -63,6 +66,16 @@ def test_the_system_page_names_versions_and_size(app, connection, new_client):
     )
     assert shown["Database size"].endswith(" MB")
     assert shown["Redis"][0].isdigit() == bool(app.extensions["settings"].redis_url)
+
+
+def test_the_system_page_tells_mail_given_up_from_mail_that_is_off(connection, new_client, request):
+    client = new_client(auth.platform_admin())
+    mail(orgs.org(), "lost@example.org", failed_at=datetime.now(UTC))
+    off = facts(client.page("/platform/system"))
+    assert off["Not sent within 24 hours"] == "1, as mail is off"
+    assert "Given up within 24 hours" not in off
+    request.getfixturevalue("sink")
+    assert facts(client.page("/platform/system"))["Given up within 24 hours"] == "1"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import text
@@ -39,7 +39,16 @@ _FEEDBACK = f"""
     SELECT {_KEYS}, count(*) FILTER (WHERE rating > 0) AS ups, count(*) FILTER (WHERE rating < 0) AS downs
       FROM parts {_SETS}
 """  # noqa: S608 - of the constants above
-_STATEMENTS = tuple(text(statement) for statement in (_MESSAGES, _THREADS, _FEEDBACK))
+_LATENCIES = f"""
+    WITH parts AS (
+        SELECT {_PERIOD}, t.agent_id, m.model, m.latency_ms FROM messages m {_THREAD}
+         WHERE {_WITHIN} AND m.role = 'assistant' AND m.status = 'complete' AND m.error IS NULL
+           AND m.latency_ms IS NOT NULL)
+    SELECT {_KEYS}, round(percentile_cont(0.5) WITHIN GROUP (ORDER BY latency_ms))::int AS latency_p50_ms,
+           round(percentile_cont(0.95) WITHIN GROUP (ORDER BY latency_ms))::int AS latency_p95_ms
+      FROM parts {_SETS}
+"""  # noqa: S608 - of the constants above
+_STATEMENTS = tuple(text(statement) for statement in (_MESSAGES, _THREADS, _FEEDBACK, _LATENCIES))
 _AGENTS = text("SELECT id, name FROM agents WHERE org_id = :org AND id = ANY (:ids)")
 # GROUPING() has a bit for each of day, agent_id and model that a row is not grouped by.
 _LEVELS = {0b111: "total", 0b011: "day", 0b101: "agent", 0b110: "model"}
@@ -60,7 +69,10 @@ class Period:
 
 @dataclass(frozen=True)
 class Figures:
-    """Threads begun, messages, people who wrote, tokens, cost in millionths, failed messages, ratings."""
+    """Threads begun, messages, people who wrote, tokens, cost in millionths, failed messages, ratings, latency.
+
+    Latency is that of answers that did not fail and were not stopped; None where there are none.
+    """
 
     threads: int = 0
     messages: int = 0
@@ -70,6 +82,8 @@ class Figures:
     errors: int = 0
     ups: int = 0
     downs: int = 0
+    latency_p50_ms: int | None = None
+    latency_p95_ms: int | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +114,7 @@ class AnalyticsRepo:
         self._session = session
 
     def report(self, org_id: UUID, period: Period) -> Report:
-        """Everything that the page of figures shows; four statements."""
+        """Everything that the page of figures shows; five statements."""
         values = {
             "org": org_id,
             "before": period.before,
@@ -108,7 +122,7 @@ class AnalyticsRepo:
             "end": period.end,
             "zone": period.zone,
         }
-        found: dict[tuple[str, bool], dict[Key, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
+        found: dict[tuple[str, bool], dict[Key, dict[str, Any]]] = defaultdict(lambda: defaultdict(dict))
         for statement in _STATEMENTS:
             for row in self._session.execute(statement, values).mappings():
                 level = _LEVELS[row["level"]]
@@ -128,7 +142,7 @@ class AnalyticsRepo:
         )
 
 
-def _figures(groups: Mapping[Key, dict[str, int]]) -> dict[Key, Figures]:
+def _figures(groups: Mapping[Key, dict[str, Any]]) -> dict[Key, Figures]:
     """The figures of each group, the one with the most messages first."""
     made = {key: Figures(**measures) for key, measures in groups.items()}
     return dict(sorted(made.items(), key=lambda pair: (-pair[1].messages, -pair[1].threads, str(pair[0]))))

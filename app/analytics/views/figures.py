@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from app.analytics.repo.figures import AnalyticsRepo, Figures, Key, Report
-from app.analytics.services import USUAL, Choice, read_period
+from app.analytics.services.periods import USUAL, Choice, read_period
 from app.analytics.views.shown import shown
 from app.audit.services import record
 from app.db.session import TooSlow, analytics_session, transaction
@@ -25,7 +25,7 @@ GROUPS = ("agent", "model")
 @bp.get("")
 @org_right("analytics.read")
 def index(org: str) -> Response:
-    """Threads, messages, people, tokens, cost, errors and feedback by day, and by agent or model."""
+    """Threads, messages, people, tokens, cost, errors, feedback and latency by day, and by agent or model."""
     choice, by = _choice(), request.args.get("by", "agent")
     by = by if by in GROUPS else "agent"
     report = _report(choice)

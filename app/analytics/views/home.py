@@ -6,8 +6,9 @@ from typing import Any
 from flask import Blueprint, Response, request, url_for
 
 from app.analytics.repo.attention import ANSWER, MOST, AttentionRepo
+from app.analytics.repo.samples import SampleRepo
 from app.db.session import transaction
-from app.orgs.services.home import CARDS, dismiss_card, read_home
+from app.orgs.services.home import CARDS, Home, dismiss_card, read_home
 from app.threads.access import current_viewer
 from app.web.access import org_right, role_has, signed_in
 from app.web.errors import NotFound, Refusal
@@ -57,7 +58,8 @@ def index() -> Response:
 def show(org: str) -> Response:
     """What needs attention, set-up cards, and what the organisation holds."""
     membership = require_org()
-    response = render("home/show.html", home=read_home(membership), matters=_matters(org))
+    home = read_home(membership)
+    response = render("home/show.html", home=home, matters=_matters(org), vacant=_is_vacant(home))
     if request.cookies.get(LAST_ORG) != membership.slug:
         secure = settings().secure
         response.set_cookie(
@@ -77,6 +79,13 @@ def dismiss(org: str, card: str) -> Response:
     with transaction():
         dismiss_card(require_org().org_id, card)
     return leave(url_for(".show", org=org))
+
+
+def _is_vacant(home: Home) -> bool:
+    """Whether there is nothing yet, and the visitor may add sample data."""
+    return (
+        can("settings.manage") and not home.counts["agents"] and SampleRepo().is_vacant(require_org().org_id)
+    )
 
 
 def _matters(org: str) -> list[Matter]:

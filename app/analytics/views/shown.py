@@ -9,7 +9,7 @@ from uuid import UUID
 from flask import url_for
 
 from app.analytics.repo.figures import Figures, Key, Report
-from app.analytics.services import Choice
+from app.analytics.services.periods import Choice
 
 MOST_GROUPS = 50
 """Agents or models in the table; the file has all of them."""
@@ -23,7 +23,11 @@ _BEHIND: dict[str, dict[str, str]] = {
     "errors": {"error": "yes"},
     "ups": {"feedback": "up"},
     "downs": {"feedback": "down"},
+    "latency_p50_ms": {},
+    "latency_p95_ms": {},
 }
+# Millionths in a unit of money, milliseconds in a second.
+_UNITS = {"cost_micros": 1_000_000, "latency_p50_ms": 1000, "latency_p95_ms": 1000}
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,8 @@ class Tile:
     """A total, that of the days before, and the address of the threads behind it."""
 
     measure: str
-    now: int
-    before: int
+    now: int | None
+    before: int | None
     url: str
 
 
@@ -51,7 +55,7 @@ class Shown:
 
     tiles: Sequence[Tile]
     days: Sequence[date]
-    series: dict[str, list[float]]
+    series: dict[str, list[float | None]]
     urls: Sequence[str]
     rows: Sequence[GroupRow]
     more: int
@@ -74,15 +78,11 @@ def shown(org: str, choice: Choice, report: Report, by: str) -> Shown:
         for measure, more in _BEHIND.items()
     ]
     days = list(choice.period.days)
-    series = {
-        measure: [getattr(figures, measure) for figures in report.by_day.values()] for measure in _BEHIND
-    }
-    series["cost"] = [micros / 1_000_000 for micros in series["cost_micros"]]
     groups = report.by_agent if by == "agent" else report.by_model
     return Shown(
         tiles=tiles,
         days=days,
-        series=series,
+        series=_series(report),
         urls=[threads(created=f"{day}..{day}") for day in days],
         rows=[
             GroupRow(report.words(key), figures, _group_url(threads, key, choice))
@@ -91,6 +91,18 @@ def shown(org: str, choice: Choice, report: Report, by: str) -> Shown:
         more=max(len(groups) - MOST_GROUPS, 0),
         error_rate=report.total.errors / max(report.total.messages, 1),
     )
+
+
+def _series(report: Report) -> dict[str, list[float | None]]:
+    """The days of each measure, money and latency in the units that charts take."""
+    return {
+        measure: [_in_units(measure, getattr(figures, measure)) for figures in report.by_day.values()]
+        for measure in _BEHIND
+    }
+
+
+def _in_units(measure: str, value: int | None) -> float | None:
+    return value if value is None or measure not in _UNITS else value / _UNITS[measure]
 
 
 def _days(measure: str, choice: Choice) -> dict[str, str]:

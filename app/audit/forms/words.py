@@ -86,6 +86,7 @@ ACTIONS = {
     "model_connection.create": "Model connection created",
     "model_connection.delete": "Model connection deleted",
     "model_connection.import_models": "Models of a connection imported",
+    "org.add_samples": "Sample data added",
     "org.create": "Organisation created",
     "org.delete": "Organisation deleted",
     "org.dismiss_card": "Set-up card dismissed",

@@ -1,0 +1,1 @@
+"""Which days figures are for, and sample data."""
