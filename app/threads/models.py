@@ -25,7 +25,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base
-from app.db.columns import Created, Identified, Stamped, Tenant, one_of, tenant_key
+from app.db.columns import Created, Identified, Stamped, Tenant, TenantPart, one_of, tenant_key
 
 ORIGINS = ("console", "api", "import", "schedule", "playground")
 SHARED_ORIGINS = ("api", "import", "schedule")
@@ -132,7 +132,7 @@ class Thread(Identified, Tenant, Stamped, Base):
     revision: Mapped[int] = mapped_column(BigInteger, server_default="1")
 
 
-class ThreadName(Tenant, Base):
+class ThreadName(TenantPart, Base):
     """The searched form of a thread's name: its trigrams in lower case, and the organisation as one element."""
 
     __tablename__ = "thread_names"
@@ -146,12 +146,12 @@ class ThreadName(Tenant, Base):
         ),
     )
 
-    org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"), primary_key=True)
+    org_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     thread_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     trigrams: Mapped[list[str]] = mapped_column(ARRAY(Text))
 
 
-class Message(Identified, Tenant, Created, Base):
+class Message(Identified, TenantPart, Created, Base):
     """One utterance. `branch` 0 is the line people read; others begin after `parent_id`, which only their first has.
 
     An answer of a draft keeps in `draft` what that was at `drafted_at`, when the answer was begun.
@@ -205,7 +205,7 @@ class Message(Identified, Tenant, Created, Base):
     error: Mapped[str | None]
 
 
-class MessageSearch(Tenant, Base):
+class MessageSearch(TenantPart, Base):
     """The searched form of a message.
 
     `tsv` holds its English lexemes and, without positions, its organisation and that with the week it was written in;
@@ -229,7 +229,7 @@ class MessageSearch(Tenant, Base):
         ),
     )
 
-    org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"), primary_key=True)
+    org_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     message_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     thread_id: Mapped[uuid.UUID]
     created_at: Mapped[datetime]

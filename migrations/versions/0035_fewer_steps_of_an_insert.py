@@ -2,11 +2,13 @@
 
 What waits beside an index of names or words is written into it in larger lots, and by the worker every few seconds.
 The searched form of a message becomes part of the statement that stores it, instead of calls of functions within it.
+Messages and searched forms lose their key to the organisation: the key to their thread or message, which has the
+organisation in it, says the same. And the name of a thread that is added is not there yet.
 """
 
 from alembic import op
 
-from migrations import threads_sql
+from migrations import rls, threads_sql
 
 revision = "0035"
 down_revision = "0034"
@@ -47,18 +49,42 @@ BEGIN
     IF tiers <> '{{}}' THEN tiers := p_org::text || tiers; END IF;
 END $$
 """
+KEEP_ADDED_NAMES = """
+CREATE OR REPLACE FUNCTION keep_thread_names() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO public.thread_names (org_id, thread_id, trigrams)
+    SELECT n.org_id, n.id, n.org_id::text || public.name_trigrams(n.name) FROM added n;
+    RETURN NULL;
+END $$
+"""
 DROP = "DROP FUNCTION searched_form(uuid, timestamptz, text)"
 
 
+PARTS = ("thread_names", "messages", "message_search")
+"""Tables whose rows go with a row that goes with its organisation."""
+
+
 def upgrade() -> None:
-    for statement in (DROP, "DROP FUNCTION word_tiers(tsvector)", SEARCHED_FORM):
+    for statement in (DROP, "DROP FUNCTION word_tiers(tsvector)", SEARCHED_FORM, KEEP_ADDED_NAMES):
         op.execute(statement)
     for index, size in PENDING_KB.items():
         op.execute(f"ALTER INDEX {index} SET (gin_pending_list_limit = {size})")
+    for table in PARTS:
+        op.drop_constraint(f"{table}_org_id_fkey", table)
 
 
 def downgrade() -> None:
+    for table in PARTS:
+        rls.unforce(table)
+        op.create_foreign_key(f"{table}_org_id_fkey", table, "orgs", ["org_id"], ["id"], ondelete="CASCADE")
+        rls.force(table)
     for index in PENDING_KB:
         op.execute(f"ALTER INDEX {index} SET (gin_pending_list_limit = 64)")
-    for statement in (DROP, WORD_TIERS, BY_CALLS):
+    added = threads_sql.KEEP_NAMES.partition(";\nCREATE TRIGGER")[0]
+    for statement in (
+        DROP,
+        WORD_TIERS,
+        BY_CALLS,
+        added.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"),
+    ):
         op.execute(statement)
