@@ -3,7 +3,8 @@
 What waits beside an index of names or words is written into it in larger lots, and by the worker every few seconds.
 The searched form of a message becomes part of the statement that stores it, instead of calls of functions within it.
 Messages and searched forms lose their key to the organisation: the key to their thread or message, which has the
-organisation in it, says the same. And the name of a thread that is added is not there yet.
+organisation in it, says the same. The name of a thread that is added is not there yet. And whoever counts added messages
+numbers the revision in the same step.
 """
 
 from alembic import op
@@ -21,7 +22,8 @@ PENDING_KB = {
     "message_search_tiers_gin_idx": 512,
 }
 WORDS = f"to_tsvector('english', left(p_text, {threads_sql.SEARCHED_LENGTH}))"
-MARKS = "array_to_tsvector(ARRAY[p_org::text, public.org_week(p_org, p_moment)])"
+MARKS = "array_to_tsvector(ARRAY[p_org::text, {week}])"
+WEEK = "p_org || '/' || to_char(date_trunc('week', p_moment AT TIME ZONE 'UTC'), 'YYYY-MM-DD')"
 TIERS_OF = f"""
     SELECT {{added}}array_agg(w.lexeme || '#' || t.k) FROM unnest({{words}}) w, unnest({threads_sql.TIERS}) t(k)
      WHERE cardinality(w.positions) >= 2 AND cardinality(w.positions) >= t.k
@@ -31,7 +33,8 @@ TIERS_OF = f"""
 SEARCHED_FORM = f"""
 CREATE FUNCTION searched_form(p_org uuid, p_moment timestamptz, p_text text) RETURNS TABLE (tsv tsvector, tiers text[])
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT f.words || {MARKS}, coalesce(({TIERS_OF.format(added="p_org::text || ", words="f.words")}), '{{}}')
+    SELECT f.words || {MARKS.format(week=WEEK)},
+           coalesce(({TIERS_OF.format(added="p_org::text || ", words="f.words")}), '{{}}')
       FROM (SELECT {WORDS} AS words OFFSET 0) f $$
 """
 WORD_TIERS = f"""
@@ -44,7 +47,7 @@ LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
     v_words CONSTANT tsvector := {WORDS};
 BEGIN
-    tsv := v_words || {MARKS};
+    tsv := v_words || {MARKS.format(week="public.org_week(p_org, p_moment)")};
     tiers := public.word_tiers(v_words);
     IF tiers <> '{{}}' THEN tiers := p_org::text || tiers; END IF;
 END $$
@@ -57,6 +60,29 @@ BEGIN
     RETURN NULL;
 END $$
 """
+REVISIONS = """
+DROP TRIGGER threads_revision ON threads;
+CREATE TRIGGER threads_revision BEFORE UPDATE ON threads
+    FOR EACH ROW {when}EXECUTE FUNCTION number_thread_revision()
+"""
+COUNT_ADDED = """
+CREATE OR REPLACE FUNCTION count_added_messages() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE public.threads t SET
+           message_count = t.message_count + c.messages,
+           error_count = t.error_count + c.errors,
+           tokens = t.tokens + c.tokens,
+           cost_micros = t.cost_micros + c.cost_micros,
+           last_message_at = greatest(t.last_message_at, c.latest),
+           revision = t.revision + 1
+      FROM (SELECT m.org_id, m.thread_id, count(*) AS messages, count(m.error) AS errors,
+                   coalesce(sum(m.input_tokens), 0) + coalesce(sum(m.output_tokens), 0) AS tokens,
+                   coalesce(sum(m.cost_micros), 0) AS cost_micros, max(m.created_at) AS latest
+              FROM added m GROUP BY m.org_id, m.thread_id ORDER BY m.thread_id) c
+     WHERE t.org_id = c.org_id AND t.id = c.thread_id;
+    RETURN NULL;
+END $$
+"""
 DROP = "DROP FUNCTION searched_form(uuid, timestamptz, text)"
 
 
@@ -64,8 +90,20 @@ PARTS = ("thread_names", "messages", "message_search")
 """Tables whose rows go with a row that goes with its organisation."""
 
 
+def _again(definition: str) -> str:
+    return definition.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
+
+
 def upgrade() -> None:
-    for statement in (DROP, "DROP FUNCTION word_tiers(tsvector)", SEARCHED_FORM, KEEP_ADDED_NAMES):
+    for statement in (
+        DROP,
+        "DROP FUNCTION word_tiers(tsvector)",
+        "DROP FUNCTION org_week(uuid, timestamptz)",
+        SEARCHED_FORM,
+        KEEP_ADDED_NAMES,
+        COUNT_ADDED,
+        REVISIONS.format(when="WHEN (NEW.revision = OLD.revision) "),
+    ):
         op.execute(statement)
     for index, size in PENDING_KB.items():
         op.execute(f"ALTER INDEX {index} SET (gin_pending_list_limit = {size})")
@@ -80,11 +118,13 @@ def downgrade() -> None:
         rls.force(table)
     for index in PENDING_KB:
         op.execute(f"ALTER INDEX {index} SET (gin_pending_list_limit = 64)")
-    added = threads_sql.KEEP_NAMES.partition(";\nCREATE TRIGGER")[0]
     for statement in (
         DROP,
         WORD_TIERS,
+        threads_sql.ORG_WEEK,
         BY_CALLS,
-        added.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"),
+        _again(threads_sql.KEEP_NAMES.partition(";\nCREATE TRIGGER")[0]),
+        _again(threads_sql.COUNT_MESSAGES.partition("END $$")[0] + "END $$"),
+        REVISIONS.format(when=""),
     ):
         op.execute(statement)
