@@ -15,8 +15,8 @@ from markupsafe import Markup
 
 ZONE_COOKIE = "time_zone"
 MAIL = "email/macros.html"
-OFTEN = "icon"
-"""The macro that a page asks for most and whose answer hangs on its few words alone: it is kept."""
+OFTEN = {"icon", "kbd", "avatar"}
+"""Macros that pages ask for often and whose answer hangs on their few words alone: it is kept."""
 _DAY = timedelta(days=1)
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
@@ -39,7 +39,7 @@ class Macros:
             raise AttributeError(f"templates/ui defines no macro {name!r}")
         found = getattr(self._environment.get_template(files[name]).module, name)
         if not self._environment.auto_reload:
-            self.__dict__[name] = found = lru_cache(maxsize=256)(found) if name == OFTEN else found
+            self.__dict__[name] = found = lru_cache(maxsize=256)(found) if name in OFTEN else found
         return found
 
     def __dir__(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from flask import current_app, request, url_for
@@ -60,22 +61,32 @@ class NavGroup:
     items: Sequence[NavItem]
 
 
-def navigation(visitor: Visitor | None) -> list[NavGroup]:
+def navigation(visitor: Visitor | None) -> Sequence[NavGroup]:
     """The groups for this visitor: the organisation's in its pages, the platform's for a platform admin."""
     if visitor is None:
-        return []
-    groups = []
+        return ()
     if visitor.org:
-        for label, sections in _ORG_SECTIONS.items():
-            items = [
-                _item(name, endpoint, icon, org=visitor.org.slug)
+        where = (request.blueprint, request.endpoint, request.script_root)
+        return _of_org(visitor.org.slug, visitor.org.role, *where)
+    pages = platform_pages(visitor)
+    return (NavGroup("Platform", pages),) if pages else ()
+
+
+@lru_cache(maxsize=512)
+def _of_org(slug: str, role: str, *_where: str | None) -> Sequence[NavGroup]:
+    """The groups of an organisation's pages, kept for each place in which they are shown."""
+    groups = (
+        NavGroup(
+            label,
+            [
+                _item(name, endpoint, icon, org=slug)
                 for name, endpoint, icon, right in sections
-                if role_has(visitor.org.role, right) and endpoint in current_app.view_functions
-            ]
-            groups.append(NavGroup(label, items))
-    elif visitor.is_platform_admin:
-        groups.append(NavGroup("Platform", platform_pages(visitor)))
-    return [group for group in groups if group.items]
+                if role_has(role, right) and endpoint in current_app.view_functions
+            ],
+        )
+        for label, sections in _ORG_SECTIONS.items()
+    )
+    return tuple(group for group in groups if group.items)
 
 
 def switch_url(org: Membership) -> str:
