@@ -1,5 +1,7 @@
 """One row of a table: the original form, the product's statements through bare psycopg, and the product itself."""
 
+from collections.abc import Sequence
+
 from bench.place import Place, Statement
 from bench.report import line, shown, table, times
 from bench.rounds import Call, race
@@ -18,7 +20,7 @@ def compare(place: Place, name: str, call: Call, original: Call, only: str = "")
     Returns the time of our statements.
     """
     ours = place.product(call)
-    sent = [statement for statement in place.recorded(ours) if _wanted(statement, only)]
+    sent = holding(only, place.recorded(ours))
     variants = {"original": original, "plain": place.plain(sent)}
     if not only:
         variants |= {"limit": place.limit(sent), "ours": ours}
@@ -35,5 +37,6 @@ def compare(place: Place, name: str, call: Call, original: Call, only: str = "")
     return plain
 
 
-def _wanted(statement: Statement, only: str) -> bool:
-    return only in statement[0] or "set_config" in statement[0]
+def holding(only: str, sent: Sequence[Statement]) -> list[Statement]:
+    """The statements that hold a text, and those that set the scope."""
+    return [one for one in sent if only in one[0] or "set_config" in one[0]]
