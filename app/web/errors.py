@@ -29,7 +29,7 @@ PROBLEM_TYPE = "application/problem+json"
 _TITLES = {
     400: "This request could not be read",
     401: "You are not signed in",
-    403: "Your role does not allow this",
+    403: "This is not allowed",
     404: "Page not found",
     405: "This page does not accept that kind of request",
     409: "This could not be done",
