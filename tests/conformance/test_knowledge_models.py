@@ -32,7 +32,7 @@ pytestmark = pytest.mark.conformance
 TEXTS, TOP = 40, 10
 DOCUMENTS = 200
 KILLS = 4
-PATIENCE = 150
+PATIENCE = 300
 RUNNING = "SELECT count(*) FROM tasks WHERE status = 'running'"
 SPANS = "SELECT id, first_generation, coalesce(last_generation, 1000) FROM knowledge_base_chunks"
 
