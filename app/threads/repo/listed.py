@@ -165,11 +165,7 @@ class ThreadListRepo:
         scope, order = in_scope(org_id, state), _order(state)
         walk: ColumnElement[int] = literal_column(str(NEAR + 1))
         near = window(_candidates(viewer, state).where(*scope), order, wanted).limit(walk).subquery("near")
-        descending = state.descending != wanted.backward
-        places = (
-            (near.c.sort_value.desc(), near.c.id.desc()) if descending else (near.c.sort_value, near.c.id)
-        )
-        ids = func.array_agg(aggregate_order_by(near.c.id, *places))
+        ids = func.array_agg(aggregate_order_by(near.c.id, *_places(near, state, wanted)))
         asked = and_(true(), *narrowed(viewer, state, near.c), *named(state, near.c))
         walked = (
             select((func.count() <= NEAR).label("few"), ids.filter(asked).label("ids"))
@@ -228,9 +224,8 @@ class ThreadListRepo:
         total = select(func.count()).select_from(hits).scalar_subquery().label("total")
         order = Order(hits.c.sort_value, hits.c.id, state.descending)
         page = window(select(hits.c.id), order, wanted).limit(wanted.per + 1).subquery("page")
-        descending = state.descending != wanted.backward
-        ends = (end.desc() if descending else end.asc() for end in (page.c.sort_value, page.c.id))
-        return self._read_page(org_id, select(total, *facts), page, state, *ends)
+        places = _places(page, state, wanted)
+        return self._read_page(org_id, select(total, *facts), page, state, *places)
 
     def _read_page(
         self, org_id: UUID, facts: Select[Any], page: Subquery, state: ListState, *places: ColumnElement[Any]
@@ -302,6 +297,13 @@ _LISTED: Select[Any] = _named_too(select(*_COLUMNS).select_from(Thread))
 
 def _order(state: ListState, thread: Any = Thread) -> Order:
     return Order(getattr(thread, _SORTS[state.sort_key]), thread.id, state.descending)
+
+
+def _places(part: Subquery, state: ListState, wanted: PageRequest) -> list[ColumnElement[Any]]:
+    """The order in which a part of the list is read."""
+    descending = state.descending != wanted.backward
+    ends = (part.c.sort_value, part.c.id)
+    return [end.desc() if descending else end.asc() for end in ends]
 
 
 def _real(rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
