@@ -14,8 +14,6 @@ down_revision = "0035"
 branch_labels = None
 depends_on = None
 
-SELDOM = 5_000
-"""Matches of the organisation, as the planner estimates them, that are read and sorted in one step."""
 FEW = 20_000
 """Matches in all organisations that are read for the sake of one of them, if it holds a PART of them."""
 PART = 0.1
@@ -66,7 +64,7 @@ NEWEST = f"""
         IF v_all <= {FEW} AND v_ours >= v_all * {PART} THEN
             {_step("p_query")}
             RETURN;
-        ELSIF v_ours <= {SELDOM} THEN
+        ELSIF v_ours <= {_BEFORE.SELDOM} THEN
             {_step("v_mark && p_query")}
             RETURN;
         END IF;
