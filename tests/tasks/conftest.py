@@ -1,11 +1,27 @@
-"""A mail server that the application in the test's process knows."""
+"""One organisation with people to act in it, and a mail server that the application in the test's process knows."""
 
 from dataclasses import replace
 
 import pytest
 
 from app.config import MailSettings
+from tests.factories import orgs
 from tests.support.smtp import MailSink
+
+
+@pytest.fixture
+def org(connection):
+    return orgs.org(slug="acme")
+
+
+@pytest.fixture
+def member(new_client, org):
+    return new_client(orgs.member(org))
+
+
+@pytest.fixture
+def viewer(new_client, org):
+    return new_client(orgs.member(org, "viewer"))
 
 
 @pytest.fixture

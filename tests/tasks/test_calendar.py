@@ -16,16 +16,6 @@ PATH = "/o/acme/schedules/calendar"
 
 
 @pytest.fixture
-def org(connection):
-    return orgs.org(slug="acme")
-
-
-@pytest.fixture
-def viewer(new_client, org):
-    return new_client(orgs.member(org, "viewer"))
-
-
-@pytest.fixture
 def march(acting, org):
     """A function that returns the days of March 2031 as Berlin has them: date to what runs."""
     acting(org, orgs.member(org))

@@ -2,22 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from app.db.tables import Task
 from tests.factories import orgs, tasks
 from tests.support.database import as_owner
 from tests.support.queries import queries
-
-
-@pytest.fixture
-def org(connection):
-    return orgs.org(slug="acme")
-
-
-@pytest.fixture
-def viewer(new_client, org):
-    return new_client(orgs.member(org, "viewer"))
 
 
 def shown(page):

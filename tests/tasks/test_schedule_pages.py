@@ -23,16 +23,6 @@ FORM = {
 }
 
 
-@pytest.fixture
-def org(connection):
-    return orgs.org(slug="acme")
-
-
-@pytest.fixture
-def member(new_client, org):
-    return new_client(orgs.member(org))
-
-
 def test_the_list_shows_what_runs_next_first(org, member):
     tasks.schedule(org, name="Later", next_run_at=SOON + timedelta(days=1))
     tasks.schedule(org, name="Sooner", next_run_at=SOON)

@@ -6,22 +6,12 @@ from itertools import pairwise
 import pytest
 
 from app.tasks.models import Schedule
-from tests.factories import orgs, tasks
+from tests.factories import tasks
 from tests.factories.rows import rows
 from tests.support.pages import parse
 from tests.tasks.test_schedule_pages import FORM
 
 NEW = "/o/acme/schedules/new"
-
-
-@pytest.fixture
-def org(connection):
-    return orgs.org(slug="acme")
-
-
-@pytest.fixture
-def member(new_client, org):
-    return new_client(orgs.member(org))
 
 
 def previewed(member, changes, path=NEW):

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import pytest
 from sqlalchemy import text
 
 from app.agents.kinds import EXPORT
@@ -17,21 +16,6 @@ from tests.factories.rows import rows, save, stored
 from tests.support.claims import claims, run
 from tests.support.database import as_owner
 from tests.support.queries import queries
-
-
-@pytest.fixture
-def org(connection):
-    return orgs.org(slug="acme")
-
-
-@pytest.fixture
-def member(new_client, org):
-    return new_client(orgs.member(org))
-
-
-@pytest.fixture
-def viewer(new_client, org):
-    return new_client(orgs.member(org, "viewer"))
 
 
 def names(page):
