@@ -37,6 +37,7 @@ from app.web import (
     security,
     tracing,
 )
+from app.web.templating import Templates
 
 ROOT = Path(__file__).parent.parent
 MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -94,6 +95,7 @@ def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask
 
 
 def _configure(app: Flask, settings: Settings) -> None:
+    app.jinja_environment = Templates
     app.extensions["settings"] = settings
     app.debug, app.testing = settings.debug, settings.testing
     app.config.update(

@@ -1,0 +1,82 @@
+"""What the Jinja environment of the pages does otherwise than Jinja's own."""
+
+import pytest
+from jinja2 import DictLoader, Environment, StrictUndefined, UndefinedError
+from markupsafe import Markup, escape
+
+from app.web.templating import Templates, shown
+
+
+class Named(str):
+    """Text of a class of its own."""
+
+    __slots__ = ()
+
+
+class Tag:
+    """An object that knows its HTML."""
+
+    def __html__(self):
+        return "<b>tag</b>"
+
+
+VALUES = [
+    "",
+    "plain",
+    "<script>",
+    "a & b",
+    'say "yes"',
+    "it's",
+    "naïve 日本",
+    "\x00<",
+    Named("<i>"),
+    Markup("<em>kept</em>"),
+    Tag(),
+    0,
+    1.5,
+    None,
+    ["<"],
+]
+PAGES = {
+    "page.html": """{% import "macros.html" as own %}{% for value in values %}{{ own.cell(value) }}{% endfor %}
+        {%- call own.frame("a & b") %}<i>{{ values[2] }}</i>{% endcall %}{{ own.cell("<") ~ "&" }}{{ both("<") }}""",
+    "macros.html": """{% macro cell(value, mark="<") %}<td>{{ mark }}{{ value }}</td>{% endmacro %}
+        {%- macro frame(title) %}<p title="{{ title }}">{{ caller() }}</p>{% endmacro %}""",
+    "page.txt": """{% for value in values %}{{ value }}{% endfor %}""",
+    "missing.html": "{{ nothing }}",
+    "many.html": """{% macro one(value) %}{{ value }}{% endmacro %}{{ one(1, 2) }}""",
+}
+
+
+@pytest.fixture
+def environments(app):
+    options = {"loader": DictLoader(PAGES), "undefined": StrictUndefined}
+    plain = Environment(autoescape=app.select_jinja_autoescape, **options)  # noqa: S701 - the pages' own choice
+    ours = Templates(app, autoescape=app.select_jinja_autoescape, **options)
+    for environment in (plain, ours):
+        environment.globals["both"] = lambda value: f"{value}>"
+    return plain, ours
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_a_value_is_shown_as_jinja_shows_it(value):
+    assert str(shown(value)) == str(escape(value))
+
+
+@pytest.mark.parametrize("page", ["page.html", "page.txt"])
+def test_a_page_is_what_jinja_makes_of_it(environments, page):
+    plain, ours = (environment.get_template(page).render(values=VALUES) for environment in environments)
+    assert ours == plain
+    assert ("<script>" in ours) is (page == "page.txt")
+
+
+def test_an_unknown_name_and_a_value_too_many_are_errors(environments):
+    _, ours = environments
+    with pytest.raises(UndefinedError):
+        ours.get_template("missing.html").render()
+    with pytest.raises(TypeError, match="not more than 1"):
+        ours.get_template("many.html").render()
+
+
+def test_pages_are_made_with_it(app):
+    assert type(app.jinja_env) is Templates
