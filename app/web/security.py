@@ -9,7 +9,7 @@ import hmac
 import secrets
 from urllib.parse import urlsplit
 
-from flask import Flask, Request, Response, current_app, request, session
+from flask import Flask, Request, Response, current_app, g, request, session
 
 from app.config import Settings
 
@@ -51,7 +51,10 @@ def session_token() -> str | None:
 
 def csrf_token() -> str:
     """The token of this visitor's session; a visitor without one gets a signed cookie to tie it to."""
-    return _csrf_token(current_app.secret_key, _csrf_secret(create=True))
+    if "csrf_token" not in g:
+        g.csrf_token = _csrf_token(current_app.secret_key, _csrf_secret(create=True))
+    token: str = g.csrf_token
+    return token
 
 
 def check_csrf() -> None:
@@ -81,7 +84,7 @@ def _csrf_secret(*, create: bool) -> str:
 
 def _csrf_token(key: str | bytes | None, secret: str) -> str:
     assert isinstance(key, str)
-    return hmac.new(f"csrf {key}".encode(), secret.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(f"csrf {key}".encode(), secret.encode(), "sha256").hex()
 
 
 def tokens_match(given: str, expected: str) -> bool:
