@@ -62,10 +62,13 @@ class PatientConnection(Connection[Any]):
             raise NoAnswer("the database server does not answer") from silence
 
     def ping(self) -> None:
-        """Forget what was set for the session and ask for a sign of life, in one trip. OperationalError or NoAnswer."""
-        self.pgconn.send_query(b"RESET ROLE; RESET ALL")
+        """Forget what was set for the session and begin a transaction, in one trip: a sign of life.
+
+        OperationalError or NoAnswer.
+        """
+        self.pgconn.send_query(b"RESET ROLE; RESET ALL; BEGIN")
         with self.patient(PING_SECONDS):
-            (result, *_) = self.wait(generators.execute(self.pgconn))
+            (*_, result) = self.wait(generators.execute(self.pgconn))
         if result.status != ExecStatus.COMMAND_OK:
             raise errors.OperationalError("the server ended the connection")
 

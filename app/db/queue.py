@@ -145,6 +145,7 @@ def listening(channel: str) -> Iterator[Connection[Any]]:
     fairy = db.engine.raw_connection()
     try:
         connection = cast("Connection[Any]", fairy.dbapi_connection)
+        connection.rollback()  # The pool has begun a transaction.
         connection.autocommit = True
         connection.execute(f"LISTEN {channel}")
         yield connection

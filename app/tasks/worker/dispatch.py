@@ -136,6 +136,7 @@ class Dispatcher:
         fairy = db.engine.raw_connection()
         try:
             connection = cast("Connection[dict[str, Any]]", fairy.dbapi_connection)
+            connection.rollback()  # The pool has begun a transaction.
             connection.autocommit = True
             connection.prepare_threshold = 0
             connection.row_factory = dict_row
