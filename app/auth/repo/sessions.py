@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.auth.models import SignInSession
 from app.db.base import db
+from app.db.session import columns_of
 
 _VISITOR = text(
     """
@@ -68,7 +69,7 @@ class SessionRepo:
         The membership in the organisation named `slug` also counts its live tasks, at most MOST_LIVE.
         """
         values = {"token_hash": token_hash, "slug": slug, "most": MOST_LIVE}
-        row = self._session.execute(_VISITOR, values).one_or_none()
+        row = columns_of(self._session, _VISITOR, values).one_or_none()
         return None if row is None else VisitorRow(**row._mapping)  # noqa: SLF001 - the public name of Row's mapping
 
     def add(self, sign_in: SignInSession) -> SignInSession:

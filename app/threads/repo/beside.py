@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.db.base import db
+from app.db.session import columns_of
 from app.threads.repo.feedback import NoteRow
 from app.threads.repo.messages import MessageWindow
 
@@ -70,7 +71,7 @@ class BesideRepo:
             "ids": [row.id for row in window.rows],
             "at_start": not window.older,
         }
-        found = self._session.execute(_BESIDE, values).one()
+        found = columns_of(self._session, _BESIDE, values).one()
         branches: dict[UUID, list[UUID]] = {}
         for branch in found.branches or ():
             branches.setdefault(UUID(branch["message"]), []).append(UUID(branch["first"]))

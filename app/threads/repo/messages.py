@@ -28,6 +28,7 @@ from uuid_utils.compat import uuid7
 
 from app.agents.models import AgentVersion
 from app.db.base import db
+from app.db.session import columns_of
 from app.threads.models import Message, Thread
 from app.threads.repo.threads import Viewer, visible_to
 
@@ -113,18 +114,18 @@ class MessageRepo:
 
     def latest(self, org_id: UUID, thread_id: UUID, size: int, branch: int = MAIN_BRANCH) -> MessageWindow:
         """The last `size` messages of a branch."""
-        rows = self._read(_side(_selected(org_id, thread_id, branch), size, older=True))
+        rows = self._end(org_id, thread_id, branch, size, older=True)
         return MessageWindow(rows[-size:], older=len(rows) > size, newer=False)
 
     def oldest(self, org_id: UUID, thread_id: UUID, size: int, branch: int = MAIN_BRANCH) -> MessageWindow:
         """The first `size` messages of a branch."""
-        rows = self._read(_side(_selected(org_id, thread_id, branch), size, older=False))
+        rows = self._end(org_id, thread_id, branch, size, older=False)
         return MessageWindow(rows[:size], older=False, newer=len(rows) > size)
 
     def around(self, org_id: UUID, thread_id: UUID, message_id: UUID, each: int) -> MessageWindow | None:
         """A message with `each` neighbours of its branch on either side; None if the thread has no such message."""
         values = {"org_id": org_id, "thread_id": thread_id, "message_id": message_id}
-        rows = _sorted(self._session.execute(_around(each), values))
+        rows = _sorted(columns_of(self._session, _around(each), values))
         at = next((index for index, row in enumerate(rows) if row.id == message_id), None)
         if at is None:
             return None
@@ -211,6 +212,11 @@ class MessageRepo:
         row = self._session.execute(statement).one_or_none()
         return None if row is None else MessageRow(*row)
 
+    def _end(self, org_id: UUID, thread_id: UUID, branch: int, size: int, *, older: bool) -> list[MessageRow]:
+        """One end of a branch, with one row more."""
+        values = {"org_id": org_id, "thread_id": thread_id, "branch": branch}
+        return _sorted(columns_of(self._session, _end(size, older=older), values))
+
     def _read(self, statement: Select[Any]) -> list[MessageRow]:
         """The rows, oldest first."""
         return _sorted(self._session.execute(statement))
@@ -218,6 +224,14 @@ class MessageRepo:
 
 def _sorted(rows: Iterable[Any]) -> list[MessageRow]:
     return sorted((MessageRow(*row) for row in rows), key=lambda row: (row.created_at, row.id))
+
+
+@lru_cache(maxsize=8)
+def _end(size: int, *, older: bool) -> Select[Any]:
+    """The newest messages of a branch, or the oldest; built once, since most pages of threads are made of them."""
+    org_id, thread_id = (bindparam(name, type_=Message.id.type) for name in ("org_id", "thread_id"))
+    branch = bindparam("branch", type_=Message.branch.type)
+    return _side(_selected(org_id, thread_id, branch), size, older=older)
 
 
 @lru_cache(maxsize=8)
@@ -235,7 +249,7 @@ def _around(each: int) -> CompoundSelect[Any]:
     return union_all(*(part.subquery().select() for part in parts))
 
 
-def _selected(org_id: Any, thread_id: Any, branch: int | None = None) -> Select[Any]:
+def _selected(org_id: Any, thread_id: Any, branch: Any = None) -> Select[Any]:
     version = (AgentVersion.org_id == Message.org_id) & (AgentVersion.id == Message.agent_version_id)
     statement = (
         select(*_COLUMNS)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from sqlalchemy import (
     Row,
     Select,
     Uuid,
+    bindparam,
     cast,
     column,
     func,
@@ -27,6 +29,7 @@ from app.agents.models import Agent, AgentVersion
 from app.auth.models import User
 from app.db import terms
 from app.db.base import db
+from app.db.session import columns_of
 from app.threads.models import SHARED_ORIGINS, Message, Thread
 
 PAGE_SIZE = 20
@@ -120,6 +123,25 @@ def visible_to(viewer: Viewer, thread: Any = Thread) -> ColumnElement[bool]:
     return or_(thread.origin.in_(SHARED_ORIGINS), thread.user_id == viewer.user_id)
 
 
+@lru_cache(maxsize=2)
+def _head(*, sees_all: bool) -> Select[Any]:
+    """A thread as its page shows it; built once, since every page of a thread begins with it."""
+    of_type = Thread.id.type
+    who: Any = bindparam("viewer_id", type_=of_type)
+    schedule = (_SCHEDULES.c.org_id == Thread.org_id) & (_SCHEDULES.c.id == Thread.schedule_id)
+    return (
+        select(*_HEAD)
+        .outerjoin(Agent, (Agent.org_id == Thread.org_id) & (Agent.id == Thread.agent_id))
+        .outerjoin(User, User.id == Thread.user_id)
+        .outerjoin(_SCHEDULES, schedule)
+        .where(
+            Thread.org_id == bindparam("org_id", type_=of_type),
+            Thread.id == bindparam("thread_id", type_=of_type),
+            visible_to(Viewer(who, sees_all)),
+        )
+    )
+
+
 _TOTALS: tuple[Any, ...] = tuple(
     cast(func.coalesce(func.sum(column), 0), BigInteger)
     for column in (Message.input_tokens, Message.output_tokens, Message.cost_micros)
@@ -134,17 +156,8 @@ class ThreadRepo:
 
     def head(self, org_id: UUID, viewer: Viewer, thread_id: UUID) -> ThreadHead | None:
         """A thread, deleted or not, if the viewer may see it."""
-        statement = (
-            select(*_HEAD)
-            .outerjoin(Agent, (Agent.org_id == Thread.org_id) & (Agent.id == Thread.agent_id))
-            .outerjoin(User, User.id == Thread.user_id)
-            .outerjoin(
-                _SCHEDULES,
-                (_SCHEDULES.c.org_id == Thread.org_id) & (_SCHEDULES.c.id == Thread.schedule_id),
-            )
-            .where(Thread.org_id == org_id, Thread.id == thread_id, visible_to(viewer))
-        )
-        row = self._session.execute(statement).one_or_none()
+        values = {"org_id": org_id, "thread_id": thread_id, "viewer_id": viewer.user_id}
+        row: Any = columns_of(self._session, _head(sees_all=viewer.sees_all), values).one_or_none()
         return None if row is None else ThreadHead(*row)
 
     def get(self, org_id: UUID, viewer: Viewer, thread_id: UUID) -> Thread | None:
