@@ -24,7 +24,7 @@ _NOTHING = Opinions()
 class ShownMessage:
     """A message with its parts arranged, what people think of it, and the branches that leave it."""
 
-    id: UUID
+    id: str
     role: str
     status: str
     author: str | None
@@ -139,7 +139,7 @@ def _shown(
     authors = {"user": thread.user_name or thread.external_user, "assistant": thread.agent_name}
     used = [count for count in (row.input_tokens, row.output_tokens) if count is not None]
     return ShownMessage(
-        id=row.id,
+        id=str(row.id),
         role=row.role,
         status=row.status,
         author=authors.get(row.role),
