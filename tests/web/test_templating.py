@@ -58,7 +58,7 @@ def environments(app):
     return plain, ours
 
 
-@pytest.mark.parametrize("value", VALUES, ids=repr)
+@pytest.mark.parametrize("value", VALUES)
 def test_a_value_is_shown_as_jinja_shows_it(value):
     assert str(shown(value)) == str(escape(value))
 
