@@ -17,6 +17,7 @@ def main() -> None:
     many.add_argument("--messages", type=int, default=5_000_000)
     many.add_argument("--keep", type=Path, help="keep the filled databases in this directory")
     many.add_argument("--only", nargs="*", choices=list(threads.GROUPS), help="some of the tables")
+    many.add_argument("--durable", action="store_true", help="let each commit wait for the disk")
     groups.add_parser("tasks", help="tasks and schedules")
     groups.add_parser("answers", help="what the runtime adds to a model")
     groups.add_parser("servers", help="gunicorn against granian")
@@ -25,7 +26,7 @@ def main() -> None:
     searches.add_argument("--only", nargs="*", choices=[*knowledge.GROUPS, "ingestion", "quality"])
     wanted = parser.parse_args()
     if wanted.group == "threads":
-        threads.main(wanted.threads, wanted.messages, wanted.keep, wanted.only)
+        threads.main(wanted.threads, wanted.messages, wanted.keep, wanted.only, durable=wanted.durable)
     elif wanted.group == "tasks":
         tasks.main()
     elif wanted.group == "answers":

@@ -23,6 +23,8 @@ SETTINGS = {
     "max_wal_senders": "0",
     "jit": "off",
 }
+DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+"""As the product's own server is set: a commit waits for the disk."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,10 @@ class Filled:
 class Kept:
     """A server whose data outlive the run."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, durable: bool = False) -> None:
         self._fresh = not (directory / "data" / "PG_VERSION").exists()
         directory.mkdir(parents=True, exist_ok=True)
-        self.server = Postgres(directory=directory, settings=SETTINGS)
+        self.server = Postgres(directory=directory, settings=SETTINGS | (DURABLE if durable else {}))
 
     @contextmanager
     def running(self) -> Iterator["Kept"]:

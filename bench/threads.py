@@ -61,10 +61,15 @@ GROUPS: dict[str, Callable[[Filled, Filled], None]] = {
 }
 
 
-def main(threads: int, messages: int, directory: Path | None, only: Sequence[str] | None) -> None:
+def main(
+    threads: int, messages: int, directory: Path | None, only: Sequence[str] | None, *, durable: bool
+) -> None:
     """Fill or find the databases, then print the tables."""
     logging.disable(logging.WARNING)
-    with tempfile.TemporaryDirectory() as temporary, Kept(directory or Path(temporary)).running() as kept:
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        Kept(directory or Path(temporary), durable=durable).running() as kept,
+    ):
         small, full = kept.filled(*SMALL), kept.filled(threads, messages)
         for name in only or GROUPS:
             GROUPS[name](small, full)
