@@ -73,3 +73,14 @@ def test_the_tabs_say_what_the_list_shows(member, person, org):
     assert {current for _, current in tabs.values()} == {None}
     assert tools == ["older"]
     assert seen(tabs["Pending"][0])[1] == ["waits"]
+
+
+def test_settled_calls_have_an_empty_list_of_their_own_and_cannot_be_selected(member, person, org):
+    settled = "/o/acme/approvals?status=-pending&sort=-created"
+    waiting(org, person, tool="waits")
+    assert "No call is settled yet" in words(member.page(settled).select_one("#results"))
+    assert "No calls match" in words(member.page(f"{settled}&q=xyz").select_one("#results"))
+    waiting(org, person, tool="older", status="approved")
+    boxes = member.page("/o/acme/approvals").select("tbody .check")
+    assert [box["aria-label"] for box in boxes] == ["Select waits"]
+    assert not member.page(settled).select("tbody .check")

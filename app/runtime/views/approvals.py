@@ -34,7 +34,11 @@ def index(org: str) -> Response:
     repo, org_id = ApprovalsRepo(), require_org().org_id
     state = read_list(approval_list(repo.agents(org_id)), viewer_zone().key)
     page = repo.page(org_id, current_viewer(), state)
-    return show_list("approvals/index.html", state, page, tabs=_tabs(state))
+    asked = {name for name, _ in state.own_pairs()}
+    tabs = _tabs(state)
+    return show_list(
+        "approvals/index.html", state, page, tabs=tabs, settled=tabs[1][2] and asked <= {"status", "sort"}
+    )
 
 
 @bp.post("/approvals/bulk")
