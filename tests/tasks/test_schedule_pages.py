@@ -238,6 +238,14 @@ def test_only_the_fields_of_the_chosen_kind_are_shown_and_what_was_typed_stays(o
     assert [schedule.name for schedule in rows(Schedule)] != ["Nightly file"]
 
 
+def test_enter_saves_the_form_without_scripts(org, member):
+    for path in ("/o/acme/schedules/new", f"/o/acme/schedules/{tasks.schedule(org).id}/edit"):
+        first, *others = member.page(path).select("#form button[type=submit]")
+        assert first.parent.name == "noscript"
+        assert not first.get("name")
+        assert {button.get("value") for button in others} >= {"choose", "preview"}
+
+
 def test_scripts_are_given_the_fields_alone(org, member):
     page = member.page("/o/acme/schedules/new")
     asks = page.find(attrs={"hx-post": "/o/acme/schedules/new?act=choose"})
