@@ -16,9 +16,11 @@ def clean(text: str) -> str:
 
 
 def terms(text: str) -> tuple[str, ...]:
-    """Words and quoted phrases, all of which must match; at most twelve."""
-    found = (phrase or word for phrase, word in _TERM.findall(clean(text)))
-    return tuple(term for term in (term.strip(' "') for term in found) if term)[:MAX_TERMS]
+    """Words and quoted phrases, all of which must match; at most twelve. Quotes around nothing are meant literally."""
+    cleaned = clean(text)
+    found = (phrase or word for phrase, word in _TERM.findall(cleaned))
+    known = tuple(term for term in (term.strip(' "') for term in found) if term)[:MAX_TERMS]
+    return known or ((cleaned,) if cleaned else ())
 
 
 def contains(term: str) -> str:

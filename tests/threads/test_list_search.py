@@ -89,7 +89,7 @@ def by_hand(org, viewer, q, sort):
     return [thread.id for thread in wanted]
 
 
-@pytest.mark.parametrize("q", ["refund", "REFUND zep", "étude", "re", "%_", "7 order", '"order 7"', "no"])
+@pytest.mark.parametrize("q", ["refund", "REFUND zep", "étude", "re", "%_", "7 order", '"order 7"', "no", '"'])
 @pytest.mark.usefixtures("many", "plan")
 def test_si_1_every_plan_finds_what_a_filter_by_hand_finds(org, ana, q):
     for sort, sees_all in product(["-last", "last", "-tokens", "tokens"], [True, False]):
