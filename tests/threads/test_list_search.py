@@ -89,7 +89,9 @@ def by_hand(org, viewer, q, sort):
     return [thread.id for thread in wanted]
 
 
-@pytest.mark.parametrize("q", ["refund", "REFUND zep", "étude", "re", "%_", "7 order", '"order 7"', "no", '"'])
+@pytest.mark.parametrize(
+    "q", ["refund", "REFUND zep", "étude", "re", "%_", "7 order", '"order 7"', "no", '"']
+)
 @pytest.mark.usefixtures("many", "plan")
 def test_si_1_every_plan_finds_what_a_filter_by_hand_finds(org, ana, q):
     for sort, sees_all in product(["-last", "last", "-tokens", "tokens"], [True, False]):
@@ -164,6 +166,14 @@ def written(org, ana):
 def test_messages_are_searched_by_words(new_client, written, org, ana, q, wanted):
     page = new_client(ana).both("/o/acme/threads?" + urlencode({"q": q, "in": "messages"}))
     assert set(names(page)) == set(wanted.split())
+
+
+@pytest.mark.parametrize(
+    ("q", "said"), [("the", "“the” and “of” are not searched"), ('"', "Type a word to look for")]
+)
+def test_a_search_in_messages_that_finds_nothing_says_why(new_client, written, ana, q, said):
+    page = new_client(ana).page("/o/acme/threads?" + urlencode({"q": q, "in": "messages"}))
+    assert said in page.select_one("#results").text
 
 
 def test_owners_find_what_others_wrote(new_client, written, owner):
