@@ -204,12 +204,27 @@ def test_a_search_is_two_statements(find, said):
 def way(request, connection):
     """Each way in which the newest matches are found, whatever the planner estimates."""
     limits = [{"always": "1000000000", "never": "-1"}[one] for one in request.param]
+    changed(
+        "newest_matches",
+        {"v_all <= 20000": f"v_all <= {limits[0]}", "v_ours <= 5000": f"v_ours <= {limits[1]}"},
+    )
+
+
+@pytest.fixture(params=["alone", "of the organisation"])
+def tiers(request, connection):
+    """Each way in which the messages are found that say a word so many times, whatever the planner estimates."""
+    limit = {"alone": "v_all < 0", "of the organisation": "v_all >= 0"}[request.param]
+    changed("best_matches", {"v_all > 5000 OR v_ours < v_all * 0.1": limit})
+
+
+def changed(function, pieces):
+    """Put other pieces into the definition of a function for the test."""
     with as_owner() as session:
-        name = "SELECT oid FROM pg_proc WHERE proname = 'newest_matches'"
-        definition = session.execute(text(f"SELECT pg_get_functiondef(({name}))")).scalar_one()
-        for was, limit in zip(("v_all <= 20000", "v_ours <= 5000"), limits, strict=True):
+        found = text("SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = :function")
+        definition = session.execute(found, {"function": function}).scalar_one()
+        for was, now in pieces.items():
             assert was in definition
-            definition = definition.replace(was, f"{was.partition('=')[0]}= {limit}")
+            definition = definition.replace(was, now)
         session.connection().exec_driver_sql(definition.replace("%", "%%"))
 
 
@@ -223,6 +238,15 @@ def test_every_way_finds_the_same(find, said, org, owner):
     said("late parcel", of=gone)
     assert ids(find("late parcel")) == [message.id for message in ours]
     assert not {message.id for message in theirs} & set(ids(find("late or parcel")))
+
+
+@pytest.mark.usefixtures("tiers")
+def test_every_way_ranks_the_same(find, said, org, owner):
+    away = threads.thread(orgs.org(), name="Elsewhere", origin="api")
+    threads.message(away, "refund " * 40)
+    said("refund " * 30, of=threads.thread(org, owner, deleted_at=NOW))
+    ours = [said("refund " * times) for times in (40, 17, 16, 9, 8, 5, 4, 3, 2, 1)]
+    assert ids(find("refund")) == [message.id for message in ours]
 
 
 @pytest.mark.usefixtures("way")
