@@ -2,13 +2,15 @@
 
 import logging
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from bench import kept_models, lists, names, requests, searches, transfer, writes
 from bench.kept import Filled, Kept
 from bench.place import Place, place
 from tests.support import database
+from tests.support.postgres import create_database, drop_database, in_database
 from tests.support.redis import Redis
 
 SMALL = (10_000, 50_000)
@@ -39,13 +41,25 @@ def _on_full(measure: Callable[[Place], None]) -> Callable[[Filled, Filled], Non
 
 
 def _writes(small: Filled, _full: Filled) -> None:
-    with place(small) as where:
-        writes.measure(where, small.owner)
+    with _copy(small) as copy, place(copy) as where:
+        writes.measure(where, copy.owner)
 
 
 def _import(small: Filled, _full: Filled) -> None:
-    with place(small) as where:
-        transfer.bring_in(where, small.owner)
+    with _copy(small) as copy, place(copy) as where:
+        transfer.bring_in(where, copy.owner)
+
+
+@contextmanager
+def _copy(filled: Filled) -> Iterator[Filled]:
+    """A database of the same rows to write into, so that the kept one stays as it was filled."""
+    server, name = in_database(filled.superuser, "postgres"), "scale_copy"
+    drop_database(server, name)
+    create_database(server, name, filled.superuser.rpartition("/")[2])
+    try:
+        yield Filled(filled.threads, in_database(filled.owner, name), in_database(filled.superuser, name))
+    finally:
+        drop_database(server, name)
 
 
 GROUPS: dict[str, Callable[[Filled, Filled], None]] = {
