@@ -5,7 +5,7 @@ macros and kept answers it is known that they ask for nothing of the page.
 """
 
 import re
-from functools import _lru_cache_wrapper
+from functools import lru_cache
 from typing import Any
 
 from flask.templating import Environment
@@ -15,6 +15,7 @@ from jinja2.runtime import Context, Macro
 from markupsafe import Markup, escape
 
 _special = re.compile("[&<>'\"]").search
+_Kept = type(lru_cache(str))
 
 
 def shown(value: Any) -> str:
@@ -41,7 +42,7 @@ class _Names(Context):
         """What a template's call gives."""
         if type(called) is Macro:
             args = (self.eval_ctx, *args)
-        elif type(called) is not _lru_cache_wrapper:
+        elif type(called) is not _Kept:
             return super().call(called, *args, **named)
         named.pop("_loop_vars", None)
         named.pop("_block_vars", None)
