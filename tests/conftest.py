@@ -19,7 +19,6 @@ from tests.support.live import Live
 from tests.support.postgres import create_database, drop_database, in_database
 from tests.support.redis import Redis
 
-pytest_plugins = ["tests.support.order"]
 CLUSTER = pytest.StashKey()
 
 

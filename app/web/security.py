@@ -9,7 +9,7 @@ import hmac
 import secrets
 from urllib.parse import urlsplit
 
-from flask import Flask, Request, Response, current_app, g, request, session
+from flask import Flask, Request, Response, current_app, request, session
 
 from app.config import Settings
 
@@ -51,10 +51,7 @@ def session_token() -> str | None:
 
 def csrf_token() -> str:
     """The token of this visitor's session; a visitor without one gets a signed cookie to tie it to."""
-    if "csrf_token" not in g:
-        g.csrf_token = _csrf_token(current_app.secret_key, _csrf_secret(create=True))
-    token: str = g.csrf_token
-    return token
+    return _csrf_token(current_app.secret_key, _csrf_secret(create=True))
 
 
 def check_csrf() -> None:
