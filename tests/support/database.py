@@ -9,6 +9,7 @@ import flask_migrate
 from flask import Flask
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
 
 from app import create_app
 from app.commands import registry
@@ -87,14 +88,12 @@ def outer_transaction(app: Flask) -> Iterator[Connection]:
 
 @contextmanager
 def source(place: Connection | Engine) -> Iterator[None]:
-    """Have the factories write here; an engine's connections are closed in the end."""
+    """Have the factories write here."""
     _sources.append(place)
     try:
         yield
     finally:
         _sources.pop()
-        if isinstance(place, Engine):
-            place.dispose()
 
 
 @contextmanager
@@ -124,6 +123,6 @@ def _owner_session(connection: Connection) -> Iterator[Session]:
 
 
 def superuser_engine(admin: str, database: str) -> Engine:
-    """Return an engine that sees and writes every row of a database, and outlives restarts of its server."""
+    """Return an engine that sees and writes every row of a database and keeps no connection."""
     url = in_database(admin, database).replace("postgresql://", "postgresql+psycopg://")
-    return create_engine(url, pool_pre_ping=True)
+    return create_engine(url, poolclass=NullPool)
