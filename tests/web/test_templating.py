@@ -78,5 +78,8 @@ def test_an_unknown_name_and_a_value_too_many_are_errors(environments):
         ours.get_template("many.html").render()
 
 
-def test_pages_are_made_with_it(app):
+def test_pages_are_made_with_it_and_go_the_short_way(app):
     assert type(app.jinja_env) is Templates
+    source = app.jinja_env.compile("{{ name }}", filename="page.html", name="page.html", raw=True)
+    assert "environment.shown(" in source
+    assert "escape(" not in source
