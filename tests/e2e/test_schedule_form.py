@@ -83,3 +83,13 @@ def test_the_next_runs_follow_what_is_typed(home, open_as, look, scripts):
     if scripts:
         expect(page.locator("#every_minutes")).to_be_focused()
         look(page, "schedule-preview")
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_enter_saves(home, open_as, scripts):
+    page = open_as(home.owner, f"/o/{home.org.slug}/schedules/new", java_script_enabled=scripts)
+    page.locator("#kind").select_option("thread.erase")
+    page.locator("#cron").fill("0 6 * * *")
+    page.locator("#name").fill("Pressed Enter")
+    page.locator("#name").press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Pressed Enter")
