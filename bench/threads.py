@@ -13,7 +13,10 @@ from tests.support import database
 from tests.support.postgres import create_database, drop_database, in_database
 from tests.support.redis import Redis
 
-SMALL = (10_000, 50_000)
+SMALL = (10_000, 50_000, 1)
+"""Threads, messages and organisations of what is small: whoever has one organisation has all threads in it."""
+ORGS = 20
+"""Organisations of what is large; the first holds 40 %."""
 
 
 def _kept_models(_small: Filled, full: Filled) -> None:
@@ -84,6 +87,6 @@ def main(
         tempfile.TemporaryDirectory() as temporary,
         Kept(directory or Path(temporary), durable=durable).running() as kept,
     ):
-        small, full = kept.filled(*SMALL), kept.filled(threads, messages)
+        small, full = kept.filled(*SMALL), kept.filled(threads, messages, ORGS)
         for name in only or GROUPS:
             GROUPS[name](small, full)
