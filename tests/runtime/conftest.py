@@ -10,7 +10,6 @@ from app.tasks.services.schedules import tick
 from tests.factories import agents, connections, orgs, tasks
 from tests.support import embedder, staged
 from tests.support.answers import permitting
-from tests.support.apart import apart
 from tests.support.claims import claims, run
 from tests.support.model_server import Answer, model_server
 
@@ -52,7 +51,7 @@ def agent(org, server):
 @pytest.fixture
 def work():
     """Do the waiting tasks, as a worker does; how each ended."""
-    return lambda: [apart(run, claim)[0] for claim in claims()]
+    return lambda: [run(claim)[0] for claim in claims()]
 
 
 @pytest.fixture

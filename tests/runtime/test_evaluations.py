@@ -10,7 +10,6 @@ from app.runtime.services import evaluating
 from tests.factories import agents, evaluations, orgs, threads
 from tests.factories.rows import rows
 from tests.support import staged
-from tests.support.apart import apart
 from tests.support.claims import claims, run
 from tests.support.database import as_owner
 from tests.support.model_server import Answer
@@ -213,7 +212,7 @@ def test_a_run_that_is_taken_over_goes_on_with_the_next_case(agent, server, memb
 
     monkeypatch.setattr(evaluating, "_answered", lost)
     (claim,) = claims()
-    apart(run, claim)
+    run(claim)
     assert [row.name for row in rows(EvaluationResult)] == ["A"]
     with as_owner() as session:
         session.execute(text("UPDATE procrastinate_jobs SET scheduled_at = NULL"))

@@ -17,7 +17,6 @@ from app.tasks.services.schedules import tick
 from app.threads.models import Message, Thread
 from tests.factories import agents, orgs, tasks
 from tests.factories.rows import rows, stored
-from tests.support.apart import apart
 from tests.support.claims import claims, run
 from tests.support.database import as_owner
 from tests.support.model_server import Answer
@@ -128,15 +127,15 @@ def test_it_waits_for_the_answer_before_or_passes_over(app, scheduled, fire, now
     ]
     assert claims() == [], "the other waits for the answer"
     for claim in first.values():
-        assert apart(run, claim)[0].status == "succeeded"
-    assert [apart(run, claim)[0].status for claim in claims()] == ["succeeded"]
+        assert run(claim)[0].status == "succeeded"
+    assert [run(claim)[0].status for claim in claims()] == ["succeeded"]
     assert sorted(thread.message_count for thread in rows(Thread)) == [2, 4]
 
 
 def test_two_runs_at_once_do_not_answer_in_one_thread(member, scheduled, monkeypatch):
     schedule = scheduled("continue", overlap="allow", next_run_at=None)
     member.submit(f"/o/acme/schedules/{schedule.id}/run")
-    assert [apart(run, claim)[0].status for claim in claims()] == ["succeeded"]
+    assert [run(claim)[0].status for claim in claims()] == ["succeeded"]
     member.submit(f"/o/acme/schedules/{schedule.id}/run")
     member.submit(f"/o/acme/schedules/{schedule.id}/run")
     one, other = claims()
@@ -149,7 +148,7 @@ def test_two_runs_at_once_do_not_answer_in_one_thread(member, scheduled, monkeyp
         return answer(work, given)
 
     monkeypatch.setattr(answering, "answer", slow)
-    assert apart(run, one)[0].status == "succeeded"
+    assert run(one)[0].status == "succeeded"
     assert errors == [ANSWERED]
     assert rows(Thread)[0].message_count == 4
 
@@ -189,7 +188,7 @@ def test_an_attempt_that_begins_anew_finds_the_message_stored(scheduled, app, se
         tick()
     (claim,) = claims()
     server.answers = [Answer(status=400, body=b"{}"), Answer(("Fine.",))]
-    assert apart(run, claim)[0].status == "failed"
+    assert run(claim)[0].status == "failed"
     (task,) = rows(Task)
     assert (task.kind, task.status, messages()[1].status) == ("agent.run", "failed", "failed")
 
@@ -239,7 +238,7 @@ def test_it_ends_with_the_right_of_whoever_made_it(app, org, person, scheduled, 
         tick()
     (claim,) = claims()
     _demote(person)
-    assert apart(run, claim)[0].error == "no longer permitted"
+    assert run(claim)[0].error == "no longer permitted"
     assert rows(Thread) == []
     again(schedule, now)
     assert fire() == []

@@ -12,7 +12,6 @@ from app.threads.models import Message
 from tests.factories import orgs
 from tests.factories.rows import rows
 from tests.support import staged
-from tests.support.apart import apart
 from tests.support.claims import claims, run
 from tests.support.database import as_owner
 from tests.support.model_server import Answer
@@ -124,7 +123,7 @@ def test_what_a_killed_worker_held_is_given_back(app, org, person, ask, server):
         with transaction():
             assert SpendRepo().reserve(Payer(org.id, claim.task_id), 5_000)[0]
     assert rows(SpendLimit)[0].reserved_micros == 5_000
-    apart(run, claim)
+    run(claim)
     assert answer().status == "complete"
     assert amounts() == (25, 0)
 

@@ -5,7 +5,6 @@ import pytest
 from app.runtime.services import answering
 from app.threads.models import Message, Thread
 from tests.factories.rows import rows
-from tests.support.apart import apart
 from tests.support.claims import claims, run
 
 
@@ -40,7 +39,7 @@ def test_an_answer_stops_amid_it_when_its_thread_is_deleted(member, asked, serve
 
     monkeypatch.setattr(answering, "answer", deleted)
     (claim,) = claims()
-    assert apart(run, claim)[0].status == "cancelled"
+    assert run(claim)[0].status == "cancelled"
     assert answer().status == "stopped"
 
 

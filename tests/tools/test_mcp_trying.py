@@ -15,7 +15,6 @@ from app.tasks.worker import running
 from tests.factories import connections, orgs, tools
 from tests.factories.rows import rows
 from tests.support.answers import permitting, serving
-from tests.support.apart import apart
 from tests.support.claims import claims, run
 from tests.support.mcp_process import mcp_server
 from tests.support.web import ROOT
@@ -59,7 +58,7 @@ def work(acting):
     """A function that does all waiting tasks as a worker does."""
 
     def act():
-        return [ending.status for ending, _ in [apart(run, claim) for claim in claims()]]
+        return [ending.status for ending, _ in [run(claim) for claim in claims()]]
 
     return act
 
