@@ -60,6 +60,14 @@ def posted_ids() -> list[UUID]:
     return ids
 
 
+def ticked(noun: str) -> list[UUID]:
+    """The ids ticked in a list of such, as `posted_ids`. Refusal if there is none."""
+    ids = posted_ids()
+    if not ids:
+        raise Refusal(422, f"Select at least one {noun}.")
+    return ids
+
+
 def listed_ids(raw: str) -> list[UUID]:
     """The ids of an address, the first 100; what is none is left out."""
     found = []

@@ -1,5 +1,6 @@
 """What is done to agents outside their form: copies, archive, restore, delete, one or many, and undo."""
 
+from functools import partial
 from uuid import UUID
 
 from flask import Blueprint, Response, g, request, url_for
@@ -9,7 +10,6 @@ from app.agents.repo.agents import AgentRepo, NameTaken
 from app.agents.services.agents import ACTS, change_status, duplicate_agent, undo
 from app.agents.views.spec import current_spec
 from app.audit.statuses import DONE
-from app.db.cursor import COUNT_CAP
 from app.db.queue import enqueue
 from app.db.session import transaction
 from app.web.access import org_right
@@ -17,9 +17,9 @@ from app.web.errors import Refusal
 from app.web.filters import grouped
 from app.web.identity import require_org, require_visitor
 from app.web.listing import ListState
-from app.web.matching import list_url, posted_state
+from app.web.matching import all_matching, list_url, posted_state
 from app.web.render import leave, refresh, render, toast
-from app.web.selection import Outcome, posted_ids, report
+from app.web.selection import Outcome, report, ticked
 
 bp = Blueprint("agent_changes", __name__, url_prefix="/o/<org>/agents")
 
@@ -57,9 +57,7 @@ def change_many(org: str) -> Response:
     if request.form.get("match"):
         state = request.form.get("state", "")
         return leave(url_for(".confirm", org=org, act=act, state=state))
-    ids = posted_ids()
-    if not ids:
-        raise Refusal(422, "Select at least one agent.")
+    ids = ticked("agent")
     with transaction():
         outcome = change_status(require_org().org_id, ids, act)
     _report(org, outcome, DONE[act])
@@ -81,9 +79,7 @@ def change_matching(org: str) -> Response:
     """Archive, restore or delete every agent that matches."""
     act, state, org_id = _act(), _state(org), require_org().org_id
     with transaction():
-        ids = AgentRepo().matching(org_id, state, COUNT_CAP + 1)
-        if len(ids) > COUNT_CAP:
-            raise Refusal(422, "At most 10,000 agents can be changed at once. Narrow the list first.")
+        ids = all_matching(partial(AgentRepo().matching, org_id, state), "agents")
         if len(ids) > BATCH:
             enqueue(CHANGE, AgentChange(act=act, ids=tuple(ids)))
             toast(f"{grouped(len(ids))} agents are being {DONE[act]} in the background.", "info")

@@ -1,5 +1,6 @@
 """Personas are archived and restored, one or many, and that is taken back."""
 
+from functools import partial
 from uuid import UUID
 
 from flask import Blueprint, Response, g, request, url_for
@@ -8,15 +9,14 @@ from app.agents.forms.personas import PERSONA_LIST
 from app.agents.repo.personas import PersonaRepo
 from app.agents.services.personas import ACTS, change_personas, undo_personas
 from app.audit.statuses import DONE
-from app.db.cursor import COUNT_CAP
 from app.db.session import transaction
 from app.web.access import org_right
 from app.web.errors import Refusal
 from app.web.identity import require_org, require_visitor
 from app.web.listing import ListState
-from app.web.matching import list_url, posted_state
+from app.web.matching import all_matching, list_url, posted_state
 from app.web.render import leave, refresh, render
-from app.web.selection import Outcome, posted_ids, report
+from app.web.selection import Outcome, report, ticked
 
 bp = Blueprint("persona_changes", __name__, url_prefix="/o/<org>/personas")
 
@@ -38,9 +38,7 @@ def change_many(org: str) -> Response:
     act = _act()
     if request.form.get("match"):
         return leave(url_for(".confirm", org=org, act=act, state=request.form.get("state", "")))
-    ids = posted_ids()
-    if not ids:
-        raise Refusal(422, "Select at least one persona.")
+    ids = ticked("persona")
     with transaction():
         outcome = change_personas(require_org().org_id, ids, act)
     _report(org, outcome, DONE[act])
@@ -62,9 +60,7 @@ def change_matching(org: str) -> Response:
     """Archive or restore every persona that matches."""
     act, state, org_id = _act(), _state(org), require_org().org_id
     with transaction():
-        ids = PersonaRepo().matching(org_id, state, COUNT_CAP + 1)
-        if len(ids) > COUNT_CAP:
-            raise Refusal(422, "At most 10,000 personas can be changed at once. Narrow the list first.")
+        ids = all_matching(partial(PersonaRepo().matching, org_id, state), "personas")
         outcome = change_personas(org_id, ids, act)
     _report(org, outcome, DONE[act])
     return leave(state.url())

@@ -23,7 +23,7 @@ from app.web.identity import require_org
 from app.web.listing import pasted_id, read_list, show_list
 from app.web.matching import list_url
 from app.web.render import leave, refresh, render, toast, wants_fragment
-from app.web.selection import Question, ask_first, listed_ids, posted_ids, report
+from app.web.selection import Question, ask_first, listed_ids, report, ticked
 
 bp = Blueprint("knowledge_sources", __name__, url_prefix="/o/<org>/knowledge/<uuid:base_id>/sources")
 GONE = "No search finds them any more, in no generation. This cannot be undone; disabling hides them for a while."
@@ -59,11 +59,10 @@ def status(org: str, base_id: UUID) -> Response:
 @org_right("knowledge.edit")
 def change_many(org: str, base_id: UUID) -> Response:
     """Enable, disable, process again or delete the ticked sources."""
-    base, act, ids = found_base(base_id), request.form.get("act", ""), posted_ids()
+    base, act = found_base(base_id), request.form.get("act", "")
     if act not in ACTS:
         raise Refusal(422, "Choose what to do with the sources: enable, disable, process again or delete.")
-    if not ids:
-        raise Refusal(422, "Select at least one source.")
+    ids = ticked("source")
     path = url_for(".index", org=org, base_id=base_id)
     if act == "delete" and (page := ask_first(Question("Delete", len(ids), "source", GONE, list_url(path)))):
         return page

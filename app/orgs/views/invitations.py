@@ -16,7 +16,7 @@ from app.web.identity import require_org
 from app.web.links import unreferred
 from app.web.listing import read_list, show_list
 from app.web.render import refresh, render, toast
-from app.web.selection import posted_ids, report
+from app.web.selection import report, ticked
 
 bp = Blueprint("invitations", __name__, url_prefix="/o/<org>/invitations")
 
@@ -73,9 +73,7 @@ def revoke(org: str, invitation_id: UUID) -> Response:
 @org_right("invitations.manage")
 def change_many(org: str) -> Response:
     """End the ticked invitations, or make new links for them and show those this once."""
-    ids, org_id, path = posted_ids(), require_org().org_id, url_for(".index", org=org)
-    if not ids:
-        raise Refusal(422, "Select at least one invitation.")
+    ids, org_id, path = ticked("invitation"), require_org().org_id, url_for(".index", org=org)
     action = request.form.get("action")
     if action not in {"renew", "revoke"}:
         raise Refusal(422, "Choose what to do with the invitations: new links or revoke.")

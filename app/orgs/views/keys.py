@@ -14,7 +14,7 @@ from app.orgs.repo.spending import SpendRepo
 from app.orgs.services import api_keys
 from app.orgs.services.spending import limit_facts
 from app.web.access import org_right
-from app.web.errors import NotFound, Refusal
+from app.web.errors import NotFound
 from app.web.filters import viewer_zone
 from app.web.idempotency import once
 from app.web.identity import require_org, require_visitor
@@ -22,7 +22,7 @@ from app.web.links import unreferred
 from app.web.listing import pasted_id, read_list, show_list
 from app.web.render import leave, refresh, render, toast
 from app.web.security import settings
-from app.web.selection import posted_ids
+from app.web.selection import ticked
 from app.web.trail import came_from
 
 bp = Blueprint("keys", __name__, url_prefix="/o/<org>/keys")
@@ -131,9 +131,7 @@ def revoke(org: str, key_id: UUID) -> Response:
 @org_right("keys.manage")
 def revoke_many(org: str) -> Response:
     """Ask before the ticked keys end for good, and end them once the word is typed."""
-    ids, back = posted_ids(), urlencode(parse_qsl(request.form.get("query", "")))
-    if not ids:
-        raise Refusal(422, "Select at least one key.")
+    ids, back = ticked("key"), urlencode(parse_qsl(request.form.get("query", "")))
     if not has_recent_proof():
         return leave(url_for("confirm.new", next=url_for(".index", org=org)))
     form = ConfirmForm(PHRASE, "Confirmation")

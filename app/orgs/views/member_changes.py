@@ -15,7 +15,7 @@ from app.web.identity import require_org
 from app.web.listing import ListState
 from app.web.matching import list_url, posted_state
 from app.web.render import leave, refresh, render
-from app.web.selection import Outcome, Question, ask_first, posted_ids, report
+from app.web.selection import Outcome, Question, ask_first, report, ticked
 
 bp = Blueprint("member_changes", __name__, url_prefix="/o/<org>/members")
 MOST_MATCHING = 1000
@@ -29,9 +29,7 @@ def change_many(org: str) -> Response:
     if request.form.get("match"):
         state = request.form.get("state", "")
         return leave(url_for(".confirm", org=org, action=action, role=role, state=state))
-    ids = posted_ids()
-    if not ids:
-        raise Refusal(422, "Select at least one member.")
+    ids = ticked("member")
     if action == "remove" and (page := ask_first(_removal(org, len(ids)))):
         return page
     with transaction():

@@ -15,13 +15,13 @@ from app.threads.repo.messages import MessageRepo
 from app.threads.views.found import seen_thread
 from app.tools.services.described import described_now
 from app.web.access import org_right
-from app.web.errors import NotFound, Refusal
+from app.web.errors import NotFound
 from app.web.filters import viewer_zone
 from app.web.identity import require_org
 from app.web.listing import ListState, read_list, show_list
 from app.web.matching import list_url
 from app.web.render import can, leave, refresh, render, toast
-from app.web.selection import posted_ids, report
+from app.web.selection import report, ticked
 from app.web.trail import came_from
 
 bp = Blueprint("approvals", __name__, url_prefix="/o/<org>")
@@ -45,9 +45,7 @@ def index(org: str) -> Response:
 @org_right("agents.run")
 def reject_many(org: str) -> Response:
     """Reject the ticked calls."""
-    ids, membership = posted_ids(), require_org()
-    if not ids:
-        raise Refusal(422, "Select at least one call.")
+    ids, membership = ticked("call"), require_org()
     with transaction():
         outcome = reject_all(membership.org_id, current_viewer(), membership.role, ids)
     report(outcome, "rejected", url_for(".index", org=org), None)

@@ -27,7 +27,7 @@ from app.web.identity import require_org
 from app.web.listing import pasted_id, read_list, show_list
 from app.web.matching import list_url
 from app.web.render import leave, refresh, render, wants_fragment
-from app.web.selection import listed_ids, posted_ids, report
+from app.web.selection import listed_ids, report, ticked
 from app.web.trail import came_from
 
 bp = Blueprint("tasks", __name__, url_prefix="/o/<org>/tasks")
@@ -137,9 +137,7 @@ def change_many(org: str) -> Response:
     act = request.form.get("act", "")
     if act not in _ACTS:
         raise Refusal(422, "Choose what to do with the tasks: cancel or retry.")
-    ids = posted_ids()
-    if not ids:
-        raise Refusal(422, "Select at least one task.")
+    ids = ticked("task")
     with transaction():
         outcome = _ACTS[act](require_org().org_id, ids)
     report(outcome, DONE[act], url_for(".index", org=org), None)

@@ -1,6 +1,7 @@
 """What is done to threads from their list and their page: archive, restore, delete, tags, one or many, and undo."""
 
 from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
 from flask import Blueprint, Response, g, request, url_for
@@ -15,9 +16,9 @@ from app.threads.views.spec import current_spec
 from app.web.access import org_right
 from app.web.errors import Refusal
 from app.web.identity import require_org
-from app.web.matching import list_url, posted_state
+from app.web.matching import all_matching, list_url, posted_state
 from app.web.render import leave, refresh, render
-from app.web.selection import Outcome, posted_ids, report
+from app.web.selection import Outcome, report, ticked
 
 bp = Blueprint("thread_changes", __name__, url_prefix="/o/<org>/threads")
 
@@ -41,9 +42,7 @@ def change_many(org: str) -> Response:
     if request.form.get("match"):
         state = request.form.get("state", "")
         return leave(url_for(".confirm", org=org, act=act, state=state, tag=_tag(act) or None))
-    ids = posted_ids()
-    if not ids:
-        raise Refusal(422, "Select at least one thread.")
+    ids = ticked("thread")
     with transaction():
         outcome = _change(ids, act)
     _report(org, outcome, _done(act))
@@ -68,9 +67,8 @@ def change_matching(org: str) -> Response:
     act = _act()
     state = posted_state(current_spec, url_for("threads.index", org=org))
     with transaction():
-        ids = ThreadListRepo().matching(require_org().org_id, current_viewer(), state, COUNT_CAP + 1)
-        if len(ids) > COUNT_CAP:
-            raise Refusal(422, "At most 10,000 threads can be changed at once. Narrow the list first.")
+        find = partial(ThreadListRepo().matching, require_org().org_id, current_viewer(), state)
+        ids = all_matching(find, "threads")
         outcome = _change(ids, act)
     _report(org, outcome, _done(act))
     return leave(state.url())
