@@ -16,6 +16,7 @@ from tests.support.browser import chromium
 from tests.support.client import Client
 from tests.support.database import TEMPLATE, outer_transaction, settings, start_cluster
 from tests.support.live import Live
+from tests.support.order import spread
 from tests.support.postgres import create_database, drop_database, in_database
 from tests.support.redis import Redis
 
@@ -34,6 +35,10 @@ def cluster_of(config: pytest.Config) -> str:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node) -> None:
     node.workerinput["cluster"] = cluster_of(node.config)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items[:] = spread(items)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
