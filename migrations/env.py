@@ -1,12 +1,16 @@
 """Alembic's environment: one migrator at a time, short locks, one transaction per revision."""
 
 from alembic import context
+from alembic.util import CommandError
 from flask import current_app
+from psycopg.errors import InsufficientPrivilege, UndefinedObject
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from app import models
 from app.db.base import Base, db
 from app.db.engine import without_limit
+from app.web.errors import DATABASE_AWAY
 
 assert models.__all__
 ADVISORY_LOCK = 20_260_001
@@ -46,4 +50,25 @@ def run() -> None:
         connection.commit()
 
 
-run()
+def refusal(error: DBAPIError) -> str | None:
+    """What only the operator can put right, in words; None for what a migration did wrong."""
+    if isinstance(error.orig, UndefinedObject) and "halfvec" in str(error.orig):
+        return "This database lacks pgvector: have a superuser run CREATE EXTENSION vector in it, and start again."
+    if isinstance(error, DATABASE_AWAY) or isinstance(error.orig, InsufficientPrivilege):
+        words = " ".join(str(error.orig).split())
+        return f"The database refused, and nothing more was changed: {words}"
+    return None
+
+
+def run_or_refuse() -> None:
+    """Migrate. CommandError, which the command line prints without a stack, for what only the operator can put right."""
+    try:
+        run()
+    except DBAPIError as error:
+        words = refusal(error)
+        if words is None:
+            raise
+        raise CommandError(words) from error
+
+
+run_or_refuse()

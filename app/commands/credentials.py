@@ -10,6 +10,7 @@ from flask.cli import with_appcontext
 from sqlalchemy import Column, Table, func, literal, select, type_coerce, update
 from sqlalchemy.dialects.postgresql import BYTEA
 
+from app.commands.running import operating
 from app.db.base import Base, db
 from app.db.scope import Scope, use_scope
 from app.db.sealed import SealBroken, Sealed, keyring
@@ -34,19 +35,27 @@ def reseal() -> None:
     It works in small steps beside the running product, and can be broken off and begun again.
     """
     anew = lost = 0
-    for table, columns, org_id in _places():
-        position: UUID | None = None
-        while True:
-            with transaction():
-                _enter(table, org_id)
-                position, changed, broken = _batch(table, columns, position)
+    with operating("what was sealed until now stays; run the command again to go on"):
+        for table, columns, org_id in _places():
+            changed, broken = _resealed(table, columns, org_id)
             anew, lost = anew + changed, lost + broken
-            if position is None:
-                break
     click.echo(f"{anew} sealed anew.")
     if lost:
         click.echo(f"{lost} cannot be opened with any key of this instance and stay as they are.", err=True)
         sys.exit(1)
+
+
+def _resealed(table: Table, columns: Sequence[Column[Any]], org_id: UUID | None) -> tuple[int, int]:
+    """Seal a table of an organisation anew, batch by batch: how many values changed, and how many are lost."""
+    anew = lost = 0
+    position: UUID | None = None
+    while True:
+        with transaction():
+            _enter(table, org_id)
+            position, changed, broken = _batch(table, columns, position)
+        anew, lost = anew + changed, lost + broken
+        if position is None:
+            return anew, lost
 
 
 def _places() -> Iterator[tuple[Table, list[Column[Any]], UUID | None]]:

@@ -6,6 +6,7 @@ import sys
 import click
 from flask.cli import with_appcontext
 
+from app.commands.running import operating
 from app.config import server_environment
 from app.orgs.services.setup import setup_link
 
@@ -33,6 +34,7 @@ def worker(queues: str, concurrency: int, answers: int) -> None:
 @with_appcontext
 def print_setup_link() -> None:
     """Print a new link that claims this instance; nothing once it is claimed."""
-    link = setup_link()
+    with operating():
+        link = setup_link()
     if link:
         click.echo(link)

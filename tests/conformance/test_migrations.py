@@ -139,3 +139,11 @@ def test_mg_3_of_two_migrators_one_works_and_the_other_waits(empty):
     outputs = [child.communicate(timeout=60)[0] for child in children]
     assert [child.returncode for child in children] == [0, 0], "\n".join(outputs)
     assert revision(empty) == [(REVISIONS[-1],)]
+
+
+def test_a_database_without_pgvector_is_said_without_a_stack(empty):
+    execute(superuser(empty), "DROP EXTENSION vector")
+    done = flask(empty, "db", "upgrade")
+    assert done.returncode == 1
+    assert "CREATE EXTENSION vector" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -5,9 +5,11 @@ import json
 import pytest
 from click.testing import Result
 
+from app import create_app
 from app.agents.models import Agent, AgentVersion
 from app.audit.models import AuditEvent
 from app.auth.models import User
+from app.commands import registry
 from app.db.tables import WorkerProcess
 from app.orgs.models import ApiKey, Org, OrgMember
 from app.threads.models import Message, Thread
@@ -15,6 +17,7 @@ from app.threads.parts import KINDS
 from app.web.security import hash_token
 from tests.factories import agents, auth, orgs
 from tests.factories.rows import rows
+from tests.support import database
 
 PASSWORD = "four unlikely words here"
 
@@ -71,6 +74,19 @@ def test_a_mistake_is_one_sentence_and_status_2(run, words, said):
     orgs.org(slug="acme")
     assert said in run(*words, status=2).output
     assert rows(AuditEvent) == []
+
+
+@pytest.mark.parametrize(
+    "words", ["setup-link", "credentials reseal", "tasks list", "db upgrade", "db current"]
+)
+def test_a_database_that_is_away_is_said_without_a_stack(words, caplog):
+    lost = create_app(database.settings("postgresql+psycopg://nobody@127.0.0.1:1/nothing"))
+    registry.register(lost)
+    result = lost.test_cli_runner().invoke(args=words.split())
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    said = result.output + caplog.text
+    assert "database" in said
+    assert "Traceback" not in said
 
 
 def test_users_reset_password_prints_a_link_that_works(run, client):
