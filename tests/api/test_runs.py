@@ -85,6 +85,7 @@ def test_a_run_that_was_asked_for_is_listed_as_it_is_read(ours, place):
     (row,) = ours.get(place).json["data"]
     assert (row["id"], row["status"], row["thread_id"]) == (run["id"], "queued", run["thread_id"])
     assert (row["message_id"], row["agent_version"]) == (run["message"]["id"], 1)
+    assert row["trigger"] == "program"
 
 
 def test_runs_are_listed_to_those_who_see_their_threads(program, home, place, ran):

@@ -77,7 +77,8 @@ def say(
     agent that does not answer now and while the thread is being answered.
     """
     given, branch = put(org_id, viewer, thread_id, asked, parts, place)
-    task_id = enqueue(RUN, given, agent_id=asked.agent_id, thread_id=thread_id)
+    trigger = "program" if asked.api_key_id else "person"
+    task_id = enqueue(RUN, given, agent_id=asked.agent_id, thread_id=thread_id, trigger=trigger)
     return Begun(task_id, thread_id, given.message_id, branch)
 
 
