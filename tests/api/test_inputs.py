@@ -231,3 +231,27 @@ def test_oi_2_no_answer_holds_a_word_of_theirs(app, ours, home, theirs):
 
 def test_oi_2_their_names_are_free_here(ours, theirs):
     assert ours.post(AGENTS, {"name": theirs.agent.name}).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        (f"{AGENTS}?cursor=x", "Give the `next_cursor` of a page with the same other parameters."),
+        (f"{AGENTS}?status=asleep", "There is no such value."),
+        (f"{AGENTS}?created=soon", "Give `7d`, `24h` or `2026-11-01..2026-11-23`."),
+        ("/api/v1/threads?messages=many", "Give `10..`, `..5` or `3..9`."),
+    ],
+)
+def test_a_refused_parameter_is_not_said_to_be_ignored(ours, path, message):
+    answer = ours.get(path)
+    assert (answer.status_code, [wrong["message"] for wrong in answer.json["errors"]]) == (422, [message])
+
+
+def test_a_refused_sort_names_the_others(ours):
+    (wrong,) = ours.get(f"{AGENTS}?sort=mood").json["errors"]
+    assert (wrong["field"], wrong["message"].startswith("Give one of ")) == ("sort", True)
+
+
+def test_our_own_rules_are_told_in_our_own_words(ours):
+    (wrong,) = ours.post(AGENTS, {"name": "  "}).json["errors"]
+    assert wrong == {"field": "name", "message": "give a name"}

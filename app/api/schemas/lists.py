@@ -20,6 +20,8 @@ USUAL = 20
 LAST_ROW = 10_000
 """The last row that page numbers reach; a cursor goes on for ever."""
 POSITION = ("cursor", "page", "page_size")
+DATES = "`7d`, `24h` or `2026-11-01..2026-11-23`"
+NUMBERS = "`10..`, `..5` or `3..9`"
 Item = TypeVar("Item")
 
 
@@ -70,7 +72,7 @@ def _wrong(spec: ListSpec) -> Iterator[FieldError]:
 
 
 def _wrong_values(spec: ListSpec, key: str, values: Sequence[str]) -> Iterator[FieldError]:
-    """What the list would say of a parameter alone; a cursor can be judged only with what it was made for."""
+    """What is wrong with a parameter alone; a cursor can be judged only with what it was made for."""
     if key == "q":
         if len(values[0]) > MAX_LENGTH:
             yield FieldError("q", f"Use at most {MAX_LENGTH} characters.")
@@ -78,7 +80,19 @@ def _wrong_values(spec: ListSpec, key: str, values: Sequence[str]) -> Iterator[F
         yield FieldError(key, "Give a value.")
     else:
         alone = request.args if key == "cursor" else MultiDict((key, value) for value in values)
-        yield from (FieldError(key, notice) for notice in _read(spec, alone).notices)
+        if _read(spec, alone).notices:
+            yield FieldError(key, _expected(spec, key))
+
+
+def _expected(spec: ListSpec, key: str) -> str:
+    """What a parameter takes. A page leaves a wrong value aside and says so, a program is refused."""
+    if key == "cursor":
+        return "Give the `next_cursor` of a page with the same other parameters."
+    if key == "sort":
+        return f"Give one of {', '.join(spec.sorts)}, with a leading `-` to descend."
+    if key in spec.facets:
+        return "There is no such value."
+    return f"Give {DATES if key in spec.dates else NUMBERS}."
 
 
 def _wrong_numbers(given: Mapping[str, str]) -> Iterator[FieldError]:
@@ -128,13 +142,10 @@ def parameters(spec: ListSpec) -> list[dict[str, Any]]:
         ),
         *(_facet(key, list(facet.choices), facet.label) for key, facet in spec.facets.items()),
         *(
-            parameter(key, {"type": "string"}, f"{label}: `7d`, `24h` or `2026-11-01..2026-11-23`, in UTC.")
+            parameter(key, {"type": "string"}, f"{label}: {DATES}, in UTC.")
             for key, label in spec.dates.items()
         ),
-        *(
-            parameter(key, {"type": "string"}, f"{label}: `10..`, `..5` or `3..9`.")
-            for key, label in spec.numbers.items()
-        ),
+        *(parameter(key, {"type": "string"}, f"{label}: {NUMBERS}.") for key, label in spec.numbers.items()),
         parameter(
             "sort", {"type": "string", "enum": sorts, "default": spec.default_sort}, "`-` is descending."
         ),

@@ -61,7 +61,9 @@ def read_body(model: type[Read], *, keep: bool = True) -> Read:
 
 def _errors(error: ValidationError) -> list[FieldError]:
     return [
-        FieldError(".".join(str(step) for step in wrong["loc"]) or "body", wrong["msg"])
+        FieldError(
+            ".".join(str(step) for step in wrong["loc"]) or "body", wrong["msg"].removeprefix("Value error, ")
+        )
         for wrong in error.errors(include_url=False, include_context=False, include_input=False)
     ]
 
