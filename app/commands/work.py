@@ -8,11 +8,26 @@ from flask.cli import with_appcontext
 
 from app.commands.running import operating
 from app.config import server_environment
+from app.db.work import ANSWERS
 from app.orgs.services.setup import setup_link
+
+QUEUES = ("default", ANSWERS)
+
+
+def _known(_context: click.Context, _parameter: click.Parameter, queues: str) -> str:
+    for name in queues.replace(",", " ").split():
+        if name not in QUEUES:
+            raise click.BadParameter(f"there is no queue {name!r}; use {' or '.join(QUEUES)}.")
+    return queues
 
 
 @click.command()
-@click.option("--queues", default="", help="Names of queues, separated by commas; all of them by default.")
+@click.option(
+    "--queues",
+    default="",
+    callback=_known,
+    help=f"{' or '.join(QUEUES)}, or both, separated by a comma; both by default.",
+)
 @click.option(
     "--concurrency", type=click.IntRange(1, 16), default=10, show_default=True, help="Tasks at the same time."
 )

@@ -67,6 +67,7 @@ def test_users_create_can_add_a_membership(run):
         (("api-keys", "create", "k", "--org", "acme", "--user", "taken@example.org"), "is not a member"),
         (("api-keys", "create", "k", "--org", "acme", "--user", "taken@example.org", "--days", "0"), "range"),
         (("db", "push"), "for development"),
+        (("worker", "--queues", "answers,slow"), "no queue 'slow'"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_status_2(run, words, said):

@@ -41,7 +41,7 @@ def test_a_server_loads_only_what_it_needs_at_rest(start, absent):
 
 @pytest.fixture
 def worker(tmp_path):
-    arguments = [*FLASK, "worker", "--queues", "slow", "--concurrency", "3", "--answers", "2"]
+    arguments = [*FLASK, "worker", "--queues", "default", "--concurrency", "3", "--answers", "2"]
     process = Process(arguments, tmp_path / "worker.log", clean_environment(SETTINGS), ROOT)
     yield process
     process.stop(signal.SIGKILL)
@@ -52,4 +52,4 @@ def test_the_command_becomes_the_process_that_the_product_starts(worker):
         return Path(f"/proc/{worker.pid}/cmdline").read_text().split("\0")[1:-1]
 
     worker.start(lambda: "app.commands.worker" in command())
-    assert command()[2:] == ["--queues", "slow", "--concurrency", "3", "--answers", "2"]
+    assert command()[2:] == ["--queues", "default", "--concurrency", "3", "--answers", "2"]
