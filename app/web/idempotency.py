@@ -66,8 +66,8 @@ def once(create: Callable[[], str]) -> str:
 def answer_once(create: Callable[[], Reply]) -> Response:
     """Run `create` in a transaction of its own and answer with its reply; the key again gives that without running.
 
-    A Refusal is an answer too, kept as such. Refusal 409 if the key came with another request before, 422 for an
-    unusable key. Without a key `create` runs.
+    A Refusal is an answer too, kept as such unless it says when to try again. Refusal 409 if the key came with another
+    request before, 422 for an unusable key. Without a key `create` runs.
     """
     key = request.headers.get(ONCE_HEADER)
     if key is None:
@@ -81,7 +81,7 @@ def answer_once(create: Callable[[], Reply]) -> Response:
         with transaction():
             return _response(_replied(key, sent, create))
     except Refusal as refusal:
-        if isinstance(refusal, _UsedOtherwise):
+        if isinstance(refusal, _UsedOtherwise) or refusal.retry_after is not None:
             raise
         reply = Reply(refusal.status, refused(refusal).get_data(as_text=True))
         with transaction():

@@ -1,13 +1,16 @@
 """Agents asked, followed and published by key."""
 
 import pytest
+from sqlalchemy import update
 
 from app.api.views import runs as api_runs
 from app.db.tables import Task
+from app.orgs.models import SpendLimit
 from app.runtime.services.following import Told
 from app.threads.models import Thread
 from tests.factories import agents, orgs, tasks, threads
 from tests.factories.rows import rows
+from tests.support.database import as_owner
 from tests.support.queries import queries
 
 
@@ -174,6 +177,19 @@ def test_a_limit_that_is_used_up_refuses_with_the_words(ours, home, place):
     assert "Spend limit reached: the organisation may spend USD 0.00001 a month" in answer.json["detail"]
     assert int(answer.headers["Retry-After"]) > 0
     assert rows(Task, kind="agent.run", status="queued") == []
+
+
+def test_ap_2_a_refusal_that_says_when_to_try_again_is_not_kept(ours, home, place):
+    limit = orgs.spend_limit(home.org, 10, spent_micros=10)
+    question, headers = {"input": "One"}, {"Idempotency-Key": "k-1"}
+    first = ours.post(place, question, headers=headers)
+    assert (first.status_code, first.headers["X-Should-Retry"]) == (429, "false")
+    assert int(first.headers["Retry-After"]) > 0
+    with as_owner() as session:
+        session.execute(update(SpendLimit).where(SpendLimit.id == limit.id).values(spent_micros=0))
+    again = [ours.post(place, question, headers=headers) for _ in range(2)]
+    assert [answer.status_code for answer in again] == [202, 202]
+    assert again[0].json["id"] == again[1].json["id"]
 
 
 def test_oi_1_their_agents_runs_and_threads_are_not_found(ours, theirs, home, place, program):
