@@ -125,6 +125,17 @@ def test_creating_calls_take_an_idempotency_key(served):
             assert creating == taken, (method, path)
 
 
+def test_what_stands_in_headers_is_described(served):
+    def of(path, part):
+        return served["paths"][path]["get"][part]
+
+    assert "Link" in of("/api/v1/agents", "responses")["200"]["headers"]
+    assert "Link" in of("/api/v1/search", "responses")["200"]["headers"]
+    assert "Link" not in of("/api/v1/agents/{agent_id}", "responses")["200"]["headers"]
+    follow = of("/api/v1/runs/{agent_run_id}/events", "parameters")
+    assert ("Last-Event-ID", "header") in {(one["name"], one["in"]) for one in follow}
+
+
 def test_people_can_read_it_without_a_key(client, new_client, home, served):
     for reader in (client, new_client(home.people["viewer"])):
         page = reader.page("/api")

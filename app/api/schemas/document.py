@@ -141,7 +141,10 @@ _ONCE = [
         "name": "Idempotency-Key",
         "in": "header",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-        "description": "Sent again within 24 hours, it gives the same answer and does nothing anew.",
+        "description": (
+            "Sent again within 24 hours, it gives the same answer and does nothing anew; a refusal with"
+            " `Retry-After` is not kept."
+        ),
     }
 ]
 
@@ -152,6 +155,11 @@ def _answer(described: Operation, status: int) -> dict[str, Any]:
     }
     if status in {201, 202}:
         headers["Location"] = {"schema": {"type": "string"}, "description": "Where it is."}
+    if any(parameter["name"] == "cursor" for parameter in described.query):
+        headers["Link"] = {
+            "schema": {"type": "string"},
+            "description": "The next page, if there is one (RFC 8288).",
+        }
     made: dict[str, Any] = {"description": described.summary, "headers": headers}
     if described.answer:
         made["content"] = {JSON_TYPE: {"schema": _reference(described.answer)}}

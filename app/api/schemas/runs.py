@@ -29,6 +29,12 @@ AFTER = (
         "description": "The number of the last event that is known; `Last-Event-ID` comes before it.",
         "schema": {"type": "string", "maxLength": 9},
     },
+    {
+        "name": "Last-Event-ID",
+        "in": "header",
+        "description": "The same, as browsers send it.",
+        "schema": {"type": "string", "maxLength": 9},
+    },
 )
 """How the events of a run are asked for."""
 
