@@ -1,7 +1,7 @@
 """The Jinja environment: strict names, filters for values people read, and `ui`, the shared macros."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache, partial
@@ -150,6 +150,12 @@ def day_words(day: date) -> str:
     return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
+def wrong_fields(fields: Iterable[Any], body: str) -> list[Any]:
+    """The fields with an error, in the order in which this markup shows them."""
+    found = {field: body.find(f'id="{field.id}"') for field in fields if field.errors}
+    return sorted(found, key=lambda field: found[field])
+
+
 def _shape(environment: Environment, name: str) -> Markup:
     """The markup of an icon; an unknown name is an error."""
     return Markup(environment.get_template(f"ui/icons/{name}.svg").render())  # noqa: S704 - a file of ours
@@ -162,5 +168,6 @@ def register(app: Flask) -> None:
     environment.trim_blocks = environment.lstrip_blocks = True
     for shown in (iso_time, full_time, date_only, ago, grouped, byte_size, duration_words, money_words):
         environment.filters[shown.__name__] = shown
+    environment.filters[wrong_fields.__name__] = wrong_fields
     environment.globals["ui"] = Macros(environment)
     environment.globals["icon_shape"] = lru_cache(maxsize=128)(partial(_shape, environment))

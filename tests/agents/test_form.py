@@ -105,6 +105,18 @@ def test_wrong_values_come_back_with_a_summary(member, org, state, field, value,
     assert state() == before
 
 
+def test_the_summary_has_the_order_of_the_fields(member):
+    wrong = {"name": "", "primary_model": "m" * 256, "max_tool_calls": "many", "tools_enabled": "none"}
+    answer = member.submit("/o/acme/agents/new", VALUES | wrong)
+    lines = check_page(answer.text).find(id="error-summary").find_all("a")
+    assert [line["href"] for line in lines] == [
+        "#name",
+        "#primary_model",
+        "#max_tool_calls",
+        "#tools_enabled",
+    ]
+
+
 def test_a_name_in_use_is_refused_in_any_case(member, org):
     agents.agent(org, name="Support")
     answer = member.submit("/o/acme/agents/new", VALUES | {"name": "sUPPORT"})
