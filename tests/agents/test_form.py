@@ -117,6 +117,16 @@ def test_the_summary_has_the_order_of_the_fields(member):
     ]
 
 
+def test_the_summary_tells_fields_with_the_same_mistake_apart(member):
+    wrong = {"name": "", "max_tool_calls": "many", "timeout_seconds": "long"}
+    lines = check_page(member.submit("/o/acme/agents/new", VALUES | wrong).text).find(id="error-summary")
+    assert [line.text for line in lines.find_all("a")] == [
+        "Enter a name for the agent.",
+        "Tool calls: Enter a whole number.",
+        "Time limit: Enter a whole number.",
+    ]
+
+
 def test_a_name_in_use_is_refused_in_any_case(member, org):
     agents.agent(org, name="Support")
     answer = member.submit("/o/acme/agents/new", VALUES | {"name": "sUPPORT"})
