@@ -280,6 +280,8 @@ class FilesForm(FlaskForm):
                 self.accepted.append((file.stream, name, type_of(file.stream, name)))
             except Unreadable as error:
                 problems.append(f"{name}: {error}")
+        if problems and self.accepted:
+            problems.append("No file was added: choose the others again.")
         if problems:
             raise ValidationError(" ".join(problems))
 

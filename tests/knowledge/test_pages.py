@@ -183,7 +183,7 @@ def test_files_are_added_together(person, base, home):
         ([("a.md", b"")], "a.md: The file is empty."),
         (
             [("a.md", b"# A"), ("b.pdf", b"plain words")],
-            "b.pdf: The name ends in .pdf, but the file is text.",
+            "b.pdf: The name ends in .pdf, but the file is text. No file was added: choose the others again.",
         ),
         ([("c.png", b"\x89PNG\r\n\x1a\n")], "A picture cannot be read."),
         ([("d.md", b"d")] * 51, "Choose at most 50 files at once."),
