@@ -73,6 +73,7 @@ def test_publishing_shows_what_changes_and_refuses_nothing(member, agent, url):
     publish(member, url)
     page = member.page(f"{url}/publish")
     assert "nothing to publish" in words(page.find("main"))
+    assert "is kept as version" not in words(page.find("main"))
     assert not page.find(id="form")
     answer = member.submit(f"{url}/publish", {"lock_version": "1"})
     assert answer.status_code == 409
