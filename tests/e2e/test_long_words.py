@@ -12,8 +12,9 @@ WORD = "W" * 255
 
 @pytest.fixture
 def owner(home):
-    """An owner with a long name, in an organisation with one long word of each kind."""
-    owner = orgs.member(home.org, "owner", auth.user(first_name=WORD, last_name=WORD))
+    """An owner with a long name, in an organisation with one long word of each kind and in one whose name is one."""
+    owner = orgs.member(home.org, "owner", auth.platform_admin(first_name=WORD, last_name=WORD))
+    orgs.member(orgs.org(name="W" * 120), "owner", owner)
     agents.agent(home.org, name=WORD, description=WORD, primary_model=WORD)
     tools.tool(home.org, name="w" * 64)
     connections.credential(home.org, name="W" * 120)
@@ -28,10 +29,11 @@ def test_no_page_scrolls_sideways_for_a_long_word(home, owner, open_as):
     server = connections.mcp_server(home.org, name="Long", discovered=found)
     paths = ["agents", "agents/new", "playground", "connections/credentials", "invitations", "keys", "audit"]
     paths += [f"threads/{home.thread.id}", f"connections/mcp-servers/{server.id}"]
+    paths = [f"/o/{home.org.slug}/{path}" for path in paths]
     page = open_as(owner, f"/o/{home.org.slug}")
     wide = []
-    for path in paths:
-        page.goto(f"/o/{home.org.slug}/{path}")
+    for path in [*paths, "/platform/data/agents/rows"]:
+        page.goto(path)
         for width in (WIDE, NARROWEST):
             page.set_viewport_size({"width": width, "height": 800})
             wide += [(path, width)] if overflows(page) else []
