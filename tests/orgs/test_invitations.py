@@ -168,10 +168,13 @@ class TestIN3:
         assert shapes == {"This link no longer works"}
 
     def test_a_new_link_ends_the_former(self, invite, client, new_client, owner):
-        former = token_in(invite())
+        first = invite()
         (invitation,) = rows(Invitation)
-        renewed = token_in(new_client(owner).submit(f"/o/acme/invitations/{invitation.id}/renew"))
-        again = token_in(invite())
+        second = new_client(owner).submit(f"/o/acme/invitations/{invitation.id}/renew")
+        third = invite()
+        told = ["The former link for this address has ended." in page.text for page in (first, second, third)]
+        assert told == [False, True, True]
+        former, renewed, again = token_in(first), token_in(second), token_in(third)
         assert len({former, renewed, again}) == 3
         self.gone(client, former)
         self.gone(client, renewed)

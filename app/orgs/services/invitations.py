@@ -26,11 +26,12 @@ _SUBJECT_NAME = 28
 
 @dataclass(frozen=True)
 class Sent:
-    """A new invitation and its link, which is known now and never again."""
+    """A new invitation and its link, which is known now and never again; `replaced` if a former link ended."""
 
     invitation: InvitationFacts
     link: str
     mailed: bool
+    replaced: bool
 
 
 def invite(org_id: UUID, email: str, role: str, hours: int) -> Sent | None:
@@ -46,7 +47,7 @@ def invite(org_id: UUID, email: str, role: str, hours: int) -> Sent | None:
     if MemberRepo().for_email(org_id, email):
         return None
     repo = InvitationRepo()
-    repo.revoke_for(org_id, email)
+    replaced = repo.revoke_for(org_id, email)
     token, token_hash = new_token()
     invitation = repo.add(
         org_id,
@@ -56,7 +57,8 @@ def invite(org_id: UUID, email: str, role: str, hours: int) -> Sent | None:
     record("invitation.create", "invitation", invitation.id, email, after={"role": role, "hours": hours})
     facts = repo.get(org_id, invitation.id)
     assert facts is not None
-    sent = Sent(facts, f"{settings().base_url}/invitations/{quote(token)}", settings().mail is not None)
+    link, mailed = f"{settings().base_url}/invitations/{quote(token)}", settings().mail is not None
+    sent = Sent(facts, link, mailed, replaced)
     if sent.mailed:
         _mail(sent)
     return sent
