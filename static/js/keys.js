@@ -1,6 +1,7 @@
 // Shortcuts and the palette. Reads: [data-key] (clicked by its key; "g a" is a sequence), [data-opens] (a dialog's id),
 // #shortcuts[data-enabled] (else no single keys), [data-commands] (words of a group of links, data-command: of one),
-// body[data-palette-url]: GET ?q= answers {"groups": [{"label", "items": [{"text", "note", "url"}]}]}.
+// #org-filter (narrows the links of #org-menu), body[data-palette-url]: GET ?q= answers
+// {"groups": [{"label", "items": [{"text", "note", "url"}]}]}.
 
 const SEQUENCE = 1500;
 const DEBOUNCE = 150;
@@ -79,13 +80,14 @@ if (ID.test(location.pathname)) {
   sessionStorage.setItem(store, JSON.stringify(items.slice(0, 5)));
 }
 
+const holds = (text, query) => query.toLowerCase().split(" ").every((word) => text.toLowerCase().includes(word));
+
 function commands(query) {
-  const words = query.replace(">", "").toLowerCase().split(" ");
   return all("[data-commands]").reverse().map((place) => ({
     label: place.dataset.commands,
     items: all("a[href]", place)
       .map((link) => ({ text: link.dataset.command ?? link.textContent.trim(), url: link.href }))
-      .filter(({ text }) => words.every((word) => text.toLowerCase().includes(word))),
+      .filter(({ text }) => holds(text, query.replace(">", ""))),
   }));
 }
 
@@ -182,3 +184,11 @@ input.addEventListener("keydown", (event) => {
   else if (found.length) choose(found.at((found.indexOf(chosen()) + step) % found.length));
 });
 list.addEventListener("click", (event) => go(event.target.closest("[role=option]"), control(event)));
+
+// The organisations to change to
+
+byId("org-filter")?.addEventListener("input", ({ target }) => {
+  for (const { parentElement, dataset } of all("[data-command]", byId("org-menu"))) {
+    parentElement.hidden = !holds(dataset.command, target.value);
+  }
+});

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import go_by_keys, listing
-from tests.factories import agents
+from tests.factories import agents, orgs
 from tests.support.browser import let_keep
 
 pytestmark = pytest.mark.e2e
@@ -63,6 +63,19 @@ def test_single_keys_can_be_switched_off(home, open_as):
     assert page.locator("tr[data-active]").count() == 0
     page.keyboard.press("Control+k")
     expect(page.locator("#palette")).to_be_visible()
+
+
+def test_many_organisations_are_found_by_typing(home, open_as):
+    for name in ("North", "Northern lights", "South", "East", "West", "Centre", "Coast"):
+        orgs.member(orgs.org(name=name), "viewer", home.owner)
+    page = open_as(home.owner, listing(home))
+    page.locator("#org-button").click()
+    expect(page.locator("#org-filter")).to_be_focused()
+    page.keyboard.type("light NOR")
+    links = page.locator("#org-menu a:visible")
+    expect(links).to_have_text([re.compile("Northern lights"), "New organisation"])
+    page.locator("#org-filter").fill("")
+    expect(links).to_have_count(9)
 
 
 def test_sequences_lead_to_sections(home, open_as):
