@@ -60,15 +60,18 @@ def _finish(response: Response) -> Response:
     signed_in = visitor is not None and visitor.is_authenticated
     if signed_in or request.method in SAFE_METHODS:
         response.headers["Server-Timing"] = g.trace.header()
-    _report(response.status_code, str(visitor.id) if signed_in else None)
+    _report(response.status_code, visitor if signed_in else None)
     return response
 
 
-def _report(status: int, user_id: str | None) -> None:
+def _report(status: int, visitor: Any) -> None:
+    """Log and measure the request of a person or of a program, which acts for one, or of nobody."""
     trace, endpoint = g.trace, request.endpoint or "unknown"
     metrics().observe(endpoint, request.method, status, trace.seconds)
     metrics().observe_database(endpoint, trace.statements, trace.database)
     level = logging.DEBUG if endpoint in _QUIET else logging.INFO
+    caller = g.get("caller")
+    user_id = visitor.id if visitor else caller and caller.user_id
     facts = {
         "method": request.method,
         "path": _SECRET.sub("***", request.path),
@@ -76,7 +79,8 @@ def _report(status: int, user_id: str | None) -> None:
         "ms": round(trace.seconds * 1000, 1),
         "database_ms": round(trace.database * 1000, 1),
         "statements": trace.statements,
-        "user_id": user_id,
+        "user_id": user_id and str(user_id),
+        "key_id": caller and str(caller.key_id),
         "address": request.remote_addr,
     }
     _log.log(level, "request", extra=facts)

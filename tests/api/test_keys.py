@@ -1,5 +1,6 @@
 """AP-1: who shows a key is let in as its person, in its organisation, within its scopes, and by nothing else."""
 
+import logging
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -7,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.audit.models import AuditEvent
-from app.orgs.models import OrgMember
+from app.orgs.models import ApiKey, OrgMember
 from app.web.access import SCOPES, role_has
+from app.web.security import hash_token
 from tests.conformance import inventory
 from tests.factories import orgs, world
 from tests.factories.rows import rows, save, stored
@@ -33,6 +35,17 @@ def test_ap_1_the_key_works_in_both_headers_with_the_same_scope(client, program,
     sent = {name: value.format(key=reader.secret) for name, value in headers.items()}
     assert client.get(AGENTS, headers=sent).status_code == 200
     assert client.post(AGENTS, headers=sent, json={"name": "New"}).status_code == 403
+
+
+def test_the_log_names_the_key_and_its_person_and_no_secret(client, ours, home, caplog):
+    caplog.set_level(logging.INFO)
+    ours.get(AGENTS)
+    client.get(AGENTS)
+    known, unknown = (line for line in caplog.records if line.getMessage() == "request")
+    (key,) = rows(ApiKey, key_hash=hash_token(ours.secret))
+    assert (known.user_id, known.key_id) == (str(home.owner.id), str(key.id))
+    assert (unknown.user_id, unknown.key_id) == (None, None)
+    assert ours.secret not in str(known.__dict__)
 
 
 def test_ap_1_the_key_is_read_nowhere_else(client, ours):
