@@ -23,7 +23,8 @@ MAX_HEADER_BYTES = 64 * 1024
 _PORTS = {"http": 80, "https": 443}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
-# Ranges that count as global although they lead to other networks by translation or tunnel (RFC 6052, 3056, 4380).
+# Ranges that count as global although they lead to other networks by translation or tunnel (RFC 6052, 3056, 4380), or
+# are those of a site (RFC 3879).
 _NEVER = tuple(
     ipaddress.ip_network(network)
     for network in (
@@ -34,6 +35,7 @@ _NEVER = tuple(
         "2001::/32",
         "192.0.0.0/24",
         "100.64.0.0/10",
+        "fec0::/10",
     )
 )
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
