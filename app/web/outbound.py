@@ -126,15 +126,19 @@ def fetch(call: Call) -> Answer:
         location = answer.headers.get("location")
         if answer.status not in _REDIRECTS or not location:
             return answer
-        call = _redirected(call, urljoin(call.url, location), answer.status)
+        call = _redirected(call, location, answer.status)
         target, before = judge(call.kind, call.url), target
         if before.scheme == "https" and target.scheme == "http":
             raise OutboundRefused("A redirect leads from https to http.")
     raise OutboundFailed(f"More than {call.redirects} redirects.")
 
 
-def _redirected(call: Call, url: str, status: int) -> Call:
+def _redirected(call: Call, location: str, status: int) -> Call:
     """The next hop; as browsers do, nothing is sent again (RFC 9110, section 15.4), unless the status says so."""
+    try:
+        url = urljoin(call.url, location)
+    except ValueError as error:
+        raise OutboundRefused("A redirect leads to an address that cannot be read.") from error
     if status in {HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT}:
         return replace(call, url=url)
     return replace(call, url=url, form=None, body=None, method="HEAD" if call.method == "HEAD" else "GET")
@@ -166,19 +170,24 @@ def judge(kind: str, url: str) -> Target:
     if not allowed and port not in _PORTS.values():
         raise OutboundRefused(f"Port {port} is not permitted; the operator can list it in OUTBOUND_ALLOW.")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Target(parts.scheme, host, port, _resolve(host, port, allowed=allowed), path)
+    name, address = _resolve(host, port, allowed=allowed)
+    return Target(parts.scheme, name, port, address, path)
 
 
-def _resolve(host: str, port: int, *, allowed: bool) -> str:
-    """One address of the host. Refuses the host if any of its addresses is not public, unless it is allow-listed."""
+def _resolve(host: str, port: int, *, allowed: bool) -> tuple[str, str]:
+    """The host as DNS knows it, and one address of it.
+
+    Refuses the host if any of its addresses is not public, unless it is allow-listed.
+    """
     try:
-        found = socket.getaddrinfo(host.encode("idna"), port, type=socket.SOCK_STREAM)
+        name = host.encode("idna")
+        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise OutboundRefused(f"The host {host} cannot be found.") from error
     addresses = [ipaddress.ip_address(entry[4][0]) for entry in found]
     if not addresses or not (allowed or all(is_public(address) for address in addresses)):
         raise OutboundRefused(f"The host {host} is not on the public internet.")
-    return str(addresses[0])
+    return name.decode(), str(addresses[0])
 
 
 def check_headers(raw: Iterable[tuple[bytes, bytes]]) -> None:

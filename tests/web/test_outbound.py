@@ -1,6 +1,7 @@
 """The guarded HTTP client against real servers on loopback, and against addresses it must not call."""
 
 import ipaddress
+import socket
 from dataclasses import replace
 from http import HTTPStatus
 
@@ -127,6 +128,28 @@ def test_ss_2_redirects_pass_the_same_checks_and_leave_secrets_behind(allow):
         with pytest.raises(OutboundFailed, match="redirects"):
             fetch(Call("tool", f"{here.url}/loop"))
         assert len(here.seen) - before == 6
+
+
+@pytest.mark.parametrize("location", ["http://[", "//[::1", "http://exa\u2100mple.com/"])
+def test_ss_2_redirects_that_cannot_be_read_are_refused(allow, location):
+    with serving(out=(302, {"Location": location.encode().decode("latin-1")}, b"")) as server:
+        allow(server)
+        with pytest.raises(OutboundRefused):
+            fetch(Call("tool", f"{server.url}/out"))
+
+
+def test_hosts_in_other_alphabets_are_named_as_dns_knows_them(allow, monkeypatch):
+    resolved = socket.getaddrinfo
+
+    def looked_up(host, *args, **options):
+        return resolved("127.0.0.1" if host == b"xn--mnchen-3ya.example" else host, *args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", looked_up)
+    with serving(ok=(200, {}, b"ok")) as server:
+        allow(server, host="münchen.example")
+        answer = fetch(Call("tool", f"http://münchen.example:{server.server_port}/ok"))
+        assert answer.body == b"ok"
+        assert server.seen[0][1]["Host"] == f"xn--mnchen-3ya.example:{server.server_port}"
 
 
 def test_ss_3_answers_are_bounded(allow):
