@@ -1,6 +1,7 @@
 """Crawling a real web server on loopback: robots, redirects, loops, sitemaps, conditional requests, damage."""
 
 import gzip
+import time
 
 import pytest
 
@@ -191,6 +192,20 @@ def test_failures_say_what_happened_and_the_rest_goes_on(crawl):
     assert visits["/odd"].text == "Grüße"
 
 
+@pytest.mark.parametrize("charset", ["idna", "punycode", "undefined", "utf-7", "unicode_escape", "a\0b"])
+def test_what_is_no_encoding_is_read_as_the_usual_one(crawl, charset):
+    body = f"<meta charset={charset}><p>Grüße +2AA- \\ud800".encode()
+    with serving(**{"": page("/odd", "/well"), "odd": (200, HTML, body), "well": page()}) as server:
+        visits = crawl(server)
+    assert visits["/odd"].text == body.decode()
+    assert visits["/well"].status == "changed"
+
+
+def test_a_server_that_asks_for_patience_without_end_fails(crawl):
+    with serving(**{"": page("/busy"), "busy": (503, {"Retry-After": "9" * 5000}, b"")}) as server:
+        assert crawl(server)["/busy"].status == "failed"
+
+
 def test_a_busy_server_is_asked_again_once(crawl):
     waits = []
     with serving(**{"": page("/busy"), "busy": (503, {"Retry-After": "2"}, b"")}) as server:
@@ -231,6 +246,20 @@ def test_damaged_pages_give_what_can_be_read():
     ]
 
 
+@pytest.mark.parametrize("damage", ["<![foo[x]]>", "<![ ", "<![]]>", "<!", "\0", "\ud800"])
+def test_damage_hides_no_link_before_it(damage):
+    assert read_links(f'<a href="x">1</a>{damage}', "http://example.com/").addresses == [
+        "http://example.com/x"
+    ]
+
+
+@pytest.mark.parametrize("beginning", ["<a ", "<a b=", '<a href="', "<!--", "<"])
+def test_ss_3_tags_without_an_end_take_no_time(beginning):
+    began = time.process_time()
+    read_links(beginning * 50_000, "http://example.com/")
+    assert time.process_time() - began < 2
+
+
 @pytest.mark.parametrize(
     ("body", "pages"),
     [
@@ -238,6 +267,7 @@ def test_damaged_pages_give_what_can_be_read():
         (b"<urlset><url><loc>http://e/1</loc></url>", ["http://e/1"]),
         (b"http://e/1\nnot one\nhttp://e/2\n", ["http://e/1", "http://e/2"]),
         (b"\x1f\x8bdamaged", []),
+        (gzip.compress(b"http://e/1\n")[:10] + b"\xff" * 9, []),
         (b'<!DOCTYPE u [<!ENTITY a "b">]><urlset><url><loc>http://e/&a;</loc></url></urlset>', ["http://e/"]),
         (b"<urlset>" + b"<url><loc>http://e/</loc></url>" * 50 + b"</urlset>", ["http://e/"] * 9),
     ],

@@ -1,8 +1,10 @@
 """What a page of HTML says to a crawler: its links, and whether they may be followed and the page kept."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from urllib.parse import quote, urldefrag, urljoin, urlsplit, urlunsplit
+
+from lxml import etree
 
 _PORTS = {"http": 80, "https": 443}
 _KEPT = "/%:@!$&'()*+,;=~"
@@ -39,30 +41,35 @@ def plain_address(url: str) -> str | None:
 
 def read_links(html: str, url: str) -> PageLinks:
     """Read the page at `url`; damaged HTML gives what can be read of it."""
-    parser = _Parser(url)
-    parser.feed(html)
+    reader = _Reader(url)
+    parser = etree.HTMLParser(target=reader, encoding="utf-8", no_network=True, huge_tree=True)
+    parser.feed(html.replace("\0", "\ufffd").encode("utf-8", "replace") or b" ")
     parser.close()
-    found = parser.found
+    found = reader.found
     found.addresses = list(dict.fromkeys(found.addresses))[:MOST_LINKS] if found.follow else []
     return found
 
 
-class _Parser(HTMLParser):
+class _Reader:
+    """What lxml tells of a page as it reads it."""
+
     def __init__(self, url: str) -> None:
-        super().__init__(convert_charrefs=True)
         self.found = PageLinks()
         self._base = url
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        if tag == "base" and given.get("href"):
-            self._base = self._joined(given["href"]) or self._base
-        elif tag == "meta" and given.get("name", "").lower() in _ROBOTS:
-            self._obey(given.get("content", ""))
-        elif tag == "a" and given.get("href") and "nofollow" not in given.get("rel", "").lower().split():
-            address = plain_address(self._joined(given["href"]))
+    def start(self, tag: str, attrs: Mapping[str, str]) -> None:
+        """A tag with its attributes, both in lower case."""
+        if tag == "base" and attrs.get("href"):
+            self._base = self._joined(attrs["href"]) or self._base
+        elif tag == "meta" and attrs.get("name", "").lower() in _ROBOTS:
+            self._obey(attrs.get("content", ""))
+        elif tag == "a" and attrs.get("href") and "nofollow" not in attrs.get("rel", "").lower().split():
+            address = plain_address(self._joined(attrs["href"]))
             if address:
                 self.found.addresses.append(address)
+
+    def close(self) -> None:
+        """The end of the page."""
 
     def _joined(self, reference: str) -> str:
         try:

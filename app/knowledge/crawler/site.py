@@ -3,6 +3,7 @@
 robots.txt is obeyed as RFC 9309 says: without one (4xx) everything may be fetched, with an unreachable one nothing.
 """
 
+import codecs
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,8 +31,12 @@ MOST_SILENCE = 5
 PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 10
 LONGEST_WAIT_SECONDS = 30
+MOST_DIGITS = 9
+"""Of a number of seconds; Python reads no number of thousands of digits."""
 TYPES = frozenset({"text/html", "application/xhtml+xml", "text/plain", "text/markdown"})
 _LATER = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+_PYTHON_ONLY = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"})
+"""Names that no browser takes for an encoding: some fail on any text, some take hours for a long one."""
 _GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
 
@@ -283,7 +288,8 @@ class Site:
         call = Call("crawl", url, headers=headers, seconds=PAGE_SECONDS, max_bytes=MOST_BYTES)
         answer = fetch(call)
         after = answer.headers.get("retry-after", "")
-        if answer.status in _LATER and after.isdecimal() and int(after) <= LONGEST_WAIT_SECONDS:
+        known = after.isdecimal() and len(after) <= MOST_DIGITS
+        if answer.status in _LATER and known and int(after) <= LONGEST_WAIT_SECONDS:
             self._wait(int(after))
             answer = fetch(call)
         return answer
@@ -306,8 +312,9 @@ def _decoded(answer: Answer) -> tuple[str, str]:
     message["content-type"] = answer.headers.get("content-type", "text/html")
     charset = message.get_content_charset("") or _declared(answer.body)
     try:
-        return message.get_content_type(), answer.body.decode(charset, "replace")
-    except LookupError:
+        known = codecs.lookup(charset).name not in _PYTHON_ONLY
+        return message.get_content_type(), answer.body.decode(charset if known else "utf-8", "replace")
+    except (LookupError, ValueError):
         return message.get_content_type(), answer.body.decode("utf-8", "replace")
 
 

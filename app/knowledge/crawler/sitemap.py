@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import zlib
 
 from lxml import etree
 
@@ -36,5 +37,5 @@ def _unpacked(body: bytes) -> bytes:
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(body)) as packed:
             return packed.read(MOST_BYTES)
-    except (OSError, EOFError):
+    except (OSError, EOFError, zlib.error):
         return b""
