@@ -281,8 +281,8 @@ def _wait(error: Exception, number: int) -> float | None:
         if error.status_code not in _AGAIN:
             return None
         asked = (error.headers or {}).get("retry-after", "")
-        if asked.isdigit():
-            return float(asked) if int(asked) <= LONGEST_WAIT else None
+        if asked.isascii() and asked.isdigit():
+            return float(asked) if float(asked) <= LONGEST_WAIT else None
     elif not isinstance(error, (exceptions.ModelConnectionError, *BROKEN)):
         return None
     return float(2 ** (number - 1) * random.uniform(0.5, 1.0))

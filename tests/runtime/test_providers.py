@@ -102,6 +102,7 @@ def test_arguments_that_are_no_json_object_arrive_as_they_are(server):
         (Answer(status=404, body=b'{"error": {"message": "no such model"}}'), "knows no model m"),
         (Answer(status=400, body=b'{"error": {"message": "no"}}'), r"refused the request \(400\)"),
         (Answer(status=429, body=b"{}", headers={"Retry-After": "90"}), "patience"),
+        (Answer(status=429, body=b"{}", headers={"Retry-After": "9" * 5000}), "patience"),
         (
             Answer(status=307, body=b"x", headers={"Location": "http://127.0.0.1:1/"}),
             r"refused the request \(307\)",
@@ -111,7 +112,7 @@ def test_arguments_that_are_no_json_object_arrive_as_they_are(server):
         (Answer(body=b"data: {broken\n\n", headers={"Content-Type": "text/event-stream"}), "cannot be read"),
         (Answer(body=b"x" * (33 * 1024 * 1024), headers={"Content-Type": "text/event-stream"}), "larger"),
     ],
-    ids=["401", "404", "400", "429", "redirect", "cut", "html", "malformed", "huge"],
+    ids=["401", "404", "400", "429", "later", "redirect", "cut", "html", "malformed", "huge"],
 )
 def test_ap_4_what_goes_wrong_is_said_without_the_key(server, kind, answer, words):
     server.answers = [answer]
@@ -122,8 +123,9 @@ def test_ap_4_what_goes_wrong_is_said_without_the_key(server, kind, answer, word
 
 
 @KINDS
-def test_ap_4_a_provider_that_fails_for_a_moment_is_asked_again(server, kind):
-    busy = Answer(status=429, body=b"{}", headers={"Retry-After": "0"})
+@pytest.mark.parametrize("after", ["0", "\u00b2"])
+def test_ap_4_a_provider_that_fails_for_a_moment_is_asked_again(server, kind, after):
+    busy = Answer(status=429, body=b"{}", headers={"Retry-After": after})
     server.answers = [busy, Answer(status=503, body=b"{}"), Answer(("At last.",))]
     waits = []
     assert heard(exchange(server, kind), waits.append)[0] == Said("text", "At last.")
