@@ -118,6 +118,7 @@ def test_a_question_is_edited_and_deleted(person, base, home, text, passage):
         {"question": "Fees?"},
         {"question": "", "keep": ["0"]},
         {"question": "x" * 2001, "keep": ["0"]},
+        {"question": "Fees?", "keep": ["9" * 5000, "\u00b2", "-1", ""]},
     ):
         assert person.submit(f"{place}/edit", wrong).status_code == 422
     assert "is not asked any more" in person.page(f"{place}/delete").text

@@ -129,6 +129,8 @@ def test_the_schema_is_edited_as_a_table_without_scripts(member, org):
     assert (given["arg_required"], given["arg_type"]) == (["yes", "no"], ["string", "integer"])
     given = turn({**given, "act": "add"})
     given["arg_name"][2], given["arg_type"][2], given["arg_place"][2] = "lang", "string", "query"
+    for nowhere in ("remove-7", f"remove-{'9' * 5000}"):
+        given = turn({**given, "act": nowhere})
     given = turn({**given, "act": "remove-1"})
     assert given["arg_name"] == ["city", "lang"]
     text = turn({**given, "act": "text"})["schema"][0]

@@ -114,7 +114,8 @@ def update(org: str, base_id: UUID, test_id: UUID) -> Response:
     form, (base, test) = SavedTestForm(), _found(base_id, test_id)
     if not form.validate():
         return _form(form, base, test, 422)
-    kept = [int(place) for place in request.form.getlist("keep") if place.isascii() and place.isdigit()]
+    ticked = request.form.getlist("keep")
+    kept = [place for place in range(len(test.expected)) if str(place) in ticked]
     with transaction():
         change_test(base.org_id, base_id, test_id, form.question.data or "", kept)
     toast("Question saved.")

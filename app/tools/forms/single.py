@@ -152,7 +152,7 @@ class HttpToolForm(CommonForm):
         elif act == "add":
             self.rows = [*self.rows, Row()][:MOST_ROWS]
         elif act.startswith("remove-") and act[7:].isdecimal():
-            self.rows = [row for number, row in enumerate(self.rows) if number != int(act[7:])]
+            self.rows = [row for number, row in enumerate(self.rows) if str(number) != act[7:]]
         else:
             return False
         return True
