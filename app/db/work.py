@@ -97,6 +97,8 @@ class Kind(Generic[Given]):
     For forms, `choices` says what fields can be chosen from in an organisation, given what is in the form. For whoever
     stores an input, `check` says what is wrong with it there, by field, beyond what its type says.
 
+    The file that a task leaves is for its person, and for others with `file_right`, which is `right` unless named.
+
     A task that raises is tried again, three times in all; one that runs longer than `seconds` counts as failed. The
     name of a queue has at most seven letters.
     """
@@ -113,6 +115,7 @@ class Kind(Generic[Given]):
     ended: Callable[[UUID, UUID, Given, str], None] | None = None
     choices: Callable[[UUID, Mapping[str, Any]], Mapping[str, Choices]] | None = None
     check: Callable[[UUID, Given], Mapping[str, str]] | None = None
+    file_right: str | None = None
 
     def read(self, payload: Mapping[str, Any]) -> Given:
         """The stored input. ValidationError (pydantic) if it does not fit."""

@@ -83,7 +83,13 @@ def _note(action: str, given: ListFile) -> None:
 
 
 EXPORT = Kind(
-    "thread.export", "Export of threads", ListFile, export_threads, right="threads.read", schedulable=True
+    "thread.export",
+    "Export of threads",
+    ListFile,
+    export_threads,
+    right="threads.read",
+    schedulable=True,
+    file_right="threads.read_all",
 )
 EXPORT_WHOLE = Kind(
     "thread.export_whole",
@@ -93,6 +99,7 @@ EXPORT_WHOLE = Kind(
     right="threads.read",
     seconds=3_600,
     schedulable=True,
+    file_right="threads.read_all",
 )
 ERASURE = Kind(
     "thread.erase",

@@ -89,6 +89,26 @@ def test_ex_3_the_file_of_an_owner_holds_everyones_threads_with_their_messages(
     assert [len(row["messages"]) for row in found] == [1, 0, 0, 0]
 
 
+@pytest.mark.usefixtures("held")
+@pytest.mark.parametrize("writer", ["owner", "ana"])
+@pytest.mark.parametrize("path", ["threads.csv", "threads/messages.json"])
+def test_ex_2_the_file_is_for_its_person_and_for_those_who_see_all_threads(
+    new_client, org, ended, request, writer, path
+):
+    person = request.getfixturevalue(writer)
+    new_client(person).submit(f"/o/acme/{path}?{QUERY}", {})
+    place = f"/o/acme/tasks/{ended(person).id}"
+    for reader in (person, orgs.member(org, "admin")):
+        assert "Download threads" in new_client(reader).page(place).get_text()
+        assert "Alpha 0" in new_client(reader).get(f"{place}/file").text
+    for role in ("member", "viewer"):
+        other = new_client(orgs.member(org, role))
+        assert "Download threads" not in other.page(place).get_text()
+        refused = other.get(f"{place}/file")
+        assert refused.status_code == 403
+        assert "Alpha" not in refused.text
+
+
 def test_ex_3_filters_too_long_to_keep_are_refused(client, held):
     tags = "&".join(f"tag={number:0>90}" for number in range(50))
     answer = client.submit(f"/o/acme/threads.csv?{tags}", {})

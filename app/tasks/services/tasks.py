@@ -83,6 +83,16 @@ def can_do(role: str | None, kind: str) -> bool:
         return False
 
 
+def can_read_file(role: str | None, user_id: UUID, task: Task) -> bool:
+    """Whether somebody may read the file that a task left: it holds what the task's person may see."""
+    try:
+        kind = kinds().get(task.kind)
+    except UnknownKind:
+        return False
+    others = task.created_by != user_id and kind.file_right
+    return role_has(role, kind.right) and (not others or role_has(role, others))
+
+
 def cancel_tasks(org_id: UUID, ids: Sequence[UUID]) -> Outcome:
     """End those that wait, ask those that run to stop, leave the others. Raises NotFound for one that is not there."""
     return _change(org_id, ids, "cancel", LIVE)

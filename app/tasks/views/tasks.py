@@ -8,6 +8,7 @@ from flask import Blueprint, Response, request, url_for
 
 from app.db.blobs import read_blob
 from app.db.session import transaction
+from app.db.tables import Task
 from app.db.work import SEALED
 from app.tasks.forms import task_list
 from app.tasks.repo.tasks import TasksRepo
@@ -15,6 +16,7 @@ from app.tasks.services.live import LiveRows
 from app.tasks.services.tasks import (
     DONE,
     can_do,
+    can_read_file,
     cancel_tasks,
     file_of,
     retry_tasks,
@@ -23,7 +25,7 @@ from app.tasks.services.tasks import (
 from app.web.access import org_right
 from app.web.errors import NotFound, Refusal
 from app.web.filters import viewer_zone
-from app.web.identity import require_org
+from app.web.identity import require_org, require_visitor
 from app.web.listing import pasted_id, read_list, show_list
 from app.web.matching import list_url
 from app.web.render import leave, refresh, render, wants_fragment
@@ -89,7 +91,7 @@ def show(org: str, task_id: UUID) -> Response:
         attempts=repo.attempts(org_id, task_id),
         events=repo.events(org_id, task_id, limit=EVENTS_SHOWN),
         may_do=can_do(require_org().role, task.kind),
-        file=file_of(task),
+        file=file_of(task) if _may_read(task) else None,
         values=[("Input", _shown(task.payload)), ("Output", _shown(task.result))],
         trail=came_from(url_for(".index", org=org)),
     )
@@ -105,18 +107,22 @@ def _shown(value: dict[str, Any] | None) -> str:
 @bp.get("/<uuid:task_id>/file")
 @org_right("tasks.read")
 def file(org: str, task_id: UUID) -> Response:
-    """The file that a task left, for a day, for those who may do what the task did."""
+    """The file that a task left, for a day, for those who may see what it holds."""
     org_id = require_org().org_id
     task = TasksRepo().get(org_id, task_id)
     found = file_of(task) if task else None
     if task is None or found is None:
         raise NotFound
-    if not can_do(require_org().role, task.kind):
+    if not _may_read(task):
         raise Refusal(403, "Your role cannot read what this task wrote.")
     content = b"".join(read_blob(org_id, found.id))
     response = Response(content, content_type=found.media_type)
     response.headers["Content-Disposition"] = f'attachment; filename="{found.name}"'
     return response
+
+
+def _may_read(task: Task) -> bool:
+    return can_read_file(require_org().role, require_visitor().id, task)
 
 
 @bp.post("/<uuid:task_id>/<any(cancel,retry):act>")
