@@ -6,9 +6,10 @@ import pytest
 
 from app.audit.models import AuditEvent
 from app.auth.models import LoginAttempt, OAuthFlow, PasswordReset, SignInSession
-from app.db.tables import EmailOutbox, IdempotencyKey, WorkerProcess
+from app.db.tables import Blob, EmailOutbox, IdempotencyKey, WorkerProcess
 from app.tasks.services.cleaning import clean_up
-from tests.factories import agents, auth, orgs, threads
+from app.threads.models import MessageAttachment
+from tests.factories import agents, auth, knowledge, orgs, tasks, threads
 from tests.factories.rows import rows, save, stored
 from tests.support.claims import claims, run
 
@@ -85,6 +86,26 @@ def test_what_was_deleted_30_days_ago_is_erased_in_every_organisation(acting, th
     events = rows(AuditEvent, action=f"{thing}.erase")
     assert {(event.org_id, event.target_id) for event in events} == {(row.org_id, row.id) for row in erased}
     assert {(event.actor_label, event.target_label) for event in events} == {("system", "Old")}
+
+
+@pytest.mark.parametrize("attach", ["message", "source", "nothing"])
+def test_files_that_tasks_left_go_after_a_day_unless_something_shows_them(acting, attach):
+    acting()
+    org, other, left = orgs.org(), orgs.org(), b"name\r\nAda\r\n"
+    if attach == "source":
+        (blob,) = rows(Blob, id=knowledge.file(knowledge.base(org), left).blob_id)
+    else:
+        blob = threads.blob(org, left)
+    if attach == "message":
+        message = threads.message(threads.thread(org), "Look")
+        save(MessageAttachment(org_id=org.id, message_id=message.id, blob_id=blob.id, name="a", position=0))
+    ended = {"status": "succeeded", "finished_at": NOW - timedelta(hours=25)}
+    tasks.task(org, result={"file": {"id": str(blob.id)}}, **ended)
+    theirs = threads.blob(other, left)
+    tasks.task(other, result={"file": {"id": str(theirs.id)}}, **ended)
+    clean_up()
+    assert (stored(blob) is None) == (attach == "nothing")
+    assert stored(theirs) is None
 
 
 def test_messages_go_with_their_thread(acting):

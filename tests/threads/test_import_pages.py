@@ -15,7 +15,7 @@ from app.threads.repo.imports import ImportRepo
 from app.threads.services import uploads
 from app.threads.services.uploads import IMPORT, FileGone, ImportInput
 from app.threads.views import importing as views
-from tests.factories import agents, orgs, tasks, world
+from tests.factories import agents, knowledge, orgs, tasks, world
 from tests.factories.rows import rows
 from tests.threads.test_readers import EXPORTS
 
@@ -267,6 +267,20 @@ def test_files_left_by_failed_imports_go_after_a_day(member, acting, org, ana, c
     connection.exec_driver_sql("UPDATE tasks SET status = 'failed', finished_at = now()")
     ImportRepo().remove_left_files(org.id, uploads.MEDIA_TYPE, IMPORT.name)
     assert rows(Blob, org_id=org.id) == []
+
+
+def test_a_file_that_is_a_source_too_stays(member, acting, org, ana, connection):
+    source = knowledge.file(knowledge.base(org), export())
+    upload(member, export())
+    (task,) = rows(Task, org_id=org.id)
+    assert run(acting, org, ana, task)[0]["added"] == 2
+    connection.exec_driver_sql(
+        "UPDATE blobs SET created_at = now() - interval '25 hours', media_type = %s", (uploads.MEDIA_TYPE,)
+    )
+    connection.exec_driver_sql("UPDATE tasks SET status = 'succeeded', finished_at = now()")
+    ImportRepo().remove_left_files(org.id, uploads.MEDIA_TYPE, IMPORT.name)
+    (kept,) = rows(Blob, org_id=org.id)
+    assert kept.id == source.blob_id
 
 
 def test_another_organisations_import_is_not_there(new_client, org, ana):

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.auth.models import EmailChange, LoginAttempt, OAuthFlow, PasswordReset, SignInSession
 from app.db.base import db
 from app.db.tables import LIVE, Blob, Task, WorkerProcess
-from app.threads.models import MessageAttachment
+from app.threads.repo.attachments import unused
 
 SESSION_IDLE = timedelta(days=14)
 FORGET_AFTER = timedelta(days=1)
@@ -82,15 +82,12 @@ class ExpiryRepo:
             Task.org_id == org_id, Task.created_at > func.now() - age - LOOK_BACK, file.is_not(None)
         )
         over = Task.finished_at <= func.now() - age
-        attached = select(MessageAttachment.id).where(
-            MessageAttachment.org_id == org_id, MessageAttachment.blob_id == Blob.id
-        )
         self._session.execute(
             delete(Blob).where(
                 Blob.org_id == org_id,
                 Blob.id.in_(left.where(over)),
                 Blob.id.not_in(left.where(or_(~over, Task.finished_at.is_(None)))),
-                ~attached.exists(),
+                unused(),
             ),
             execution_options={"synchronize_session": False},
         )

@@ -21,6 +21,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    or_,
     select,
     update,
 )
@@ -30,6 +31,7 @@ from sqlalchemy.orm import Session
 from app.db.base import Base, db
 from app.db.tables import Blob, Task
 from app.threads.models import Message, Thread
+from app.threads.repo.attachments import unused
 
 ORIGIN = "import"
 KEPT = timedelta(days=1)
@@ -121,18 +123,20 @@ class ImportRepo:
         return self._session.scalar(statement, execution_options={"populate_existing": True})
 
     def wanted_elsewhere(self, org_id: UUID, blob_id: UUID, kind: str, task_id: UUID) -> bool:
-        """Whether another task of this kind has yet to read a file."""
+        """Whether another task of this kind has yet to read a file, or a message or a source refers to it."""
         others = _waiting(org_id, kind, str(blob_id)).where(Task.id != task_id)
-        return bool(self._session.scalar(select(others.exists())))
+        used = select(Blob.id).where(Blob.org_id == org_id, Blob.id == blob_id, ~unused())
+        return bool(self._session.scalar(select(or_(others.exists(), used.exists()))))
 
     def remove_left_files(self, org_id: UUID, media_type: str, kind: str) -> None:
-        """Delete the files of tasks that ended without doing so a day ago."""
+        """Delete the files of tasks that ended without doing so a day ago, unless something refers to them."""
         self._session.execute(
             delete(Blob).where(
                 Blob.org_id == org_id,
                 Blob.media_type == media_type,
                 Blob.created_at < func.now() - KEPT,
                 ~_waiting(org_id, kind, cast(Blob.id, Text)).exists(),
+                unused(),
             )
         )
 
