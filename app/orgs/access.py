@@ -1,7 +1,7 @@
 """The gate in front of every view: first run, sign-in or key, organisation, role, CSRF, in this order."""
 
 from datetime import UTC, datetime, timedelta
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from flask import Flask, Response, current_app, g, request, url_for
 from limits import RateLimitItemPerMinute
@@ -58,11 +58,19 @@ def _sign_in_url() -> str:
     """Where to sign in, to come back afterwards: to the page that was asked for, or that the form was on."""
     path = request.full_path.rstrip("?")
     if request.method not in {"GET", "HEAD"}:
-        came = urlsplit(request.referrer or "")
-        if came.netloc != request.host:
+        came = _came_from()
+        if came is None or came.netloc != request.host:
             return url_for("auth.sign_in")
         path = f"{came.path}?{came.query}".rstrip("?")
     return f"{url_for('auth.sign_in')}?next={quote(path, safe='/')}"
+
+
+def _came_from() -> SplitResult | None:
+    """The page that the browser says it was on; None if that is no address."""
+    try:
+        return urlsplit(request.referrer or "")
+    except ValueError:
+        return None
 
 
 def _scope(visitor: Visitor | None) -> Scope:

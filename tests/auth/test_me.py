@@ -60,6 +60,7 @@ def test_the_pages_of_an_account_need_a_session(connection, person, own, new_cli
         ("http://localhost/me?a=1", "/sign-in?next=/me%3Fa%3D1"),
         ("http://evil.example/me", "/sign-in"),
         ("nonsense", "/sign-in"),
+        ("http://[", "/sign-in"),
     ],
 )
 def test_a_form_of_an_ended_session_leads_back_to_its_page(connection, person, new_client, page, place):
