@@ -1,12 +1,14 @@
 """Evaluation cases: saved, asked once each, checked, compared, and what they decide about publishing."""
 
+from uuid import uuid4
+
 import pytest
 from sqlalchemy import text
 
 from app.agents.models import Agent, AgentVersion, EvaluationCase, EvaluationResult, EvaluationRun
 from app.audit.models import AuditEvent
 from app.db.tables import Task
-from app.runtime.services import evaluating
+from app.runtime.services import evaluating, toolbox
 from tests.factories import agents, evaluations, orgs, threads
 from tests.factories.rows import rows
 from tests.support import staged
@@ -161,6 +163,19 @@ def test_calls_that_need_approval_are_seen_but_not_made(agent, server, evaluate)
     assert found["Called"].passed, found["Called"].checks
     assert found["Other"].checks[0]["reason"] == "It was called with other arguments."
     assert "not run in evaluations" in str(server.seen[1]["messages"][-1])
+
+
+def test_equal_calls_of_two_cases_are_two_calls(agent, server, evaluate, monkeypatch):
+    named = []
+    monkeypatch.setattr(toolbox, "call_tool", lambda *given: named.append(given[3]))
+    tool = {"id": str(uuid4()), "name": "change", "description": "", "approval": "allow"}
+    agents.version(agent, snapshot={"name": "S", "provider": "main", "model": "m", "tools": [tool]})
+    for name in ("One", "Two"):
+        evaluations.case(agent, name=name, checks=[check("contains", "Done")])
+    calls = Answer(calls=(("functions.change:0", "change", "{}"),))
+    server.answers = [calls, Answer(("Done.",)), calls, Answer(("Done.",))]
+    assert all(result.passed for result in evaluate("1").values())
+    assert len(set(named)) == len(named) == 2
 
 
 @pytest.mark.parametrize(

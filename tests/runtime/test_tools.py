@@ -3,11 +3,15 @@
 import json
 import re
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 
+from app.agents.snapshot import read_snapshot
 from app.audit.models import AuditEvent
 from app.db.tables import TaskEvent
+from app.runtime.services import toolbox
+from app.runtime.turns import Call
 from app.threads.models import Message
 from tests.factories import agents, connections, orgs, tools
 from tests.factories.rows import rows
@@ -179,6 +183,19 @@ def test_unsafe_methods_name_the_call(ask, org, peer):
     tool = tools.tool(org, f"{peer.url}/weather/{{city}}", name="change", config={"method": "POST"})
     assert result(ask([str(tool.id)], "change", {"city": "Rome", "days": 2}))["status"] == "succeeded"
     assert re.fullmatch("[0-9a-f]{32}", peer.seen[0][1]["Idempotency-Key"])
+
+
+def test_a_call_is_named_by_its_run_its_id_and_what_it_sends(monkeypatch):
+    named = []
+    monkeypatch.setattr(toolbox, "call_tool", lambda *given: named.append(given[3]))
+    tool = {"id": str(uuid4()), "name": "change", "description": "", "approval": "allow"}
+    agent = read_snapshot({"name": "S", "provider": "main", "model": "m", "tools": [tool]})
+    run = toolbox.Toolbox(uuid4(), agent, task_id=uuid4())
+    for arguments in ({"a": 1, "b": 2}, {"b": 2, "a": 1}, {"a": 2}):
+        run.call(Call("functions.change:0", "change", arguments))
+    replace(run, task_id=uuid4()).call(Call("functions.change:0", "change", {"a": 2}))
+    assert named[0] == named[1]
+    assert len(set(named)) == 3
 
 
 def test_the_calculator_is_chosen_by_name(ask, server):

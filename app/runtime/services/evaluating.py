@@ -172,7 +172,7 @@ def _keep(work: Work, values: dict[str, Any], cost: int) -> None:
 async def _answered(asking: _Asking, case: CaseRow) -> None:
     """Let the agent answer a case; what keeps it from ending well is noted as `error`."""
     agent = asking.agent
-    toolbox = Toolbox(asking.work.org_id, agent, 0, asking.work.task_id)
+    toolbox = Toolbox(asking.work.org_id, agent)
     settings = agent.settings
     seconds, most = float(settings.timeout_seconds), asking.model.spending.most_tokens
     limits = Limits(agent.temperature, most, seconds, agent.reasoning_effort)

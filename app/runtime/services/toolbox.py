@@ -1,5 +1,6 @@
 """The tools of an answering agent, called by name with whatever a model wrote as arguments."""
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -142,7 +143,8 @@ class Toolbox:
     def _other(self, call: Call) -> Any:
         """Call a tool of the organisation."""
         tool = next(tool for tool in self.agent.tools if tool.name == call.name)
-        once = sha256(f"{self.task_id or uuid4()} {call.call_id}".encode()).hexdigest()[:32]
+        sent = json.dumps(call.arguments, sort_keys=True)
+        once = sha256(f"{self.task_id or uuid4()} {call.call_id} {sent}".encode()).hexdigest()[:32]
         try:
             return call_tool(self.org_id, tool.id, call.arguments, once)
         except CallFailed as error:
