@@ -218,6 +218,17 @@ def test_oi_1_their_ids_are_unknown_to_our_key(app, ours, home, theirs, state):
     assert state() == before
 
 
+@pytest.mark.parametrize(
+    "asked", ["threads?agent={}", "threads?user={}", "search?q=x&agent={}", "threads/{}/messages?around={}"]
+)
+def test_si_3_an_id_with_a_line_end_is_none(ours, home, asked):
+    thread = home.rows["threads"].id
+    path = asked.format(*([thread] if asked.count("{}") > 1 else []), f"{home.agent.id}%0A")
+    answer = ours.get(f"/api/v1/{path}")
+    assert (answer.status_code, answer.mimetype) == (422, PROBLEM)
+    assert answer.json["errors"]
+
+
 def test_oi_2_no_answer_holds_a_word_of_theirs(app, ours, home, theirs):
     for call in inventory.api_calls(app, home):
         if call.safe:

@@ -58,7 +58,7 @@ def search_list(asked_agents: Iterable[str] = ()) -> ListSpec:
         sorts={"rank": "rank"},
         default_sort="rank",
         facets={
-            "agent": Facet("Agent", {agent: agent for agent in agents if _ID.match(agent)}),
+            "agent": Facet("Agent", {agent: agent for agent in agents if _ID.fullmatch(agent)}),
             "origin": Facet("Origin", {origin: origin for origin in ORIGINS}),
         },
         dates={"at": "Written"},

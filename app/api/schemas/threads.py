@@ -187,7 +187,7 @@ def read_threads(spec_for: Callable[[Mapping[str, Sequence[UUID]], Sequence[str]
 
 def _ids(values: Sequence[str]) -> list[UUID]:
     bare = [value.removeprefix("-") for value in values[:MOST_ASKED]]
-    return [UUID(value) for value in bare if re.match(CANONICAL_ID, value)]
+    return [UUID(value) for value in bare if re.fullmatch(CANONICAL_ID, value)]
 
 
 def shown_row(row: ThreadRow) -> ThreadSummary:

@@ -71,7 +71,7 @@ def _wrong() -> Iterator[FieldError]:
             yield FieldError(key, "There is no such parameter.")
         elif len(values) > 1:
             yield FieldError(key, "Give it once.")
-        elif key in SIDES and not _ID.match(values[0]):
+        elif key in SIDES and not _ID.fullmatch(values[0]):
             yield FieldError(key, "Give the id of a message.")
     size = number(given.get("page_size", str(USUAL)))
     if size is None or size > MOST:
