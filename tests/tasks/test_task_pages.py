@@ -11,7 +11,7 @@ from app.db.session import transaction
 from app.db.tables import Task, TaskAttempt, TaskEvent
 from app.tasks.services.schedules import run_now
 from app.web.file_tasks import ListFile
-from tests.factories import agents, orgs, tasks
+from tests.factories import agents, orgs, tasks, threads
 from tests.factories.rows import rows, save, stored
 from tests.support.claims import claims, run
 from tests.support.database import as_owner
@@ -70,6 +70,25 @@ def test_viewers_look_and_change_nothing(org, viewer, member):
     assert "Cancel" not in page.get_text()
     assert viewer.submit(f"/o/acme/tasks/{waiting.id}/cancel").status_code == 403
     assert stored(waiting).status == "queued"
+
+
+def test_what_was_said_in_the_thread_of_another_person_is_not_shown(org, new_client):
+    person = orgs.member(org)
+    said = {"variables": {"who": "Canary of Ana"}}
+    for origin, seen, owner in (
+        ("playground", False, person),
+        ("api", True, person),
+        ("console", False, None),
+    ):
+        thread = threads.thread(org, owner, origin=origin)
+        task = tasks.task(org, kind="agent.run", thread_id=thread.id, payload=said, created_by=person.id)
+        place = f"/o/acme/tasks/{task.id}"
+        for reader in (owner or orgs.member(org, "owner"), orgs.member(org, "admin")):
+            assert "Canary of Ana" in new_client(reader).page(place).get_text()
+        for role in ("member", "viewer"):
+            page = new_client(orgs.member(org, role)).page(place).get_text()
+            assert ("Canary of Ana" in page) == seen
+            assert ("a thread that you do not see" in page) != seen
 
 
 def test_the_file_of_an_export_is_there_for_a_day(app, acting, org, new_client):

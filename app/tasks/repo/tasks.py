@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, func, select, update
+from sqlalchemy import Row, Select, false, func, select, update
 from sqlalchemy.orm import Session
 
 from app.agents.models import Agent, AgentVersion
@@ -17,6 +17,8 @@ from app.db.queue import cancel_tasks
 from app.db.tables import Task, TaskAttempt, TaskEvent
 from app.orgs.repo.members import FULL_NAME
 from app.tasks.models import Schedule
+from app.threads.models import Thread
+from app.threads.repo.threads import Viewer, visible_to
 from app.web.conditions import chosen, searched, within
 from app.web.listing import ListState
 
@@ -97,12 +99,16 @@ class Event:
 
 @dataclass(frozen=True)
 class ShownTask:
-    """A task with the agent it is about: its name, whether it is deleted, the version the task was queued with."""
+    """A task with the agent it is about: its name, whether it is deleted, the version the task was queued with.
+
+    `private` if it is about a thread that the viewer does not see.
+    """
 
     task: Task
     agent: str | None
     agent_deleted: bool
     version: int | None
+    private: bool
 
 
 class TasksRepo:
@@ -138,15 +144,17 @@ class TasksRepo:
         statement = select(Task).where(Task.org_id == org_id, Task.id == task_id)
         return self._session.scalar(statement, execution_options={"populate_existing": True})
 
-    def with_agent(self, org_id: UUID, task_id: UUID) -> ShownTask | None:
+    def with_agent(self, org_id: UUID, viewer: Viewer, task_id: UUID) -> ShownTask | None:
         """A task as it is stored now, with the agent it is about."""
+        private = Thread.id.is_not(None) & ~func.coalesce(visible_to(viewer), false())
         statement = (
-            select(Task, Agent.name, Agent.deleted_at.is_not(None), AgentVersion.number)
+            select(Task, Agent.name, Agent.deleted_at.is_not(None), AgentVersion.number, private)
             .outerjoin(Agent, (Agent.org_id == Task.org_id) & (Agent.id == Task.agent_id))
             .outerjoin(
                 AgentVersion,
                 (AgentVersion.org_id == Task.org_id) & (AgentVersion.id == Task.agent_version_id),
             )
+            .outerjoin(Thread, (Thread.org_id == Task.org_id) & (Thread.id == Task.thread_id))
             .where(Task.org_id == org_id, Task.id == task_id)
         )
         row = self._session.execute(statement, execution_options={"populate_existing": True}).one_or_none()

@@ -22,6 +22,7 @@ from app.tasks.services.tasks import (
     retry_tasks,
     title_of,
 )
+from app.threads.access import current_viewer
 from app.web.access import org_right
 from app.web.errors import NotFound, Refusal
 from app.web.filters import viewer_zone
@@ -78,7 +79,7 @@ def status(org: str) -> Response:
 def show(org: str, task_id: UUID) -> Response:
     """One task: its state as long as it changes, its attempts, what it said, its input and its result."""
     repo, org_id = TasksRepo(), require_org().org_id
-    shown = repo.with_agent(org_id, task_id)
+    shown = repo.with_agent(org_id, current_viewer(), task_id)
     if shown is None:
         raise NotFound
     task = shown.task
@@ -92,7 +93,7 @@ def show(org: str, task_id: UUID) -> Response:
         events=repo.events(org_id, task_id, limit=EVENTS_SHOWN),
         may_do=can_do(require_org().role, task.kind),
         file=file_of(task) if _may_read(task) else None,
-        values=[("Input", _shown(task.payload)), ("Output", _shown(task.result))],
+        values=[] if shown.private else [("Input", _shown(task.payload)), ("Output", _shown(task.result))],
         trail=came_from(url_for(".index", org=org)),
     )
 
