@@ -56,16 +56,16 @@ class Kept:
         finally:
             self.server.stop()
 
-    def filled(self, threads: int, messages: int, orgs: int) -> Filled:
-        """The database with that many threads, messages and organisations, made unless it is there."""
-        name = f"scale_{threads}_{messages}_{orgs}"
+    def filled(self, threads: int, messages: int) -> Filled:
+        """The database with that many threads and messages, made unless it is there."""
+        name = f"scale_{threads}_{messages}"
         found = Filled(threads, self.server.dsn(name, OWNER), self.server.dsn(name))
         if not self.server.execute("SELECT 1 FROM pg_database WHERE datname = %s", name):
             making = f"{name}_making"
             self.server.drop_database(making)
             address = self.server.create_database(making)
             _upgrade(address)
-            _fill(address, threads=threads, messages=messages, orgs=orgs)
+            _fill(address, threads, messages)
             self.server.execute(f"ALTER DATABASE {making} RENAME TO {name}")
         _upgrade(found.owner)
         return found
@@ -81,12 +81,13 @@ def _upgrade(address: str) -> None:
             engine.dispose()
 
 
-def _fill(address: str, **counts: int) -> None:
+def _fill(address: str, threads: int, messages: int) -> None:
     began = time.monotonic()
-    asked = [f"--{what}={count}" for what, count in counts.items()]
+    counts = ("--threads", str(threads), "--messages", str(messages))
     environment = {"DATABASE_URL": address, "SECRET_KEY": SECRET_KEY}
-    done = flask(environment, "seed", "scale", *asked, seconds=14_400)
+    done = flask(environment, "seed", "scale", *counts, seconds=14_400)
     if done.returncode:
         raise RuntimeError(done.stderr)
-    said = ", ".join(f"{count:,} {what}" for what, count in counts.items())
-    print(f"\n{done.stderr}Filled in {time.monotonic() - began:.0f} s: {said}.")
+    print(
+        f"\n{done.stderr}Filled in {time.monotonic() - began:.0f} s: {threads:,} threads, {messages:,} messages."
+    )

@@ -13,10 +13,7 @@ from tests.support import database
 from tests.support.postgres import create_database, drop_database, in_database
 from tests.support.redis import Redis
 
-SMALL = (10_000, 50_000, 1)
-"""Threads, messages and organisations of what is small: whoever has one organisation has all threads in it."""
-ORGS = 20
-"""Organisations of what is large; the first holds 40 %."""
+SMALL = (10_000, 50_000)
 
 
 def _kept_models(_small: Filled, full: Filled) -> None:
@@ -87,6 +84,6 @@ def main(
         tempfile.TemporaryDirectory() as temporary,
         Kept(directory or Path(temporary), durable=durable).running() as kept,
     ):
-        small, full = kept.filled(*SMALL), kept.filled(threads, messages, ORGS)
+        small, full = kept.filled(*SMALL), kept.filled(threads, messages)
         for name in only or GROUPS:
             GROUPS[name](small, full)
