@@ -264,26 +264,27 @@ class TextForm(FlaskForm):
 
 
 class FilesForm(FlaskForm):
-    """Files to add; each has the type that its content says. `accepted` pairs a file's stream with name and type."""
+    """Files to add; each has the type that its content says.
+
+    `accepted` pairs a file's stream with name and type, `refused` the name of one that cannot be read with the reason.
+    """
 
     files = MultipleFileField("Files", validators=[FileRequired("Choose at least one file.")])
 
     def validate_files(self, field: Any) -> None:
-        """Refuse files that cannot be read, naming each with its reason."""
+        """Tell the files that can be read from the others; without one, name each with its reason on a line."""
         if len(field.data) > MOST_FILES:
             raise ValidationError(f"Choose at most {MOST_FILES} files at once.")
         self.accepted: list[tuple[IO[bytes], str, str]] = []
-        problems = []
+        self.refused: list[tuple[str, str]] = []
         for file in field.data:
             name = clean_name(file.filename)
             try:
                 self.accepted.append((file.stream, name, type_of(file.stream, name)))
             except Unreadable as error:
-                problems.append(f"{name}: {error}")
-        if problems and self.accepted:
-            problems.append("No file was added: choose the others again.")
-        if problems:
-            raise ValidationError(" ".join(problems))
+                self.refused.append((name, str(error)))
+        if not self.accepted:
+            raise ValidationError("\n".join(f"{name}: {reason}" for name, reason in self.refused))
 
 
 class TableForm(FlaskForm):

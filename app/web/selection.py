@@ -1,8 +1,10 @@
 """Rows that are acted on together: which were ticked, what came of it, and which were left as they are."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
+from zlib import compress
 
 from flask import Response, request, session
 
@@ -12,15 +14,20 @@ from app.web.render import render, toast
 
 MOST_IDS = 200
 MOST_ROWS = 100
-_SHOWN, _NAME, _REASON = 20, 60, 120
+_SHOWN, _NAME, _REASON = 50, 60, 120
+_MOST_KEPT = 2_000
+"""Bytes of rows, packed, that the cookie of a visit has room for."""
 _KEY = "skipped"
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A row that was left as it is, and why: the end of a sentence that begins with its name."""
+    """A row that was left as it is, and why: the end of a sentence that begins with its name.
 
-    id: UUID
+    Without an id it is what did not become a row, and the reason a sentence of its own.
+    """
+
+    id: UUID | None
     name: str
     reason: str
 
@@ -43,7 +50,7 @@ class Left:
     @property
     def ids(self) -> frozenset[str]:
         """The rows that stay ticked."""
-        return frozenset(row["id"] for row in self.rows)
+        return frozenset(row["id"] for row in self.rows if row["id"])
 
 
 def posted_ids() -> list[UUID]:
@@ -109,12 +116,19 @@ def report(outcome: Outcome, done: str, path: str, undo_url: str | None = None) 
     if outcome.skipped:
         parts.append(f"{grouped(len(outcome.skipped))} skipped")
         rows = [
-            {"id": str(row.id), "name": row.name[:_NAME], "reason": row.reason[:_REASON]}
+            {"id": str(row.id or ""), "name": row.name[:_NAME], "reason": row.reason[:_REASON]}
             for row in outcome.skipped[:_SHOWN]
         ]
-        session[_KEY] = {"path": path, "count": len(outcome.skipped), "rows": rows}
+        session[_KEY] = {"path": path, "count": len(outcome.skipped), "rows": _fitting(rows)}
     level = "success" if outcome.changed else "warning"
     toast(f"{', '.join(parts)}.", level, undo_url if outcome.changed else None)
+
+
+def _fitting(rows: Sequence[Mapping[str, str]]) -> Sequence[Mapping[str, str]]:
+    """The first of these rows, as many as the cookie holds."""
+    while len(compress(json.dumps(rows).encode())) > _MOST_KEPT:
+        rows = rows[:-1]
+    return rows
 
 
 def left_alone(path: str) -> Left:

@@ -164,9 +164,9 @@ def test_texts_are_written_and_edited(person, base, home):
 
 
 def upload(client, url, *files, **values):
-    field = values.pop("field", "files")
+    field, htmx = values.pop("field", "files"), values.pop("htmx", False)
     data = {field: [(io.BytesIO(content), name) for name, content in files], **values}
-    return client.submit(url, data, content_type="multipart/form-data")
+    return client.submit(url, data, content_type="multipart/form-data", htmx=htmx)
 
 
 def test_files_are_added_together(person, base, home):
@@ -182,18 +182,46 @@ def test_files_are_added_together(person, base, home):
         ([], "Choose at least one file."),
         ([("a.md", b"")], "a.md: The file is empty."),
         (
-            [("a.md", b"# A"), ("b.pdf", b"plain words")],
-            "b.pdf: The name ends in .pdf, but the file is text. No file was added: choose the others again.",
+            [("a.md", b""), ("b.pdf", b"plain words")],
+            "a.md: The file is empty.\nb.pdf: The name ends in .pdf, but the file is text.",
         ),
         ([("c.png", b"\x89PNG\r\n\x1a\n")], "A picture cannot be read."),
         ([("d.md", b"d")] * 51, "Choose at most 50 files at once."),
     ],
 )
-def test_up_1_files_that_cannot_be_read_are_named_and_none_is_kept(person, base, home, files, words):
+def test_up_1_where_no_file_can_be_read_each_is_named_on_a_line(person, base, home, files, words):
     answer = upload(person, f"{home}/sources/new/file", *files)
     assert answer.status_code == 422
     assert words in answer.text
     assert rows(KnowledgeFile) == []
+
+
+@pytest.mark.parametrize("htmx", [False, True])
+def test_up_1_files_that_can_be_read_are_added_and_the_others_named_one_by_one(person, base, home, htmx):
+    files = [("a.md", b"# A"), ("b.pdf", b"plain words"), ("c.md", b"# C"), ("d.md", b"")]
+    for _ in range(2):
+        made = upload(person, f"{home}/sources/new/file", *files, once="t" * 24, htmx=htmx)
+        assert made.status_code == (204 if htmx else 303)
+        page = person.page(made.headers["HX-Redirect"] if htmx else made.location)
+        assert "2 files added, 2 skipped." in page.text
+        alert = page.find(id="results").select_one(".notice-warning")
+        assert "These were not added:" in alert.text
+        assert [" ".join(line.text.split()) for line in alert.select("li")] == [
+            "b.pdf: The name ends in .pdf, but the file is text.",
+            "d.md: The file is empty.",
+        ]
+        assert alert.find("a") is None
+    assert sorted(file.name for file in rows(KnowledgeFile)) == ["a.md", "c.md"]
+    assert not person.page(f"{home}/sources").select(".notice-warning")
+
+
+def test_up_1_as_many_files_that_cannot_be_read_are_named_as_a_cookie_holds(person, base, home):
+    names = ["".join(chr(0x4E00 + hash((n, at)) % 9_000) for at in range(60)) for n in range(49)]
+    made = upload(person, f"{home}/sources/new/file", ("a.md", b"# A"), *((name, b"") for name in names))
+    assert max(len(value) for value in made.headers.getlist("Set-Cookie")) < 4_093
+    lines = [line.text for line in person.page(made.location).select(".notice-warning li")]
+    assert names[0] in lines[0]
+    assert lines[-1] == f"and {50 - len(lines)} more"
 
 
 def test_up_1_a_file_over_the_limit_is_refused(person, base, home, monkeypatch):

@@ -11,10 +11,10 @@ from app.knowledge.services.web import AddressTaken, add_web
 from app.knowledge.views.bases import found_base
 from app.knowledge.web_forms import WebForm
 from app.web.access import org_right, takes_file
-from app.web.filters import grouped
 from app.web.idempotency import once
 from app.web.identity import require_org
 from app.web.render import leave, render, toast
+from app.web.selection import Outcome, Skipped, report
 
 bp = Blueprint("knowledge_adding", __name__, url_prefix="/o/<org>/knowledge/<uuid:base_id>/sources/new")
 ADDRESS_TAKEN = "This knowledge base has a source with this address."
@@ -57,7 +57,7 @@ def new_file(org: str, base_id: UUID) -> Response:
 @takes_file(MOST_BODY_BYTES)
 @org_right("knowledge.edit")
 def create_file(org: str, base_id: UUID) -> Response:
-    """Keep the files and let a worker process them; all of them or, with one that cannot be read, none."""
+    """Keep the files that can be read and let a worker process them; the list of sources names the others."""
     form, org_id = FilesForm(), require_org().org_id
     if not form.validate():
         return _page("file", form, base_id, 422)
@@ -69,8 +69,8 @@ def create_file(org: str, base_id: UUID) -> Response:
 
     with transaction():
         location = once(stored)
-    count = len(form.accepted)
-    toast(f"{grouped(count)} file{'' if count == 1 else 's'} added.")
+    outcome = Outcome(len(form.accepted), [Skipped(None, *file) for file in form.refused])
+    report(outcome, f"file{'' if outcome.changed == 1 else 's'} added", location)
     return leave(location)
 
 
