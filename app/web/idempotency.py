@@ -10,6 +10,7 @@ import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from os import SEEK_END
 from typing import Any
 
 import orjson
@@ -55,7 +56,8 @@ def once(create: Callable[[], str]) -> str:
     if not token:
         return create()
     values = [pair for pair in request.form.items(multi=True) if pair[0] not in {CSRF_FIELD, ONCE_FIELD}]
-    mine, kept = _claim(token[:_LONGEST], _fingerprint(orjson.dumps([request.path, sorted(values)])))
+    sent = orjson.dumps([request.path, sorted(values), *_files()])
+    mine, kept = _claim(token[:_LONGEST], _fingerprint(sent))
     if mine:
         kept.status, kept.location = 303, create()
     if kept.location is None:
@@ -90,6 +92,15 @@ def answer_once(create: Callable[[], Reply]) -> Response:
 
 class _UsedOtherwise(Refusal):
     """The key was sent before with something else."""
+
+
+def _files() -> list[tuple[str, str, int]]:
+    """Field, name and size of each file that was sent."""
+    found = []
+    for field, file in request.files.items(multi=True):
+        found.append((field, file.filename or "", file.stream.seek(0, SEEK_END)))
+        file.stream.seek(0)
+    return found
 
 
 def _replied(key: str, sent: bytes, create: Callable[[], Reply]) -> Reply:

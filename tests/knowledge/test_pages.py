@@ -215,6 +215,17 @@ def test_up_1_files_that_can_be_read_are_added_and_the_others_named_one_by_one(p
     assert not person.page(f"{home}/sources").select(".notice-warning")
 
 
+def test_up_1_a_form_that_comes_again_with_other_files_is_refused_and_not_said_to_have_added_them(
+    person, base, home
+):
+    url, once = f"{home}/sources/new/file", "t" * 24
+    upload(person, url, ("a.md", b"# A"), ("b.md", b""), once=once)
+    again = upload(person, url, ("b.md", b"# B"), once=once)
+    assert again.status_code == 409
+    assert "open the form anew" in again.text
+    assert [file.name for file in rows(KnowledgeFile)] == ["a.md"]
+
+
 def test_up_1_as_many_files_that_cannot_be_read_are_named_as_a_cookie_holds(person, base, home):
     names = ["".join(chr(0x4E00 + hash((n, at)) % 9_000) for at in range(60)) for n in range(49)]
     made = upload(person, f"{home}/sources/new/file", ("a.md", b"# A"), *((name, b"") for name in names))
