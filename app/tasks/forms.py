@@ -231,11 +231,11 @@ class ScheduleForm(FlaskForm):
         return not any(field.errors for field in self)
 
     def _check_payload(self) -> None:
-        fields = self.inputs_of(self.kind.data)
+        kind, fields = kinds().get(self.kind.data), self.inputs_of(self.kind.data)
         try:
-            kinds().get(self.kind.data).read(self._given())
+            kind.read(self._given())
         except ValidationError as error:
-            for name, words in problems(error).items():
+            for name, words in problems(error, kind.given).items():
                 field = fields.get(name, self.kind)
                 field.errors = field.errors or [words]
 

@@ -21,15 +21,15 @@ ASSIGNMENTS: dict[str, Any] = {"format": "assignments"}
 CHOICE: dict[str, Any] = {"format": "choice"}
 """Extra of a field that is chosen from what the kind offers (`Kind.choices`)."""
 _WORDS = {
-    "missing": "Enter a value.",
-    "literal_error": "Choose one of the list.",
+    "missing": "{label}: enter a value.",
+    "literal_error": "{label}: choose one of the list.",
     "string_too_long": "Use at most {max_length:,} characters.",
-    "string_too_short": "Enter a value.",
+    "string_too_short": "{label}: enter a value.",
     "greater_than_equal": "Enter {ge:,} or more.",
     "less_than_equal": "Enter {le:,} or less.",
     "too_long": "Use at most {max_length:,}.",
     "int_type": "Enter a whole number.",
-    "uuid_type": "Choose one of the list.",
+    "uuid_type": "{label}: choose one of the list.",
     "uuid_parsing": "Enter an ID, as its page shows it.",
 }
 
@@ -128,13 +128,17 @@ def sent_values(model: type[BaseModel], fields: Mapping[str, Any]) -> dict[str, 
     return values
 
 
-def problems(error: ValidationError) -> dict[str, str]:
-    """What to do about each field that does not fit, by its name."""
-    return {str(one["loc"][0]): _words(one) for one in error.errors() if one["loc"]}
+def problems(error: ValidationError, model: type[BaseModel]) -> dict[str, str]:
+    """What to do about each field of the model that does not fit, by its name."""
+    names = [(str(one["loc"][0]), one) for one in error.errors() if one["loc"]]
+    fields = model.model_fields
+    return {
+        name: _words(one, label_of(name, fields[name]) if name in fields else name) for name, one in names
+    }
 
 
-def _words(error: Any) -> str:
+def _words(error: Any, label: str) -> str:
     known = _WORDS.get(error["type"])
     if known:
-        return known.format(**error.get("ctx", {}))
+        return known.format(**{"label": label, **error.get("ctx", {})})
     return str(error["msg"]).removeprefix("Value error, ")

@@ -5,6 +5,7 @@ import pytest
 from app.tasks.models import Schedule
 from tests.factories import agents, orgs
 from tests.factories.rows import rows, stored
+from tests.support.pages import parse
 from tests.support.queries import queries
 
 KIND = "agent.run.prompt"
@@ -66,13 +67,13 @@ def test_the_form_makes_such_a_schedule_and_keeps_it(member, agent, version):
 @pytest.mark.parametrize(
     ("given", "field", "words"),
     [
-        ({"agent_id": ""}, "agent_id", "Choose one of the list."),
+        ({"agent_id": ""}, "agent_id", "Choose an agent."),
         ({"agent_id": "x"}, "agent_id", "Enter an ID"),
         ({"agent_id": "0192f0c0-0000-7000-8000-000000000000"}, "agent_id", "Choose an agent of the list."),
         ({"version_id": "0192f0c0-0000-7000-8000-000000000000"}, "version_id", "Choose a version of this"),
         ({"version_id": "x"}, "version_id", "Enter an ID"),
-        ({"prompt": " "}, "prompt", "Enter a value."),
-        ({"prompt": ""}, "prompt", "Enter a value."),
+        ({"prompt": " "}, "prompt", "Enter a message."),
+        ({"prompt": ""}, "prompt", "Enter a message."),
         ({"prompt": "a\0b"}, "prompt", "null characters"),
         ({"prompt": "x" * 100_001}, "prompt", "at most 100,000"),
         ({"variables": "who Ana"}, "variables", "name: value"),
@@ -87,7 +88,7 @@ def test_the_form_makes_such_a_schedule_and_keeps_it(member, agent, version):
             "variables",
             "to nope, who.",
         ),
-        ({"thread": "perhaps"}, "thread", "Choose one of the list."),
+        ({"thread": "perhaps"}, "thread", "Thread: choose one of the list."),
     ],
 )
 def test_what_does_not_fit_is_said_at_its_field(member, agent, version, given, field, words):
@@ -96,6 +97,12 @@ def test_what_does_not_fit_is_said_at_its_field(member, agent, version, given, f
     assert words in answer.text
     assert f'id="{HERE}{field}-error"' in answer.text
     assert rows(Schedule) == []
+
+
+def test_the_summary_of_an_empty_form_says_what_to_choose_and_enter(member, agent, version):
+    empty = form(agent, given={"agent_id": "", "prompt": "", "variables": ""})
+    summary = parse(member.submit("/o/acme/schedules/new", empty).text).find(id="error-summary")
+    assert [line.text for line in summary.select("a")] == ["Choose an agent.", "Enter a message."]
 
 
 def test_agents_of_others_are_not_offered_and_cannot_be_named(member, agent, version):

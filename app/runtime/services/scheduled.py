@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from app.agents.repo.published import PublishedRepo, Wanted
 from app.agents.repo.versions import VersionRepo, VersionRow
@@ -59,10 +59,17 @@ def _name(text: str) -> str:
 
 def _said(text: str) -> str:
     if not text.strip():
-        raise ValueError("Enter a value.")
+        raise ValueError("Enter a message.")
     return text
 
 
+def _chosen(agent_id: object) -> object:
+    if agent_id is None:
+        raise ValueError("Choose an agent.")
+    return agent_id
+
+
+AgentID = Annotated[UUID, BeforeValidator(_chosen)]
 Name = Annotated[str, AfterValidator(_name)]
 Message = Annotated[str, AfterValidator(_said)]
 Value = Annotated[str, StringConstraints(max_length=VALUE_LENGTH)]
@@ -71,7 +78,7 @@ Value = Annotated[str, StringConstraints(max_length=VALUE_LENGTH)]
 class PromptInput(TaskInput):
     """Who is asked, what, and in which thread."""
 
-    agent_id: UUID = Field(
+    agent_id: AgentID = Field(
         title="Agent",
         description=f"The {MOST_AGENTS} published agents that were changed last. For any other, begin at its page.",
         json_schema_extra=CHOICE,
