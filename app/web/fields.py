@@ -68,7 +68,7 @@ def _stripped(text: str | None) -> str:
 
 
 def _at_most(longest: int) -> Length:
-    return Length(max=longest, message=f"Use at most {longest} characters.")
+    return Length(max=longest, message=f"Use at most {longest:,} characters.")
 
 
 def _address(_form: Form, field: Any) -> None:

@@ -1,6 +1,6 @@
 // Forms: the warning about unsaved work, counters, passwords, Ctrl S and Ctrl Enter.
-// Reads: form[data-form], form[data-dirty] (had errors), body[data-public] (no warning), [data-save],
-// [data-send], [data-counter] and [data-reveal] (ids of fields).
+// Reads: form[data-form], form[data-dirty] (errors), body[data-public] (no warning), [data-save],
+// [data-send], [data-counter] and [data-reveal] (ids).
 import { onEnd, onSwap } from "./adapter.js";
 
 // Unsaved work; a form that is being sent is none.
@@ -40,8 +40,8 @@ function count(field) {
   if (!counter) return;
   const rest = field.maxLength - field.value.length;
   const words = rest < 0 ? counter.dataset.over : counter.dataset.left;
-  counter.hidden = field.value.length < field.maxLength * 0.8;
-  counter.textContent = words.replace("{n}", Math.abs(rest));
+  counter.hidden = rest > field.maxLength * 0.2;
+  counter.textContent = words.replace("{n}", Math.abs(rest).toLocaleString("en"));
 }
 
 function reveal(button) {

@@ -68,6 +68,11 @@ def test_a_wrong_search_is_named(ours, home, query):
     assert answer.json["errors"]
 
 
+def test_the_longest_question_is_named(ours):
+    answer = ours.get(SEARCH, query_string={"q": "x" * 2_001})
+    assert "Give 1 to 2,000 characters." in answer.text
+
+
 def test_strange_words_find_nothing_and_break_nothing(ours, home):
     for words in ("%00", "%F0%9F%9A%80", "' | & ! \\ :* <-> ()", "\u202e", "-a", "or", '"'):
         assert ours.get(SEARCH, query_string={"q": words}).status_code in {200, 422}

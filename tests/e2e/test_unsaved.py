@@ -69,6 +69,9 @@ def test_limits_are_counted_from_four_fifths(home, open_as):
     expect(counter).to_be_hidden()
     page.locator("#description").fill("x" * 1600)
     expect(counter).to_have_text("400 characters left")
+    page.locator("#description").evaluate("(field) => (field.maxLength = 100_000)")
+    page.locator("#description").fill("x" * 90_000)
+    expect(counter).to_have_text("10,000 characters left")
 
 
 def test_the_save_key_saves_and_ctrl_enter_sends(home, open_as):

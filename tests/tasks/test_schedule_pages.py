@@ -58,7 +58,7 @@ def test_a_schedule_is_made_and_shows_its_next_runs_in_both_zones(org, member):
         ({"timing": "once", "run_at": "2020-01-01T09:00"}, "Enter a moment to come."),
         ({"catch_up": "perhaps"}, "missed runs"),
         ({"agent-export--format": "pdf"}, "Format: choose one of the list."),
-        ({"agent-export--query": "q" * 4_001}, "Use at most 4000 characters."),
+        ({"agent-export--query": "q" * 4_001}, "Use at most 4,000 characters."),
         ({"agent-export--query": "a\0b"}, "on one line only"),
         ({"agent-export--zone": "Mars/Olympus"}, "time zone of the list"),
         ({"paused_until": "2001-01-01T00:00"}, "Enter a moment to come."),

@@ -132,7 +132,7 @@ def _wrong() -> Iterator[FieldError]:
 
 def _wrong_values(given: Mapping[str, str]) -> Iterator[FieldError]:
     if not given.get("q", "").strip() or len(given["q"]) > LONGEST:
-        yield FieldError("q", f"Give 1 to {LONGEST} characters.")
+        yield FieldError("q", f"Give 1 to {LONGEST:,} characters.")
     most = number(given.get("top_k", "1"))
     if most is None or most > MOST_PASSAGES:
         yield FieldError("top_k", f"Give a whole number from 1 to {MOST_PASSAGES}.")
