@@ -22,7 +22,7 @@ from app.knowledge.services.reranking import Reranker
 from app.knowledge.services.retrieval import LEGS, LONGEST, Leg
 from app.knowledge.services.sources import MOST_FILE_BYTES, MOST_TEXT_LENGTH
 from app.web.fields import WholeNumberField, name_field, read_version, storable, unified
-from app.web.filters import byte_size
+from app.web.filters import size_bound
 from app.web.listing import Facet, ListSpec
 
 NAME_LENGTH = 255
@@ -350,7 +350,7 @@ def type_of(stream: IO[bytes], name: str) -> str:
     size = stream.seek(0, 2)
     stream.seek(0)
     if size > MOST_FILE_BYTES:
-        raise Unreadable(f"The file is larger than {byte_size(MOST_FILE_BYTES)}.")
+        raise Unreadable(f"The file is larger than {size_bound(MOST_FILE_BYTES)}.")
     head = stream.read(HEAD_BYTES)
     stream.seek(0)
     return detect(head, name)

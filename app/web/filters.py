@@ -124,6 +124,14 @@ def byte_size(count: int) -> str:
     return f"{amount:{'.3g' if amount < 999.5 else ',.0f'}} {('', 'kB', 'MB', 'GB', 'TB')[step]}"
 
 
+def size_bound(count: int) -> str:
+    """What a file may have at most: `50 MiB`, `16 GiB` where it is so many, otherwise as `byte_size`."""
+    for unit, size in (("GiB", 1024**3), ("MiB", 1024**2)):
+        if count and count % size == 0:
+            return f"{count // size:,} {unit}"
+    return byte_size(count)
+
+
 def duration_words(seconds: float) -> str:
     """`340 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`, `3 d`."""
     if seconds < 1:
@@ -166,7 +174,17 @@ def register(app: Flask) -> None:
     environment = app.jinja_env
     environment.undefined = StrictUndefined
     environment.trim_blocks = environment.lstrip_blocks = True
-    for shown in (iso_time, full_time, date_only, ago, grouped, byte_size, duration_words, money_words):
+    for shown in (
+        iso_time,
+        full_time,
+        date_only,
+        ago,
+        grouped,
+        byte_size,
+        size_bound,
+        duration_words,
+        money_words,
+    ):
         environment.filters[shown.__name__] = shown
     environment.filters[wrong_fields.__name__] = wrong_fields
     environment.globals["ui"] = Macros(environment)

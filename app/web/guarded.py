@@ -7,6 +7,7 @@ from functools import cache
 import httpx2
 
 from app.web import outbound
+from app.web.filters import size_bound
 
 
 @cache
@@ -34,7 +35,7 @@ class _Bounded(httpx2.AsyncByteStream):
         async for chunk in self._body:
             self._left -= len(chunk)
             if self._left < 0:
-                raise outbound.OutboundFailed(f"The answer is larger than {limit} bytes.")
+                raise outbound.OutboundFailed(f"The answer is larger than {size_bound(limit)}.")
             yield chunk
 
     async def aclose(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import httpx2
 
+from app.web.filters import size_bound
 from app.web.outbound import Answer, Call, OutboundFailed, Target, check_headers
 
 
@@ -36,7 +37,7 @@ def _bounded(response: httpx2.Response, deadline: float, max_bytes: int) -> Iter
     for chunk in response.iter_bytes():
         size += len(chunk)
         if size > max_bytes:
-            raise OutboundFailed(f"The answer is larger than {max_bytes} bytes.")
+            raise OutboundFailed(f"The answer is larger than {size_bound(max_bytes)}.")
         _left(deadline)
         yield chunk
 

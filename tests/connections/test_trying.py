@@ -102,7 +102,7 @@ def test_the_test_reads_no_more_than_its_limit(person, provider, monkeypatch):
     server, stored = provider
     monkeypatch.setattr(providers, "MOST_BYTES", 50_000)
     server.answers["/models"] = (200, JSON, b'{"data": "' + b"x" * 200_000)
-    assert "larger than 50000 bytes" in said_of(person, stored)
+    assert "larger than 50 kB" in said_of(person, stored)
 
 
 def test_ss_the_test_follows_no_redirect_to_an_address_it_may_not_call(person, provider):

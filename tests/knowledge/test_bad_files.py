@@ -225,7 +225,7 @@ def test_garbled_text(tmp_path):
 @pytest.mark.parametrize(
     ("size", "reason"),
     [
-        (101 << 20, "The file is too large: it has 101 MB, and 100 MB are read at most."),
+        (101 << 20, "The file is too large: it has 101 MiB, and 100 MiB are read at most."),
         (100 << 20, "The file is too large: it holds more than 10 million characters of text."),
         (MOST_CHARACTERS + 1, "The file is too large: it holds more than 10 million characters of text."),
     ],

@@ -235,6 +235,11 @@ def test_up_1_as_many_files_that_cannot_be_read_are_named_as_a_cookie_holds(pers
     assert lines[-1] == f"and {50 - len(lines)} more"
 
 
+def test_up_1_the_forms_say_how_large_a_file_may_be(person, base, home):
+    assert "up to 50 files of 50 MiB each" in person.page(f"{home}/sources/new/file").text
+    assert "CSV or Excel, up to 50 MiB;" in person.page(f"{home}/sources/new/table").text
+
+
 def test_up_1_a_file_over_the_limit_is_refused(person, base, home, monkeypatch):
     monkeypatch.setattr("app.knowledge.forms.MOST_FILE_BYTES", 400_000)
     answer = upload(person, f"{home}/sources/new/file", ("a.txt", b"x" * 400_001))

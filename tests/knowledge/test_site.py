@@ -217,7 +217,7 @@ def test_a_busy_server_is_asked_again_once(crawl):
 def test_ss_3_a_page_without_end_is_cut_off(crawl, monkeypatch):
     monkeypatch.setattr(site, "MOST_BYTES", 1000)
     with serving(**{"": page("/big"), "big": (200, HTML, b"x" * 5000)}) as server:
-        assert "larger than 1000 bytes" in crawl(server)["/big"].reason
+        assert "larger than 1 kB" in crawl(server)["/big"].reason
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,20 @@ def test_byte_size(count, words):
 
 
 @pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (50 * 1024**2, "50 MiB"),
+        (16 * 1024**3, "16 GiB"),
+        (250_000_000, "250 MB"),
+        (256_000, "256 kB"),
+        (40, "40 B"),
+    ],
+)
+def test_bounds_are_in_the_units_that_they_were_chosen_in(count, words):
+    assert filters.size_bound(count) == words
+
+
+@pytest.mark.parametrize(
     ("seconds", "words"),
     [(0, "0 ms"), (0.34, "340 ms"), (4.2, "4.2 s"), (200, "3 min 20 s"), (259_261, "3 d 1 min")],
 )

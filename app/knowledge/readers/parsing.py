@@ -19,8 +19,8 @@ _START = (
     "from app.knowledge.readers.child import main; main()"
 )
 _TOO_SLOW = "Reading the file takes too long: it is too large or too complex."
-_TOO_LARGE = "The file is too large: it has {size} MB, and {most} MB are read at most."
-_MEGABYTE = 1024 * 1024
+_TOO_LARGE = "The file is too large: it has {size} MiB, and {most} MiB are read at most."
+_MEBIBYTE = 1024 * 1024
 _LOG = logging.getLogger(__name__)
 
 
@@ -28,9 +28,9 @@ _LOG = logging.getLogger(__name__)
 class Limits:
     """What one reading may take. Sizes in bytes, times in seconds."""
 
-    file_bytes: int = 100 * _MEGABYTE
-    memory: int = 768 * _MEGABYTE
-    output: int = 128 * _MEGABYTE
+    file_bytes: int = 100 * _MEBIBYTE
+    memory: int = 768 * _MEBIBYTE
+    output: int = 128 * _MEBIBYTE
     cpu_seconds: int = 60
     wall_seconds: int = 90
 
@@ -47,7 +47,7 @@ def parse(path: Path, media_type: str, limits: Limits = LIMITS) -> Document:
         raise KeyError(media_type)
     size = path.stat().st_size
     if size > limits.file_bytes:
-        raise Unreadable(_TOO_LARGE.format(size=size // _MEGABYTE, most=limits.file_bytes // _MEGABYTE))
+        raise Unreadable(_TOO_LARGE.format(size=size // _MEBIBYTE, most=limits.file_bytes // _MEBIBYTE))
     with tempfile.TemporaryFile() as output:
         code = _run(path, media_type, limits, output.fileno())
         output.seek(0)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from app.db.blobs import store_blob
 from app.threads.parts import ImagePart
+from app.web.filters import size_bound
 
 MOST_PICTURES = 4
 MOST_PICTURE_BYTES = 5 * 1024 * 1024
@@ -62,7 +63,7 @@ def base64_length(count: int) -> int:
 
 
 def _too_large() -> str:
-    return f"It has more than {MOST_PICTURE_BYTES // 1024**2} MiB."
+    return f"It has more than {size_bound(MOST_PICTURE_BYTES)}."
 
 
 def store_picture(org_id: UUID, file: IO[bytes], name: str) -> ImagePart:
