@@ -68,6 +68,8 @@ _SIGN = re.compile(r"[\\`*_\[\]<>~|]")
 # Lines that begin with a letter and hold no sign Markdown has a use for need no parser: most of what people write.
 _PLAIN_LINE = r"[^\W\d_][^\x00-\x1f\x7f\\`*_\[\]<>&~|\xa0\ud800-\udfff]*"
 _PLAIN = re.compile(rf"(?:{_PLAIN_LINE}\n+)*{_PLAIN_LINE}\n*")
+# Stars between two spaces or letters, or beside a slash, are no marks: products, powers, comments, patterns of paths.
+_MARKS = re.compile(r"(?<!\w)\*{2,}+(?=[^\s/])|(?<=[^\s/])\*{2,}+(?!\w)|`+|^ {0,3}#{1,6}[ \t]+", re.MULTILINE)
 _TRAILING = re.compile(r"[^\S\n](?:\n|\Z)")
 _TAGS = (
     "a blockquote br code del div em figcaption figure h3 h4 h5 h6 hr li ol p pre s small span strong "
@@ -98,6 +100,18 @@ def render_markdown(text: str) -> Markup:
     if has_app_context():
         g.markdown_seconds = spent + time.perf_counter() - begun
     return shown
+
+
+def unmarked(pieces: Sequence[tuple[str, bool]]) -> Iterator[tuple[str, bool]]:
+    """A passage, cut into pieces, without the marks of strong words, code and headings. It stays text, not HTML."""
+    text = "".join(piece for piece, _ in pieces)
+    gone = {place for mark in _MARKS.finditer(text) for place in range(*mark.span())}
+    begin = 0
+    for piece, found in pieces:
+        left = "".join(char for place, char in enumerate(piece, begin) if place not in gone)
+        begin += len(piece)
+        if left:
+            yield left, found
 
 
 def _rendered(text: str) -> Markup:
@@ -262,5 +276,6 @@ _PARSER = _parser()
 
 
 def register(app: Flask) -> None:
-    """Give templates the filter `markdown`."""
+    """Give templates the filters `markdown` and `unmarked`."""
     app.jinja_env.filters["markdown"] = render_markdown
+    app.jinja_env.filters["unmarked"] = unmarked

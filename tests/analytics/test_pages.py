@@ -157,6 +157,14 @@ def test_a_message_is_found_and_leads_into_its_thread(member, talk):
     assert parse_qs(link.query)["at"] == [link.fragment]
 
 
+def test_the_passage_of_a_message_shows_no_marks_of_markdown(member, talk):
+    threads.message(talk, "## Tents\n\n**You can return the `tent`**: <b>2 ** 3</b> days **left**.")
+    (hit,) = member.both("/o/acme/search/messages?q=tent+return").select(".hit")
+    passage = hit.select_one(".hit-passage")
+    assert " ".join(passage.text.split()) == "Tents You can return the tent: <b>2 ** 3</b> days left."
+    assert [mark.text for mark in passage.select("mark")] == ["Tents", "return", "tent"]
+
+
 @pytest.mark.parametrize(
     ("q", "words"),
     [

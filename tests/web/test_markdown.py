@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.web import markdown
-from app.web.markdown import render_markdown
+from app.web.markdown import render_markdown, unmarked
 
 ATTRIBUTES = {
     "a": {"href", "rel"},
@@ -234,3 +234,44 @@ def test_a_page_stops_rendering_when_it_took_too_long(app, monkeypatch):
     monkeypatch.setattr(markdown, "MOST_SECONDS", -1.0)
     with app.app_context():
         assert str(render_markdown("**a**")).startswith("<pre")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("**You** can: ***now***.", "You can: now."),
+        ("tent**: cut before, **cut behind", "tent: cut before, cut behind"),
+        ("a\n### Steps #1\nb", "a\nSteps #1\nb"),
+        ("```python\nx\n``` and `y`", "python\nx\n and y"),
+        ("2**3, 2 ** 3, a*b*c, * one\n/** note */ src/**/x **/y #include __init__", None),
+    ],
+)
+def test_passages_lose_the_marks_but_nothing_else(text, shown):
+    assert "".join(piece for piece, _ in unmarked([(text, False)])) == (text if shown is None else shown)
+
+
+def test_passages_keep_their_found_words_whatever_marks_stand_around_them():
+    cut = [
+        ("**The ", False),
+        ("tent", True),
+        ("** of 2**", False),
+        ("3", True),
+        (" `", False),
+        ("days", True),
+    ]
+    cut += [("`", False)]
+    assert list(unmarked(cut)) == [
+        ("The ", False),
+        ("tent", True),
+        (" of 2**", False),
+        ("3", True),
+        (" ", False),
+        ("days", True),
+    ]
+
+
+@pytest.mark.parametrize("sign", ["*", "** ", "`", "# ", " ", "#", "\n# ", "**a"])
+def test_passages_are_unmarked_in_bounded_time(sign):
+    begun = time.perf_counter()
+    list(unmarked([(sign * 25_000, False)]))
+    assert time.perf_counter() - begun < 1
