@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, current_app, g, make_response, render_template
@@ -43,7 +44,9 @@ _TITLES = {
     503: "Temporarily unavailable",
     507: "There is no room left",
 }
-
+"""Headings of pages."""
+_DETAILS = {405: "This address does not take that method; `Allow` names those that it takes."}
+"""What programs are told where the heading of a page would not fit."""
 
 _KINDS = {
     401: "authentication_error",
@@ -109,9 +112,9 @@ def failure(
         toast(message or title, "error")
         response = make_response("", status)
     elif speaks_openai():
-        response = make_response(openai_error(status, message or title, more), status)
+        response = make_response(openai_error(status, message or _detail(status), more), status)
     elif wants_json():
-        response = make_response(_problem(status, title, message) | dict(more or {}), status)
+        response = make_response(_problem(status, message or _detail(status)) | dict(more or {}), status)
         response.mimetype = PROBLEM_TYPE
     else:
         page = render_template(
@@ -130,12 +133,17 @@ def failure(
     return response
 
 
-def _problem(status: int, title: str, message: str) -> dict[str, Any]:
+def _detail(status: int) -> str:
+    return _DETAILS.get(status) or f"{_TITLES.get(status, _TITLES[500])}."
+
+
+def _problem(status: int, message: str) -> dict[str, Any]:
+    """A problem without a type of its own, whose title is then the phrase of its status (RFC 9457, 4.2.1)."""
     return {
         "type": "about:blank",
-        "title": title,
+        "title": HTTPStatus(status).phrase,
         "status": status,
-        "detail": message or title,
+        "detail": message,
         "request_id": g.get("request_id"),
     }
 

@@ -186,6 +186,16 @@ def test_errors_below_api_are_problems(client, home, method, path, status):
         answer = client.open(path, method=method, headers=headers)
         assert (answer.status_code, answer.mimetype) == (status, PROBLEM), headers
         assert {"type", "title", "status", "detail", "request_id"} <= answer.json.keys()
+        assert answer.json["title"] == {404: "Not Found", 405: "Method Not Allowed"}[status]
+        assert "page" not in answer.json["detail"].lower()
+
+
+@pytest.mark.parametrize("path", [AGENTS, "/v1/models"])
+def test_a_program_without_a_key_reads_no_words_of_pages(client, home, path):
+    refused, absent = client.get(path), client.put("/v1/models")
+    assert (refused.status_code, absent.status_code) == (401, 405)
+    assert refused.json.get("title", "Unauthorized") == "Unauthorized"
+    assert "page" not in refused.text + absent.text
 
 
 def test_k11_a_fault_tells_nothing_of_itself(app, ours, monkeypatch):
