@@ -275,4 +275,4 @@ def test_a_refused_sort_names_the_others(ours):
 
 def test_our_own_rules_are_told_in_our_own_words(ours):
     (wrong,) = ours.post(AGENTS, {"name": "  "}).json["errors"]
-    assert wrong == {"field": "name", "message": "give a name"}
+    assert wrong == {"field": "name", "message": "Give a name."}

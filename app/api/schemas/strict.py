@@ -5,7 +5,8 @@ from typing import Annotated, TypeVar
 from flask import Response, make_response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from app.web.errors import FieldError, Refusal
+from app.api.schemas.wrong import wrong_values
+from app.web.errors import Refusal
 from app.web.json_body import JSON_TYPE, read_object
 
 ONE_LINE = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
@@ -48,6 +49,15 @@ Line = Annotated[str, Field(max_length=255, pattern=ONE_LINE)]
 CANONICAL_ID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 Id = Annotated[str, Field(pattern=CANONICAL_ID, json_schema_extra={"format": "uuid"})]
 """An id in its one spelling."""
+PATTERNS = {
+    f"{CANONICAL_ID}|": "Give the id of a tool, or the name of one that is built in.",
+    CANONICAL_ID: "Give an id, such as 01930000-0000-7000-8000-000000000000.",
+    ONE_LINE: "Use letters, digits and signs on one line only.",
+    "^[A-Za-z_]": "Use letters, digits and underscores, the first one no digit.",
+    "^https?://": "Give an address that begins with http:// or https://.",
+    r"^[^\u0000]*": "Remove the null characters.",
+}
+"""What a text must be, by how its pattern begins."""
 Version = Annotated[int, Field(ge=1, le=2**31 - 1, description="The version that was read.")]
 
 
@@ -56,16 +66,7 @@ def read_body(model: type[Read], *, keep: bool = True) -> Read:
     try:
         return model.model_validate(read_object(keep=keep))
     except ValidationError as error:
-        raise Refusal(422, "Some values are wrong.", errors=_errors(error)) from error
-
-
-def _errors(error: ValidationError) -> list[FieldError]:
-    return [
-        FieldError(
-            ".".join(str(step) for step in wrong["loc"]) or "body", wrong["msg"].removeprefix("Value error, ")
-        )
-        for wrong in error.errors(include_url=False, include_context=False, include_input=False)
-    ]
+        raise Refusal(422, "Some values are wrong.", errors=wrong_values(error, model, PATTERNS)) from error
 
 
 def answer(model: BaseModel, status: int = 200, location: str | None = None) -> Response:
