@@ -12,6 +12,7 @@ from schemathesis.specs.openapi import checks as openapi_checks
 from app import create_app
 from app.api.schemas.document import document
 from app.api.views import runs as api_runs
+from app.runtime.services.following import Told
 from app.web.access import SCOPES
 from tests.conformance import inventory
 from tests.support import database
@@ -134,6 +135,40 @@ def test_what_stands_in_headers_is_described(served):
     assert "Link" not in of("/api/v1/agents/{agent_id}", "responses")["200"]["headers"]
     follow = of("/api/v1/runs/{agent_run_id}/events", "parameters")
     assert ("Last-Event-ID", "header") in {(one["name"], one["in"]) for one in follow}
+
+
+def test_what_answers_carry_is_described(ours, home, served, monkeypatch):
+    monkeypatch.setattr(api_runs, "follow", lambda *_: iter([Told(1, "done", {"status": "succeeded"})]))
+    runs, agent = "/api/v1/agents/{agent_id}/runs", f"/api/v1/agents/{home.agent.id}"
+    answers = [
+        (runs, "post", ours.post(f"{agent}/runs", {"input": "Hi", "mode": "blocking"})),
+        ("/api/v1/agents/{agent_id}", "get", ours.get(agent)),
+        ("/api/v1/agents/{agent_id}", "get", ours.get(f"/api/v1/agents/{inventory.UNKNOWN}")),
+        ("/api/v1/agents/{agent_id}", "patch", ours.patch(agent, {"version": 9, "name": "x"})),
+    ]
+    assert [answer.status_code for _, _, answer in answers] == [200, 200, 404, 409]
+    common = {"X-Request-ID", "RateLimit-Policy", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"}
+    for path, method, answer in answers:
+        told = served["paths"][path][method]["responses"][str(answer.status_code)]
+        told = served["components"]["responses"][str(answer.status_code)] if "$ref" in told else told
+        assert set(answer.headers.keys()) & {*common, "Location"} <= told["headers"].keys(), path
+        assert common <= set(answer.headers.keys())
+    assert "Location" in answers[0][2].headers
+    problem = served["components"]["schemas"]["Problem"]["properties"]
+    assert answers[-1][2].json.keys() <= problem.keys()
+    assert {"current", "code"} <= problem.keys()
+    assert "Retry-After" in served["components"]["responses"]["429"]["headers"]
+
+
+def test_no_list_takes_a_parameter_that_it_does_not_describe(ours, served):
+    for path, methods in served["paths"].items():
+        answer = methods.get("get", {}).get("responses", {}).get("200", {})
+        model = answer.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "")
+        if "{" not in path and model.endswith("Listing"):
+            refused = ours.get(f"{path}?stauts=live")
+            assert refused.status_code == 422, path
+            assert [wrong["field"] for wrong in refused.json["errors"]] == ["stauts"], path
+            assert "422" in methods["get"]["responses"], path
 
 
 def test_people_can_read_it_without_a_key(client, new_client, home, served):

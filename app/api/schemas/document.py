@@ -1,6 +1,7 @@
 """The OpenAPI 3.1 document, made of the same models that read and write."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Flask, current_app
@@ -30,11 +31,26 @@ _WORDS = {
     424: "A model gave no answer; `detail` says why.",
     503: "The database does not answer; `Retry-After` says when to go on.",
 }
-_RATE_HEADERS = {
-    "RateLimit-Limit": "Requests a minute.",
-    "RateLimit-Remaining": "How many are left.",
-    "RateLimit-Reset": "Seconds until all are there again.",
+_HEADERS = {
+    "X-Request-ID": ("string", "Names the request, in the log too."),
+    "RateLimit-Policy": ("string", "The limit and its seconds, such as `600;w=60`."),
+    "RateLimit-Limit": ("integer", "Requests a minute."),
+    "RateLimit-Remaining": ("integer", "How many are left."),
+    "RateLimit-Reset": ("integer", "Seconds until all are there again."),
+    "Location": ("string", "Where it is."),
+    "Link": ("string", "The next page, if there is one (RFC 8288)."),
+    "Retry-After": ("integer", "Seconds to wait, where waiting helps."),
+    "X-Should-Retry": ("string", "`false` where a limit of spending is used up."),
+    "WWW-Authenticate": ("string", "How to show a key."),
 }
+_EVERYWHERE = (
+    "X-Request-ID",
+    "RateLimit-Policy",
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+)
+_OF_REFUSALS = {401: ("WWW-Authenticate",), 429: ("Retry-After", "X-Should-Retry"), 503: ("Retry-After",)}
 
 
 def document() -> dict[str, Any]:
@@ -150,17 +166,12 @@ _ONCE = [
 
 
 def _answer(described: Operation, status: int) -> dict[str, Any]:
-    headers: dict[str, Any] = {
-        name: {"schema": {"type": "integer"}, "description": words} for name, words in _RATE_HEADERS.items()
-    }
-    if status in {201, 202}:
-        headers["Location"] = {"schema": {"type": "string"}, "description": "Where it is."}
+    names = list(_EVERYWHERE)
+    if status in {201, 202} or described.streams:
+        names.append("Location")
     if any(parameter["name"] == "cursor" for parameter in described.query):
-        headers["Link"] = {
-            "schema": {"type": "string"},
-            "description": "The next page, if there is one (RFC 8288).",
-        }
-    made: dict[str, Any] = {"description": described.summary, "headers": headers}
+        names.append("Link")
+    made: dict[str, Any] = {"description": described.summary, "headers": _headers(names)}
     if described.answer:
         made["content"] = {JSON_TYPE: {"schema": _reference(described.answer)}}
     if described.streams and status == 200:
@@ -169,7 +180,19 @@ def _answer(described: Operation, status: int) -> dict[str, Any]:
 
 
 def _problem(status: int) -> dict[str, Any]:
-    return {"description": _WORDS[status], "content": {PROBLEM_TYPE: {"schema": _reference(Problem)}}}
+    return {
+        "description": _WORDS[status],
+        "headers": _headers([*_EVERYWHERE, *_OF_REFUSALS.get(status, ())]),
+        "content": {PROBLEM_TYPE: {"schema": _reference(Problem)}},
+    }
+
+
+def _headers(names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    return {
+        name: {"schema": {"type": kind}, "description": words}
+        for name in names
+        for kind, words in [_HEADERS[name]]
+    }
 
 
 def _reference(model: type[BaseModel]) -> dict[str, str]:

@@ -20,6 +20,7 @@ USUAL = 20
 LAST_ROW = 10_000
 """The last row that page numbers reach; a cursor goes on for ever."""
 POSITION = ("cursor", "page", "page_size")
+UNKNOWN = "There is no such parameter."
 DATES = "`7d`, `24h` or `2026-11-01..2026-11-23`"
 NUMBERS = "`10..`, `..5` or `3..9`"
 Item = TypeVar("Item")
@@ -47,6 +48,13 @@ def read_state(spec: ListSpec) -> ListState:
     return replace(state, per=per, request=replace(state.request, per=per, offset=offset, exact=True))
 
 
+def refuse_parameters() -> None:
+    """Refusal 422 for any parameter, of a list that takes none."""
+    errors = [FieldError(key, UNKNOWN) for key in request.args]
+    if errors:
+        raise Refusal(422, "Some parameters are wrong.", errors=errors)
+
+
 def _read(spec: ListSpec, given: MultiDict[str, str]) -> ListState:
     args = MultiDict(
         ("after" if key == "cursor" else key, value)
@@ -61,7 +69,7 @@ def _wrong(spec: ListSpec) -> Iterator[FieldError]:
     single = {"q", "sort", *spec.dates, *spec.numbers, *POSITION}
     for key, values in given.lists():
         if key not in {*single, *spec.facets}:
-            yield FieldError(key, "There is no such parameter.")
+            yield FieldError(key, UNKNOWN)
         elif key in single and len(values) > 1:
             yield FieldError(key, "Give it once.")
         elif key not in {"page", "page_size"}:

@@ -1,6 +1,6 @@
 """What all models of the API have in common: no coercion, no unknown names, no change."""
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from flask import Response, make_response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -28,6 +28,13 @@ class Problem(BaseModel):
     detail: str
     request_id: str | None = None
     errors: list["WrongValue"] | None = None
+    current: Annotated[
+        dict[str, Any] | None,
+        Field(description="What is stored now, where somebody else was faster with a change."),
+    ] = None
+    code: Annotated[
+        str | None, Field(description="`insufficient_quota` where a limit of spending is used up.")
+    ] = None
 
 
 class WrongValue(Model):
