@@ -158,7 +158,9 @@ def test_an_agent_is_archived_deleted_and_restored(ours, home):
     assert ours.post(f"{path}/archive").json["status"] == "archived"
     assert ours.post(f"{path}/archive").status_code == 409
     assert ours.post(f"{path}/restore").json["status"] == "enabled"
-    assert (ours.delete(path).status_code, ours.delete(path).status_code) == (204, 409)
+    deleted, again = ours.delete(path), ours.delete(path)
+    assert (deleted.status_code, again.status_code) == (204, 409)
+    assert (deleted.get_data(), "Content-Type" in deleted.headers) == (b"", False)
     assert ours.get(path).json["status"] == "deleted"
     assert ours.patch(path, {"version": 2, "name": "x"}).status_code == 409
     assert names(ours.get(AGENTS)) == []

@@ -83,3 +83,10 @@ def answer(model: BaseModel, status: int = 200, location: str | None = None) -> 
     if location:
         response.headers["Location"] = location
     return response
+
+
+def empty() -> Response:
+    """An answer without a body, hence of no type."""
+    response = Response(status=204)
+    del response.headers["Content-Type"]
+    return response

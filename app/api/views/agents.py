@@ -11,7 +11,7 @@ from app.agents.services.agents import Stale, change_status
 from app.api.schemas.agents import Agent, AgentChange, AgentDraft, AgentListing, columns, shown, summary
 from app.api.schemas.lists import listing, parameters, read_state
 from app.api.schemas.operations import Operation, operation
-from app.api.schemas.strict import answer, read_body
+from app.api.schemas.strict import answer, empty, read_body
 from app.api.services import edit_agent, new_agent
 from app.db.session import transaction
 from app.web.access import api_scope
@@ -91,7 +91,7 @@ def change(agent_id: UUID, act: str) -> Response:
 def destroy(agent_id: UUID) -> Response:
     """Delete an agent; it can be restored for 30 days."""
     _change(agent_id, "delete")
-    return Response(status=204)
+    return empty()
 
 
 def _shown(agent_id: UUID) -> Response:

@@ -5,7 +5,7 @@ from uuid import UUID
 from flask import Blueprint, Response, url_for
 
 from app.api.schemas.operations import Operation, operation
-from app.api.schemas.strict import answer, read_body
+from app.api.schemas.strict import answer, empty, read_body
 from app.api.schemas.threads import (
     Feedback,
     FeedbackDraft,
@@ -101,7 +101,7 @@ def remove_feedback(thread_id: UUID, message_id: UUID) -> Response:
     rater = rater_of(caller, read_person())
     with transaction():
         clear_feedback(thread_of(caller, thread_id), caller.org.org_id, message_id, rater)
-    return Response(status=204)
+    return empty()
 
 
 def _message(thread_id: UUID, message_id: UUID) -> MessageRow:

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, url_for
 
 from app.api.schemas.lists import listing
 from app.api.schemas.operations import Operation, operation
-from app.api.schemas.strict import answer, read_body
+from app.api.schemas.strict import answer, empty, read_body
 from app.api.schemas.threads import (
     QUERY,
     Thread,
@@ -105,4 +105,4 @@ def destroy(thread_id: UUID) -> Response:
     """Delete a thread; it can be restored for 30 days."""
     with transaction():
         change_thread(require_caller(), thread_id, "delete")
-    return Response(status=204)
+    return empty()
