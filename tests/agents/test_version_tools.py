@@ -54,6 +54,6 @@ def test_a_renamed_tool_hides_nothing(member, org):
     agent = agents.agent(org, name="Support")
     for number, change in enumerate(({"name": "get_order"}, {"name": "fetch_order", "approval": "ask"}), 1):
         agents.version(agent, number, snapshot={"name": "Support", "tools": [held(tool, **change)]})
-    page = member.page(f"/o/acme/agents/{agent.id}/compare?from=1&to=2")
+    page = member.page(f"/o/acme/agents/{agent.id}/compare?base=1&head=2")
     rows = [words(row) for row in page.select("tbody tr")]
     assert rows == ["Tool get_order fetch_order", "Tool fetch_order, approval allow ask"]

@@ -153,7 +153,7 @@ def test_comparing_names_each_difference(member, org, agent, url):
     )
     publish(member, url)
     with queries(max=4):
-        page = member.page(f"{url}/compare?from=1&to=2")
+        page = member.page(f"{url}/compare?base=1&head=2")
     summary = words(page.find(id="summary"))
     assert summary.startswith("Prompt changed (+")
     for phrase in (
@@ -166,10 +166,10 @@ def test_comparing_names_each_difference(member, org, agent, url):
         assert phrase in summary
     assert not page.find("main").find("script")
     assert "script" in page.find("pre").text
-    turned = member.page(f"{url}/compare?from=2&to=1")
+    turned = member.page(f"{url}/compare?base=2&head=1")
     assert "knowledge base added: Handbook" in words(turned.find(id="summary"))
     assert words(member.page(f"{url}/compare").find(id="summary")) == "Nothing differs."
-    assert words(member.page(f"{url}/compare?from=2&to=draft").find(id="summary")) == "Nothing differs."
+    assert words(member.page(f"{url}/compare?base=2&head=draft").find(id="summary")) == "Nothing differs."
     assert "Note of version 1: Before" in words(page.find("main"))
 
 
@@ -180,15 +180,15 @@ def test_an_unpublished_agent_has_nothing_to_compare(member, agent, url):
 @pytest.mark.parametrize(
     ("sides", "status"),
     [
-        ("from=1&to=9", 404),
-        ("from=99999999999&to=1", 422),
-        ("from=x&to=1", 422),
-        ("from=0&to=1", 422),
-        ("from=-1&to=draft", 422),
-        ("from=%00&to=draft", 422),
-        ("from=draft&to=draft", 200),
-        ("from=2147483648", 422),
-        ("from=999999999", 404),
+        ("base=1&head=9", 404),
+        ("base=99999999999&head=1", 422),
+        ("base=x&head=1", 422),
+        ("base=0&head=1", 422),
+        ("base=-1&head=draft", 422),
+        ("base=%00&head=draft", 422),
+        ("base=draft&head=draft", 200),
+        ("base=2147483648", 422),
+        ("base=999999999", 404),
     ],
 )
 def test_sides_that_are_none(member, agent, url, sides, status):
@@ -210,7 +210,7 @@ def test_restoring_loses_nothing(member, agent, url):
     assert versions[2].snapshot["prompt"] == "Third"
     assert (stored(agent).prompt, stored(agent).primary_model) == ("You help.", None)
     assert stored(agent).reasoning_effort is None
-    assert "Nothing differs." in words(member.page(f"{url}/compare?from=1").find(id="summary"))
+    assert "Nothing differs." in words(member.page(f"{url}/compare?base=1").find(id="summary"))
     actions = [event.action for event in rows(AuditEvent, target_id=agent.id)]
     assert actions[-3:] == ["agent.publish", "agent.change", "agent.roll_back"]
     restore(member, url, 3)
@@ -257,7 +257,7 @@ def test_old_versions_are_shown_and_restored(member, agent, url):
 
 def test_the_viewer_reads_and_compares_only(viewer, member, agent, url):
     publish(member, url)
-    for path in ("versions", "versions/1", "compare?from=1&to=draft"):
+    for path in ("versions", "versions/1", "compare?base=1&head=draft"):
         page = viewer.page(f"{url}/{path}")
         assert not page.find("main").find("form", method="post")
         assert not page.find("a", href=f"{url}/publish")

@@ -28,7 +28,7 @@ def test_both_columns_begin_at_the_same_height(home, agent, model, open_as, look
 
 def test_the_way_from_a_comparison_to_both_sides_stands_apart(home, agent, open_as, look):
     agents.version(agent, snapshot={"name": "Helper", "prompt": "Be kind."})
-    page = open_as(home.owner, f"/o/{home.org.slug}/agents/{agent.id}/compare?from=1&to=draft")
+    page = open_as(home.owner, f"/o/{home.org.slug}/agents/{agent.id}/compare?base=1&head=draft")
     link = page.get_by_role("link", name="Ask both side by side").bounding_box()
     card = page.locator(".card", has_text="Settings").first.bounding_box()
     assert card["y"] - (link["y"] + link["height"]) >= 12

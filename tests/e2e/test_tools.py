@@ -70,7 +70,7 @@ def test_versions_tell_what_changed_of_a_tool(home, tool, open_as, look):
     page.locator("#tools summary").click()
     expect(page.locator("#tools")).to_contain_text("The number on the invoice")
     look(page, "version-tools")
-    page.goto(f"/o/{home.org.slug}/agents/{agent.id}/compare?from=1&to=2")
+    page.goto(f"/o/{home.org.slug}/agents/{agent.id}/compare?base=1&head=2")
     expect(page.locator("#summary")).to_contain_text("approval allow → ask")
     look(page, "versions-compared")
 

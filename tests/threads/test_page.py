@@ -203,7 +203,7 @@ def test_an_answer_leads_to_its_version_and_what_changed_since(client, url, org,
     assert page.find("a", string="Version 14")["href"] == there
     assert page.find("a", string="What changed since")["href"] == f"{there}/changes"
     assert client.get(there).location == f"/o/acme/agents/{agent.id}/versions/14"
-    assert client.get(f"{there}/changes").location == f"/o/acme/agents/{agent.id}/compare?from=14&to=draft"
+    assert client.get(f"{there}/changes").location == f"/o/acme/agents/{agent.id}/compare?base=14&head=draft"
     client.page(client.get(f"{there}/changes").location)
 
 

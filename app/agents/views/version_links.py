@@ -27,7 +27,7 @@ def changes(org: str, version_id: UUID) -> Response:
     """Lead to what was changed since a version, drafts included."""
     agent_id, number = _place(version_id)
     where = url_for("agent_versions.difference", org=org, agent_id=agent_id)
-    return leave(f"{where}?from={number}&to=draft")
+    return leave(f"{where}?base={number}&head=draft")
 
 
 def _place(version_id: UUID) -> tuple[UUID, int]:

@@ -26,7 +26,7 @@ from app.web.render import can, leave, render, toast
 bp = Blueprint("agent_versions", __name__, url_prefix="/o/<org>/agents/<uuid:agent_id>")
 MOST_OFFERED = 200
 CHANGED = "Somebody changed this agent in the meantime. Look at the draft again first."
-SIDES = "Compare two versions by their numbers, or one with the draft, such as ?from=2&to=draft."
+SIDES = "Compare two versions by their numbers, or one with the draft, such as ?base=2&head=draft."
 
 
 @bp.get("/versions")
@@ -94,7 +94,7 @@ def difference(org: str, agent_id: UUID) -> Response:
     draft = found_draft(org_id, agent_id)
     if draft.latest is None:
         return render("versions/compare.html", draft=draft, comparison=None)
-    before, after = _side("from", draft.latest.number), _side("to", None)
+    before, after = _side("base", draft.latest.number), _side("head", None)
     found = VersionRepo().numbered(org_id, agent_id, [side for side in (before, after) if side])
     return render(
         "versions/compare.html",
