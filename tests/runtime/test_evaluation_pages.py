@@ -40,6 +40,31 @@ def test_what_is_offered_can_be_asked(member, home, agent, version, number):
     assert asked.version_number == number
 
 
+@pytest.mark.parametrize(
+    ("checks", "words", "place"),
+    [
+        ([], "Say at least one thing that a good answer must be.", "value-0"),
+        ([("regex", "a+")], "Check 1: choose what is checked.", "kind-0"),
+        ([("contains", ""), ("contains", "a"), ("schema", "{")], "Check 2: ", "value-1"),
+        ([("contains", "a")] * 21, "Use at most 20 checks.", "value-20"),
+    ],
+)
+def test_a_mistake_in_a_check_leads_to_its_field(member, home, checks, words, place):
+    given = {"name": "Case", "message": "Hi"}
+    for row, (kind, value) in enumerate(checks):
+        given |= {f"kind-{row}": kind, f"value-{row}": value}
+    refused = member.submit(f"{home}/new", given)
+    page = parse(refused.text)
+    (link,) = page.select("#error-summary li a")
+    assert (refused.status_code, link["href"]) == (422, f"#{place}")
+    assert link.get_text().startswith(words)
+    assert page.find(id=place)["aria-invalid"] == "true"
+    assert (
+        page.find(id=place).find_parent("fieldset").legend.get_text()
+        == f"Check {int(place[-2:].strip('-')) + 1}"
+    )
+
+
 def test_a_comparison_says_why_a_case_has_no_answer(member, home, agent):
     case = evaluations.case(agent, name="Broken")
     fault = {"kind": "answer", "value": "", "passed": False, "reason": "The provider refused the <key>."}

@@ -38,6 +38,12 @@ class CaseForm(SharedForm):
     )
     variables = AssignmentsField("Variables", render_kw={"rows": 2, "dir": "auto"})
     enabled = BooleanField("Asked in every run", default=True)
+    error_places: Mapping[str, str] = {}
+
+    def refuse(self, message: str, place: str) -> None:
+        """Say what is wrong with a row of the checks, and in which field."""
+        self.form_errors.append(message)
+        self.error_places = {message: place}
 
 
 def check_rows(form: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -23,7 +23,11 @@ _TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
 
 
 class CheckRefused(Exception):
-    """A check cannot be used; the message says which and why."""
+    """A check cannot be used; the message says which and why. `place` names the field of the form."""
+
+    def __init__(self, message: str, place: str) -> None:
+        super().__init__(message)
+        self.place = place
 
 
 @dataclass(frozen=True)
@@ -35,21 +39,17 @@ class Answered:
 
 
 def read_checks(rows: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
-    """Checks from pairs of kind and value; rows without value are left out. Raises CheckRefused."""
-    checks = []
-    for number, (kind, text) in enumerate(rows, 1):
-        value = text.replace("\r\n", "\n").strip()
-        if not value:
-            continue
+    """Checks from pairs of kind and value; rows without value are left out, and not counted. Raises CheckRefused."""
+    given = [(kind, text.replace("\r\n", "\n").strip()) for kind, text in rows if text.strip()]
+    for row, (kind, value) in enumerate(given):
         fault = _fault(kind, value)
         if fault:
-            raise CheckRefused(f"Check {number}: {fault}")
-        checks.append({"kind": kind, "value": value})
-    if not checks:
-        raise CheckRefused("Say at least one thing that a good answer must be.")
-    if len(checks) > MOST_CHECKS:
-        raise CheckRefused(f"Use at most {MOST_CHECKS} checks.")
-    return checks
+            raise CheckRefused(f"Check {row + 1}: {fault}", f"{'value' if kind in KINDS else 'kind'}-{row}")
+    if not given:
+        raise CheckRefused("Say at least one thing that a good answer must be.", "value-0")
+    if len(given) > MOST_CHECKS:
+        raise CheckRefused(f"Use at most {MOST_CHECKS} checks.", f"value-{MOST_CHECKS}")
+    return [{"kind": kind, "value": value} for kind, value in given]
 
 
 def _fault(kind: str, value: str) -> str:

@@ -175,7 +175,7 @@ def _values(form: CaseForm, rows: Rows, turns: Sequence[dict[str, Any]]) -> dict
     try:
         checks = read_checks(rows)
     except CheckRefused as error:
-        form.form_errors.append(str(error))
+        form.refuse(str(error), error.place)
         valid = False
     if not valid:
         return None
