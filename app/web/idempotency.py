@@ -28,6 +28,8 @@ from app.web.security import CSRF_FIELD
 
 ONCE_FIELD = "once"
 ONCE_HEADER = "Idempotency-Key"
+_KEY_USED = "This Idempotency-Key came with another request before. Send a new one to create another one."
+_FORM_USED = "This was sent before with other values. To send others, open the form anew."
 _LONGEST = 64
 _HEADER = re.compile(r"[!-~]{1,255}")
 
@@ -57,11 +59,11 @@ def once(create: Callable[[], str]) -> str:
         return create()
     values = [pair for pair in request.form.items(multi=True) if pair[0] not in {CSRF_FIELD, ONCE_FIELD}]
     sent = orjson.dumps([request.path, sorted(values), *_files()])
-    mine, kept = _claim(token[:_LONGEST], _fingerprint(sent))
+    mine, kept = _claim(token[:_LONGEST], _fingerprint(sent), _FORM_USED)
     if mine:
         kept.status, kept.location = 303, create()
     if kept.location is None:
-        raise _used_otherwise()
+        raise _UsedOtherwise(409, _FORM_USED)
     return kept.location
 
 
@@ -104,19 +106,19 @@ def _files() -> list[tuple[str, str, int]]:
 
 
 def _replied(key: str, sent: bytes, create: Callable[[], Reply]) -> Reply:
-    mine, kept = _claim(key, sent)
+    mine, kept = _claim(key, sent, _KEY_USED)
     if mine:
         reply = create()
         kept.status, kept.location, kept.body = reply.status, reply.location, reply.body
     if kept.body is None:
-        raise _used_otherwise()
+        raise _UsedOtherwise(409, _KEY_USED)
     return Reply(kept.status, kept.body, kept.location)
 
 
-def _claim(key: str, sent: bytes) -> tuple[bool, IdempotencyKey]:
+def _claim(key: str, sent: bytes, used: str) -> tuple[bool, IdempotencyKey]:
     """The row of this key, and whether it is new; another one who claims it at the same time waits until it is filled.
 
-    Refusal 409 if it belongs to another request.
+    Refusal 409 with the words `used` if it belongs to another request.
     """
     scope = current_scope()
     own: dict[str, Any] = {"org_id": scope.org_id, "user_id": scope.user_id, "key": key}
@@ -126,15 +128,8 @@ def _claim(key: str, sent: bytes) -> tuple[bool, IdempotencyKey]:
         return True, mine
     kept = db.session.scalars(select(IdempotencyKey).filter_by(**own)).one()
     if not hmac.compare_digest(kept.fingerprint, sent):
-        raise _used_otherwise()
+        raise _UsedOtherwise(409, used)
     return False, kept
-
-
-def _used_otherwise() -> _UsedOtherwise:
-    return _UsedOtherwise(
-        409,
-        "This was sent before with other values. Use a new key, or open the form anew, to create another one.",
-    )
 
 
 def _fingerprint(sent: bytes) -> bytes:
