@@ -59,7 +59,7 @@ def list_tasks(*, slug: str | None, status: str | None, limit: int) -> str:
 @changes
 def cancel_task(*, task_id: UUID, slug: str | None) -> str:
     """End the waiting task TASK_ID, or ask it to stop at its next step if it runs."""
-    return _changed(cancel_tasks, task_id, slug, ("Cancelled", "The task has ended already."))
+    return _changed(cancel_tasks, task_id, slug, "Cancelled")
 
 
 @tasks.command("retry")
@@ -68,9 +68,7 @@ def cancel_task(*, task_id: UUID, slug: str | None) -> str:
 @changes
 def retry_task(*, task_id: UUID, slug: str | None) -> str:
     """Queue the task TASK_ID, which failed or was cancelled, again."""
-    return _changed(
-        retry_tasks, task_id, slug, ("Queued again", "The task has neither failed nor been cancelled.")
-    )
+    return _changed(retry_tasks, task_id, slug, "Queued again")
 
 
 @schedules.command("list")
@@ -116,7 +114,7 @@ def _orgs(slug: str | None) -> Sequence[Org]:
 
 
 def _changed(
-    change: Callable[[UUID, Sequence[UUID]], Outcome], task_id: UUID, slug: str | None, words: tuple[str, str]
+    change: Callable[[UUID, Sequence[UUID]], Outcome], task_id: UUID, slug: str | None, done: str
 ) -> str:
     for org in _orgs(slug):
         with in_org(org.id):
@@ -125,8 +123,8 @@ def _changed(
             except NotFound:
                 continue
         if outcome.skipped:
-            raise click.UsageError(words[1])
-        return f"{words[0]}: task {task_id} of {org.slug}."
+            raise click.UsageError(f"The task {outcome.skipped[0].reason}.")
+        return f"{done}: task {task_id} of {org.slug}."
     raise click.UsageError(f"There is no task {task_id}.")
 
 

@@ -5,6 +5,7 @@ without work stays small.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, NoReturn, Protocol, TypeVar
 from uuid import UUID
@@ -94,6 +95,10 @@ class Kind(Generic[Given]):
     `ended` is called in the transaction in which a task ends other than well, with its organisation, its id, its input
     and the reason: what the task has begun elsewhere must not be left as if it still went on.
 
+    `again` is called in the transaction in which ended tasks are to be queued anew, with their organisation and their
+    inputs by id. It holds what nobody else may change until then, and answers with those that must not be, each with
+    why: the end of a sentence that begins with the task.
+
     For forms, `choices` says what fields can be chosen from in an organisation, given what is in the form. For whoever
     stores an input, `check` says what is wrong with it there, by field, beyond what its type says.
 
@@ -113,6 +118,7 @@ class Kind(Generic[Given]):
     seconds: int = 600
     schedulable: bool = False
     ended: Callable[[UUID, UUID, Given, str], None] | None = None
+    again: Callable[[UUID, Mapping[UUID, Given]], Mapping[UUID, str]] | None = None
     choices: Callable[[UUID, Mapping[str, Any]], Mapping[str, Choices]] | None = None
     check: Callable[[UUID, Given], Mapping[str, str]] | None = None
     file_right: str | None = None
@@ -153,6 +159,23 @@ def tell_ended(org_id: UUID, task_id: UUID, kind: str, payload: Mapping[str, Any
             found.ended(org_id, task_id, found.read(payload), reason)
     except (UnknownKind, ValidationError):
         return  # nothing was begun: it never ran
+
+
+def reasons_against(
+    org_id: UUID, kind: str, payloads: Mapping[UUID, Mapping[str, Any]]
+) -> Mapping[UUID, str]:
+    """Which of these ended tasks of a kind must not be queued anew, and why, inside the running transaction."""
+    try:
+        found = kinds().get(kind)
+    except UnknownKind:
+        return {}
+    if found.again is None:
+        return {}
+    given = {}
+    for task_id, payload in payloads.items():
+        with suppress(ValidationError):  # it will fail at once
+            given[task_id] = found.read(payload)
+    return found.again(org_id, given)
 
 
 def kinds() -> Kinds:

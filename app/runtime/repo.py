@@ -1,6 +1,6 @@
 """What runs leave in the tables of tasks and threads, of one organisation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -174,11 +174,19 @@ class RunsRepo:
         )
         return [(seq, kind, data) for seq, kind, data in rows]
 
-    def hold_thread(self, org_id: UUID, thread_id: UUID) -> None:
-        """Have others wait who want to begin a run in the thread, until the transaction ends."""
+    def answered(self, org_id: UUID, thread_ids: Collection[UUID]) -> set[UUID]:
+        """Those of these threads into which a run writes at this moment."""
+        found = select(Task.thread_id).where(
+            Task.org_id == org_id, Task.thread_id.in_(thread_ids), Task.status.in_(LIVE)
+        )
+        return {thread_id for thread_id in self._session.scalars(found) if thread_id}
+
+    def hold_thread(self, org_id: UUID, *thread_ids: UUID) -> None:
+        """Have others wait who want to begin a run in the thread, or threads, until the transaction ends."""
         self._session.execute(
             select(Thread.id)
-            .where(Thread.org_id == org_id, Thread.id == thread_id)
+            .where(Thread.org_id == org_id, Thread.id.in_(thread_ids))
+            .order_by(Thread.id)
             .with_for_update(key_share=True)
         )
 

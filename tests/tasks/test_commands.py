@@ -43,7 +43,7 @@ def test_a_task_is_cancelled_and_queued_again(run):
     assert run("tasks", "cancel", str(task.id)) == (0, f"Cancelled: task {task.id} of acme.\n")
     assert rows(Task)[0].status == "cancelled"
     code, said = run("tasks", "cancel", str(task.id))
-    assert (code, "ended already" in said) == (2, True)
+    assert (code, "The task is cancelled." in said) == (2, True)
     assert run("tasks", "retry", str(task.id), "--org", "acme")[0] == 0
     assert rows(Task)[0].status == "queued"
     assert rows(Task)[0].delivery_id is not None

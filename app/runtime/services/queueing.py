@@ -1,6 +1,6 @@
 """The task in which an agent answers: what it is given, and what becomes of an answer that does not end well."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from pydantic import Field
@@ -30,6 +30,7 @@ WAIT = "wait"
 """What the name of a step begins with that has the answer wait for people."""
 ABANDONED = "This call was stopped while it ran. It may have taken effect."
 GONE = "The thread or the message is gone."
+ANSWERED = "is of a thread that is being answered; wait for that answer, or stop it"
 SECONDS = 3_700
 """A little more than the longest time that an agent may allow itself."""
 
@@ -89,6 +90,22 @@ def _completed(parts: Sequence[Part], begun: set[str], *, estimated: bool) -> tu
     return (*parts[:end], *left, *parts[end:])
 
 
+def keep_apart(org_id: UUID, given: Mapping[UUID, RunInput]) -> dict[UUID, str]:
+    """The runs that must wait because their thread is being answered, or would be by a newer one of these.
+
+    The threads are held.
+    """
+    newest = {run.thread_id: task_id for task_id, run in sorted(given.items())}
+    repo = RunsRepo()
+    repo.hold_thread(org_id, *newest)
+    busy = repo.answered(org_id, newest)
+    return {
+        task_id: ANSWERED
+        for task_id, run in given.items()
+        if run.thread_id in busy or newest[run.thread_id] != task_id
+    }
+
+
 RUN = Kind(
     name="agent.run",
     title="Answer of an agent",
@@ -99,4 +116,5 @@ RUN = Kind(
     priority=10,
     seconds=SECONDS,
     ended=close_answer,
+    again=keep_apart,
 )

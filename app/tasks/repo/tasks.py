@@ -188,14 +188,13 @@ class TasksRepo:
         statement = select(Task.kind).where(Task.org_id == org_id).distinct().order_by(Task.kind).limit(limit)
         return self._session.scalars(statement).all()
 
+    def heads(self, org_id: UUID, ids: Sequence[UUID]) -> Sequence[Row[Any]]:
+        """Id, kind, status and payload of those of these tasks that exist, oldest first."""
+        return self._session.execute(_heads(org_id, ids)).all()
+
     def lock(self, org_id: UUID, ids: Sequence[UUID]) -> Sequence[Row[Any]]:
-        """Begin a change of these tasks: id, kind, status and payload of those that exist, oldest first."""
-        return self._session.execute(
-            select(Task.id, Task.kind, Task.status, Task.payload)
-            .where(Task.org_id == org_id, Task.id.in_(ids))
-            .order_by(Task.id)
-            .with_for_update()
-        ).all()
+        """Begin a change of these tasks: what `heads` says of them, which stays so until the transaction ends."""
+        return self._session.execute(_heads(org_id, ids).with_for_update()).all()
 
     def cancel(self, org_id: UUID, ids: Sequence[UUID]) -> None:
         """End those that wait, and ask those that run to stop at their next step."""
@@ -236,6 +235,11 @@ class TasksRepo:
             .execution_options(synchronize_session=False)
         )
         return done.one_or_none() is not None
+
+
+def _heads(org_id: UUID, ids: Sequence[UUID]) -> Select[Any]:
+    columns = (Task.id, Task.kind, Task.status, Task.payload)
+    return select(*columns).where(Task.org_id == org_id, Task.id.in_(ids)).order_by(Task.id)
 
 
 def _named(org_id: UUID) -> Select[Any]:

@@ -8,10 +8,11 @@ from uuid import UUID
 
 import orjson
 from pydantic.fields import FieldInfo
+from sqlalchemy import Row
 
 from app.audit.services import record
 from app.db.tables import LIVE, Task
-from app.db.work import UnknownKind, kinds, tell_ended
+from app.db.work import UnknownKind, kinds, reasons_against, tell_ended
 from app.tasks.repo.tasks import AGAIN, TasksRepo
 from app.tasks.services.cleaning import KEEP_FILES
 from app.web.access import role_has
@@ -95,25 +96,47 @@ def can_read_file(role: str | None, user_id: UUID, task: Task) -> bool:
 
 def cancel_tasks(org_id: UUID, ids: Sequence[UUID]) -> Outcome:
     """End those that wait, ask those that run to stop, leave the others. Raises NotFound for one that is not there."""
-    return _change(org_id, ids, "cancel", LIVE)
+    seen = _seen(org_id, ids)
+    return _change(org_id, seen, "cancel", LIVE, {})
 
 
 def retry_tasks(org_id: UUID, ids: Sequence[UUID]) -> Outcome:
-    """Queue failed, cancelled and expired ones anew, leave the others. Raises NotFound for one that is not there."""
-    return _change(org_id, ids, "retry", AGAIN)
+    """Queue failed, cancelled and expired ones anew, leave the others, and those whose kind has a reason against it.
+
+    Raises NotFound for one that is not there.
+    """
+    seen = _seen(org_id, ids)
+    by_kind: dict[str, dict[UUID, Mapping[str, Any]]] = {}
+    for row in seen:
+        if row.status in AGAIN:
+            by_kind.setdefault(row.kind, {})[row.id] = row.payload
+    left: dict[UUID, str] = {}
+    for kind, payloads in sorted(by_kind.items()):
+        left |= reasons_against(org_id, kind, payloads)
+    return _change(org_id, seen, "retry", AGAIN, left)
 
 
-def _change(org_id: UUID, ids: Sequence[UUID], verb: str, statuses: Sequence[str]) -> Outcome:
-    repo = TasksRepo()
-    rows = repo.lock(org_id, ids)
+def _seen(org_id: UUID, ids: Sequence[UUID]) -> Sequence[Row[Any]]:
+    rows = TasksRepo().heads(org_id, ids)
     if len(rows) != len(set(ids)):
         raise NotFound
-    meant = [row for row in rows if row.status in statuses]
+    return rows
+
+
+def _change(
+    org_id: UUID, seen: Sequence[Row[Any]], verb: str, statuses: Sequence[str], left: Mapping[UUID, str]
+) -> Outcome:
+    """Change those in these statuses; the others, and those that `left` names, are not even held."""
+    repo = TasksRepo()
+    left = {row.id: f"is {row.status}" for row in seen if row.status not in statuses} | dict(left)
+    held = repo.lock(org_id, [row.id for row in seen if row.id not in left])
+    left |= {row.id: f"is {row.status}" for row in held if row.status not in statuses}
+    meant = [row for row in held if row.id not in left]
     change = repo.cancel if verb == "cancel" else repo.again
     change(org_id, [row.id for row in meant])
     for row in meant:
         if verb == "cancel" and row.status != "running":
             tell_ended(org_id, row.id, row.kind, row.payload, "cancelled")
         record(f"task.{verb}", "task", row.id, title_of(row.kind), before={"status": row.status})
-    left = [row for row in rows if row.status not in statuses]
-    return Outcome(len(meant), [Skipped(row.id, title_of(row.kind), f"is {row.status}") for row in left])
+    skipped = [Skipped(row.id, title_of(row.kind), left[row.id]) for row in seen if row.id in left]
+    return Outcome(len(meant), skipped)
