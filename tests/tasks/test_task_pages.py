@@ -52,7 +52,9 @@ def test_a_task_that_runs_is_looked_at_again_and_one_that_ended_is_not(org, memb
 
 
 def test_one_and_many_are_cancelled_and_run_again(org, member):
-    waiting, ended = tasks.task(org), tasks.task(org, status="succeeded")
+    waiting, ended = (
+        tasks.task(org, kind="agent.export", status=status) for status in ("queued", "succeeded")
+    )
     member.submit(f"/o/acme/tasks/{waiting.id}/cancel")
     assert stored(waiting).status == "cancelled"
     ids = [str(waiting.id), str(ended.id)]
@@ -62,6 +64,28 @@ def test_one_and_many_are_cancelled_and_run_again(org, member):
     assert "is succeeded" in page.get_text()
     answer = member.submit("/o/acme/tasks/bulk", {"act": "eat", "ids": ids})
     assert answer.status_code == 422
+
+
+def test_who_may_not_begin_a_task_may_not_run_it_again(org, member, new_client):
+    found, export = (
+        tasks.task(org, kind=kind, status="failed") for kind in ("connections.discover", "agent.export")
+    )
+    place = f"/o/acme/tasks/{found.id}"
+    assert "Run again" not in member.page(place).get_text()
+    assert member.submit(f"{place}/retry").status_code == 403
+    assert member.submit("/o/acme/tasks/bulk", {"act": "retry", "ids": [str(found.id)]}).status_code == 403
+    member.submit("/o/acme/tasks/bulk", {"act": "retry", "ids": [str(found.id), str(export.id)]})
+    assert (stored(found).status, stored(export).status) == ("failed", "queued")
+    assert "is not for your role to begin" in member.page("/o/acme/tasks").get_text()
+    new_client(orgs.member(org, "admin")).submit(f"{place}/retry")
+    assert stored(found).status == "queued"
+
+
+def test_a_task_of_a_kind_that_is_not_known_is_not_run_again(org, member):
+    task = tasks.task(org, status="failed")
+    member.submit(f"/o/acme/tasks/{task.id}/retry")
+    assert stored(task).status == "failed"
+    assert "is of a kind that this version does not know" in member.page("/o/acme/tasks").get_text()
 
 
 def test_viewers_look_and_change_nothing(org, viewer, member):

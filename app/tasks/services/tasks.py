@@ -16,10 +16,12 @@ from app.db.work import UnknownKind, kinds, reasons_against, tell_ended
 from app.tasks.repo.tasks import AGAIN, TasksRepo
 from app.tasks.services.cleaning import KEEP_FILES
 from app.web.access import role_has
-from app.web.errors import NotFound
+from app.web.errors import NotFound, Refusal
 from app.web.inputs import is_choice, label_of, words_of
 from app.web.selection import Outcome, Skipped
 
+NOT_YOURS = "is not for your role to begin"
+NOT_KNOWN = "is of a kind that this version does not know"
 DONE = {"cancel": "cancelled", "retry": "queued again"}
 
 
@@ -100,20 +102,39 @@ def cancel_tasks(org_id: UUID, ids: Sequence[UUID]) -> Outcome:
     return _change(org_id, seen, "cancel", LIVE, {})
 
 
+def retry_as(role: str | None, org_id: UUID, ids: Sequence[UUID]) -> Outcome:
+    """As `retry_tasks`, but leave those that the role may not begin; Refusal 403 if it may begin none of them."""
+    seen = _seen(org_id, ids)
+    left = {row.id: reason for row in seen if (reason := _not_for(role, row.kind))}
+    if seen and [left.get(row.id) for row in seen] == [NOT_YOURS] * len(seen):
+        raise Refusal(403, f"Your role cannot begin {'this task' if len(seen) == 1 else 'these tasks'}.")
+    return _again(org_id, seen, left)
+
+
+def _not_for(role: str | None, kind: str) -> str | None:
+    try:
+        return None if role_has(role, kinds().get(kind).right) else NOT_YOURS
+    except UnknownKind:
+        return NOT_KNOWN
+
+
 def retry_tasks(org_id: UUID, ids: Sequence[UUID]) -> Outcome:
     """Queue failed, cancelled and expired ones anew, leave the others, and those whose kind has a reason against it.
 
     Raises NotFound for one that is not there.
     """
-    seen = _seen(org_id, ids)
+    return _again(org_id, _seen(org_id, ids), {})
+
+
+def _again(org_id: UUID, seen: Sequence[Row[Any]], left: Mapping[UUID, str]) -> Outcome:
     by_kind: dict[str, dict[UUID, Mapping[str, Any]]] = {}
     for row in seen:
-        if row.status in AGAIN:
+        if row.status in AGAIN and row.id not in left:
             by_kind.setdefault(row.kind, {})[row.id] = row.payload
-    left: dict[UUID, str] = {}
+    against = dict(left)
     for kind, payloads in sorted(by_kind.items()):
-        left |= reasons_against(org_id, kind, payloads)
-    return _change(org_id, seen, "retry", AGAIN, left)
+        against |= reasons_against(org_id, kind, payloads)
+    return _change(org_id, seen, "retry", AGAIN, against)
 
 
 def _seen(org_id: UUID, ids: Sequence[UUID]) -> Sequence[Row[Any]]:

@@ -1,5 +1,6 @@
 """The list of tasks, one task with all it left, and what people do to tasks."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from app.tasks.services.tasks import (
     can_read_file,
     cancel_tasks,
     file_of,
-    retry_tasks,
+    retry_as,
     title_of,
 )
 from app.threads.access import current_viewer
@@ -30,13 +31,12 @@ from app.web.identity import require_org, require_visitor
 from app.web.listing import pasted_id, read_list, show_list
 from app.web.matching import list_url
 from app.web.render import leave, refresh, render, wants_fragment
-from app.web.selection import listed_ids, report, ticked
+from app.web.selection import Outcome, listed_ids, report, ticked
 from app.web.trail import came_from
 
 bp = Blueprint("tasks", __name__, url_prefix="/o/<org>/tasks")
 EVENTS_SHOWN = 200
 SHOWN_LENGTH = 4_000
-_ACTS = {"cancel": cancel_tasks, "retry": retry_tasks}
 
 
 @bp.get("")
@@ -130,9 +130,8 @@ def _may_read(task: Task) -> bool:
 @org_right("tasks.edit")
 def change_one(org: str, task_id: UUID, act: str) -> Response:
     """Cancel a task or queue it again."""
-    org_id = require_org().org_id
     with transaction():
-        outcome = _ACTS[act](org_id, [task_id])
+        outcome = _change(act, [task_id])
     report(outcome, DONE[act], url_for(".index", org=org), None)
     return leave(url_for(".show", org=org, task_id=task_id))
 
@@ -142,10 +141,15 @@ def change_one(org: str, task_id: UUID, act: str) -> Response:
 def change_many(org: str) -> Response:
     """Cancel the ticked tasks or queue them again."""
     act = request.form.get("act", "")
-    if act not in _ACTS:
+    if act not in DONE:
         raise Refusal(422, "Choose what to do with the tasks: cancel or retry.")
     ids = ticked("task")
     with transaction():
-        outcome = _ACTS[act](require_org().org_id, ids)
+        outcome = _change(act, ids)
     report(outcome, DONE[act], url_for(".index", org=org), None)
     return refresh(list_url(url_for(".index", org=org)))
+
+
+def _change(act: str, ids: Sequence[UUID]) -> Outcome:
+    own = require_org()
+    return cancel_tasks(own.org_id, ids) if act == "cancel" else retry_as(own.role, own.org_id, ids)
