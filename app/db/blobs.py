@@ -1,12 +1,13 @@
 """Stored files: their bytes in parts of at most 1 MiB, written and read one at a time."""
 
 import hashlib
-from collections.abc import Iterator
-from typing import IO
+from collections.abc import Iterator, Mapping
+from typing import IO, Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import ColumnElement, delete, insert, select
 from sqlalchemy.dialects.postgresql import insert as insert_new
+from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from app.db.base import db
@@ -16,25 +17,39 @@ PART_BYTES = 1024 * 1024
 
 
 def store_blob(org_id: UUID, file: IO[bytes], media_type: str) -> UUID:
-    """Keep a file, from its beginning; what the organisation has already is not kept twice."""
+    """Keep a file, from its beginning; what the organisation has already is not kept twice.
+
+    Until the transaction ends nobody deletes it.
+    """
     file.seek(0)
     digest, size = hashlib.sha256(), 0
     for part in _parts(file):
         digest.update(part)
         size += len(part)
-    blob_id, sha256 = uuid7(), digest.digest()
-    new = insert_new(Blob).values(
-        id=blob_id, org_id=org_id, sha256=sha256, media_type=media_type, byte_size=size
-    )
-    unless_there = new.on_conflict_do_nothing(index_elements=["org_id", "sha256"])
-    if db.session.scalar(unless_there.returning(Blob.id)) is None:
-        same = select(Blob.id).where(Blob.org_id == org_id, Blob.sha256 == sha256)
-        return db.session.scalars(same).one()
-    file.seek(0)
-    for position, part in enumerate(_parts(file)):
-        row = {"org_id": org_id, "blob_id": blob_id, "position": position, "content": part}
-        db.session.execute(insert(BlobPart).values(**row))
+    values = {"org_id": org_id, "sha256": digest.digest(), "media_type": media_type, "byte_size": size}
+    blob_id, new = _row(values)
+    if new:
+        file.seek(0)
+        for position, part in enumerate(_parts(file)):
+            row = {"org_id": org_id, "blob_id": blob_id, "position": position, "content": part}
+            db.session.execute(insert(BlobPart).values(**row))
     return blob_id
+
+
+def _row(values: Mapping[str, Any]) -> tuple[UUID, bool]:
+    """The row of a file, kept from those who would delete it, and whether it is new."""
+    blob_id = uuid7()
+    add = (
+        insert_new(Blob)
+        .values(id=blob_id, **values)
+        .on_conflict_do_nothing(index_elements=["org_id", "sha256"])
+    )
+    same = select(Blob.id).filter_by(org_id=values["org_id"], sha256=values["sha256"])
+    while db.session.scalar(add.returning(Blob.id)) is None:
+        there = db.session.scalar(same.with_for_update(read=True, key_share=True))
+        if there is not None:
+            return there, False
+    return blob_id, True
 
 
 def _parts(file: IO[bytes]) -> Iterator[bytes]:
@@ -55,6 +70,25 @@ def read_blob(org_id: UUID, blob_id: UUID) -> Iterator[bytes]:
     ) is not None:
         yield part
         position += 1
+
+
+def hold_blob(org_id: UUID, blob_id: UUID) -> None:
+    """Have others wait who store this file again, until the transaction ends; what they did before is seen from now."""
+    db.session.execute(select(Blob.id).where(Blob.org_id == org_id, Blob.id == blob_id).with_for_update())
+
+
+def remove_blobs(session: Session, org_id: UUID, *unused: ColumnElement[bool]) -> None:
+    """Delete the stored files for which these conditions hold, except those that somebody stores again just now.
+
+    They are asked once more when the files are held: a statement sees only what was there when it began.
+    """
+    found = select(Blob.id).where(Blob.org_id == org_id, *unused)
+    held = session.scalars(found.with_for_update(skip_locked=True)).all()
+    if held:
+        session.execute(
+            delete(Blob).where(Blob.org_id == org_id, Blob.id.in_(held), *unused),
+            execution_options={"synchronize_session": False},
+        )
 
 
 def remove_blob(org_id: UUID, blob_id: UUID) -> None:

@@ -6,12 +6,13 @@ import pytest
 
 from app.audit.models import AuditEvent
 from app.auth.models import LoginAttempt, OAuthFlow, PasswordReset, SignInSession
-from app.db.tables import Blob, EmailOutbox, IdempotencyKey, WorkerProcess
+from app.db.tables import Blob, EmailOutbox, IdempotencyKey, TaskEvent, WorkerProcess
 from app.tasks.services.cleaning import clean_up
 from app.threads.models import MessageAttachment
 from tests.factories import agents, auth, knowledge, orgs, tasks, threads
 from tests.factories.rows import rows, save, stored
 from tests.support.claims import claims, run
+from tests.support.database import as_owner
 
 NOW = datetime.now(UTC)
 LATER, EARLIER = NOW + timedelta(hours=1), NOW - timedelta(hours=1)
@@ -106,6 +107,23 @@ def test_files_that_tasks_left_go_after_a_day_unless_something_shows_them(acting
     clean_up()
     assert (stored(blob) is None) == (attach == "nothing")
     assert stored(theirs) is None
+
+
+def test_a_file_that_a_running_task_has_written_again_stays(acting):
+    acting()
+    org = orgs.org()
+    blob = threads.blob(org, b"name\r\nAda\r\n")
+    ended = {"status": "succeeded", "finished_at": NOW - timedelta(hours=25)}
+    tasks.task(org, result={"file": {"id": str(blob.id)}}, **ended)
+    again = tasks.task(org, status="running", attempt=1)
+    step = {"name": "write", "answer": {"id": str(blob.id)}}
+    event = save(TaskEvent(org_id=org.id, task_id=again.id, seq=1, attempt=1, kind="step", data=step))
+    clean_up()
+    assert stored(blob) is not None
+    with as_owner() as session:
+        session.delete(session.get(TaskEvent, event.id))
+    clean_up()
+    assert stored(blob) is None
 
 
 def test_messages_go_with_their_thread(acting):

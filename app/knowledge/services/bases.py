@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.audit.services import record
 from app.db.base import db
-from app.db.blobs import remove_blob
+from app.db.blobs import hold_blob, remove_blob
 from app.knowledge.models.sources import KnowledgeBase
 from app.knowledge.repo.bases import KnowledgeBasesRepo
 from app.knowledge.repo.sources import SourcesRepo
@@ -172,6 +172,7 @@ def delete_base(org_id: UUID, base_id: UUID) -> str:
 
 def drop_file(org_id: UUID, blob_id: UUID) -> None:
     """Delete a stored file if nothing refers to it any more."""
+    hold_blob(org_id, blob_id)
     if not SourcesRepo().unused_blob(org_id, blob_id):
         return
     try:

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Uuid, cast, delete, func, or_, select, text
+from sqlalchemy import ColumnElement, Text, Uuid, cast, delete, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.auth.models import EmailChange, LoginAttempt, OAuthFlow, PasswordReset, SignInSession
 from app.db.base import db
-from app.db.tables import LIVE, Blob, Task, WorkerProcess
+from app.db.blobs import remove_blobs
+from app.db.tables import LIVE, Blob, Task, TaskEvent, WorkerProcess
 from app.threads.repo.attachments import unused
 
 SESSION_IDLE = timedelta(days=14)
@@ -82,12 +83,24 @@ class ExpiryRepo:
             Task.org_id == org_id, Task.created_at > func.now() - age - LOOK_BACK, file.is_not(None)
         )
         over = Task.finished_at <= func.now() - age
-        self._session.execute(
-            delete(Blob).where(
-                Blob.org_id == org_id,
-                Blob.id.in_(left.where(over)),
-                Blob.id.not_in(left.where(or_(~over, Task.finished_at.is_(None)))),
-                unused(),
-            ),
-            execution_options={"synchronize_session": False},
+        remove_blobs(
+            self._session,
+            org_id,
+            Blob.id.in_(left.where(over)),
+            Blob.id.not_in(left.where(or_(~over, Task.finished_at.is_(None)))),
+            ~_written(org_id),
+            unused(),
         )
+
+
+def _written(org_id: UUID) -> ColumnElement[bool]:
+    """Whether a step of a task that has not ended yet left a file, as part of a statement about Blob."""
+    steps = select(TaskEvent.id).join(
+        Task, (Task.org_id == TaskEvent.org_id) & (Task.id == TaskEvent.task_id)
+    )
+    return steps.where(
+        Task.org_id == org_id,
+        Task.status.in_(LIVE),
+        TaskEvent.kind == "step",
+        TaskEvent.data["answer"]["id"].astext == cast(Blob.id, Text),
+    ).exists()

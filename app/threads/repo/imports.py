@@ -17,7 +17,6 @@ from sqlalchemy import (
     any_,
     cast,
     column,
-    delete,
     func,
     insert,
     literal,
@@ -29,6 +28,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from app.db.base import Base, db
+from app.db.blobs import remove_blobs
 from app.db.tables import Blob, Task
 from app.threads.models import Message, Thread
 from app.threads.repo.attachments import unused
@@ -130,14 +130,13 @@ class ImportRepo:
 
     def remove_left_files(self, org_id: UUID, media_type: str, kind: str) -> None:
         """Delete the files of tasks that ended without doing so a day ago, unless something refers to them."""
-        self._session.execute(
-            delete(Blob).where(
-                Blob.org_id == org_id,
-                Blob.media_type == media_type,
-                Blob.created_at < func.now() - KEPT,
-                ~_waiting(org_id, kind, cast(Blob.id, Text)).exists(),
-                unused(),
-            )
+        remove_blobs(
+            self._session,
+            org_id,
+            Blob.media_type == media_type,
+            Blob.created_at < func.now() - KEPT,
+            ~_waiting(org_id, kind, cast(Blob.id, Text)).exists(),
+            unused(),
         )
 
     def _add(self, model: type[Base], org_id: UUID, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -8,7 +8,7 @@ from typing import IO, Any
 from uuid import UUID
 
 from app.audit.services import record
-from app.db.blobs import read_blob, remove_blob, store_blob
+from app.db.blobs import hold_blob, read_blob, remove_blob, store_blob
 from app.db.queue import enqueue
 from app.db.session import transaction
 from app.db.work import Kind, TaskInput, Work
@@ -106,6 +106,7 @@ def _delete_file(work: Work, blob_id: UUID) -> bool:
     """Delete the file unless another import of it is waiting."""
     repo = ImportRepo()
     repo.lock(work.org_id)
+    hold_blob(work.org_id, blob_id)
     wanted = repo.wanted_elsewhere(work.org_id, blob_id, IMPORT.name, work.task_id)
     if not wanted:
         remove_blob(work.org_id, blob_id)
