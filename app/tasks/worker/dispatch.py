@@ -220,13 +220,19 @@ class Dispatcher:
         return self._leave(claim)
 
     def _settle(self, claim: Claim, ending: Ending) -> None:
-        """Write the end down, as soon as the database can be reached."""
+        """Write the end down, as soon as the database can be reached.
+
+        After any other error the task is left: it is found again like those whose worker ended.
+        """
         while True:
             try:
                 settle(*_key(claim), ending)
             except (SQLAlchemyError, DriverError) as error:
                 _log.warning("task waits for the database", extra={"reason": type(error).__name__})
                 time.sleep(RECONNECT_SECONDS)
+            except Exception:  # noqa: BLE001 - whatever it is, the place is for others
+                _log.exception("task is left unsettled", extra={"task_id": str(claim.task_id)})
+                return
             else:
                 return
 

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from uuid import UUID
 
 from pydantic import ValidationError
+from sqlalchemy.exc import DataError
 
 from app.db.scope import Scope, use_scope
 from app.db.session import transaction
@@ -24,6 +25,8 @@ WORKER_ENDED = "its worker ended"
 BACKOFF_SECONDS = 3.0
 NOT_PERMITTED = "no longer permitted"
 AGENT_DELETED = "its agent is deleted"
+UNSTORABLE = "its result cannot be stored: it holds characters that are none, or values that are no JSON"
+UNSAID = "it failed, and the reason cannot be stored: it holds characters that are none"
 PROGRESS_SECONDS = 1.0
 LINE_LENGTH = 2_000
 REASON_LENGTH = 2_000
@@ -226,10 +229,30 @@ def returned() -> Ending:
 
 
 def settle(org_id: UUID, task_id: UUID, number: int, ending: Ending) -> bool:
-    """Write down how an attempt ended; False, with a line in the log, if it is no longer the current one."""
+    """Write down how an attempt ended; False, with a line in the log, if it is no longer the current one.
+
+    A task whose end cannot be stored, now or later, has failed.
+    """
     if ending.settled:
         return True
     use_scope(Scope(org_id))
+    try:
+        settled = _store(org_id, task_id, number, ending)
+    except (DataError, TypeError, ValueError):
+        _log.exception("end of a task cannot be stored", extra={"task_id": str(task_id), "attempt": number})
+        reason = UNSTORABLE if ending.status == "succeeded" else UNSAID
+        ending = Ending("failed", "failed", error=reason)
+        settled = _store(org_id, task_id, number, ending)
+    extra = {"task_id": str(task_id), "attempt": number}
+    if settled:
+        level = logging.INFO if ending.outcome in {"succeeded", "returned", "cancelled"} else logging.WARNING
+        _log.log(level, "task attempt %s", ending.outcome, extra=extra)
+    else:
+        _log.warning("lost lease", extra=extra)
+    return settled
+
+
+def _store(org_id: UUID, task_id: UUID, number: int, ending: Ending) -> bool:
     with transaction():
         repo = RunRepo()
         settled = repo.settle(task_id, number, ending)
@@ -237,10 +260,4 @@ def settle(org_id: UUID, task_id: UUID, number: int, ending: Ending) -> bool:
             kind, payload = repo.asked(org_id, task_id)
             tell_ended(org_id, task_id, kind, payload, ending.error or ending.status)
             repo.wake(task_id)
-    extra = {"task_id": str(task_id), "attempt": number}
-    if settled:
-        level = logging.INFO if ending.outcome in {"succeeded", "returned", "cancelled"} else logging.WARNING
-        _log.log(level, "task attempt %s", ending.outcome, extra=extra)
-    else:
-        _log.warning("lost lease", extra=extra)
     return settled
