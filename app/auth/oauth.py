@@ -18,6 +18,7 @@ from app.web.addresses import read_address
 from app.web.outbound import Answer, Call, OutboundFailed, OutboundRefused, fetch
 
 _GITHUB_PUBLIC, _GITHUB_API = "https://github.com", "https://api.github.com"
+_ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _ALGORITHMS = ["RS256", "ES256"]
 
 
@@ -113,7 +114,11 @@ def _require(provider: str) -> OAuthClient:
 def _discovered(client: OAuthClient) -> dict[str, str]:
     """Google's endpoints (OpenID Connect Discovery 1.0); the issuer must be the one asked."""
     found = _json(Call("oauth", f"{client.base_url}/.well-known/openid-configuration"))
-    if not isinstance(found, dict) or found.get("issuer") != client.base_url:
+    if (
+        not isinstance(found, dict)
+        or found.get("issuer") != client.base_url
+        or not all(isinstance(found.get(name), str) for name in _ENDPOINTS)
+    ):
         raise ProviderRefused("Google did not say where to sign in.")
     return found
 

@@ -147,6 +147,17 @@ def test_a_refusal_at_the_provider_is_said(client, provider, word):
     assert "did not confirm who you are" in client.get("/sign-in").text
 
 
+@pytest.mark.parametrize("missing", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
+@pytest.mark.parametrize("value", [None, 7])
+def test_a_provider_that_does_not_say_where_to_go_is_refused(client, provider, missing, value):
+    back = leave_for(client, "google")
+    provider.discovered = {missing: value}
+    assert client.get(back).location == "/sign-in"
+    assert "did not say where to sign in" in client.get("/sign-in").text
+    assert client.submit("/sign-in/google").location == "/sign-in"
+    assert rows(SignInSession) == []
+
+
 def test_a_disabled_account_stays_closed(client, provider, word):
     from_there = {**identity(word), "email": "ana@example.org"}
     auth.user(disabled_at="2026-01-01T00:00:00Z", **from_there)

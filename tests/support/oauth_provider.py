@@ -50,12 +50,13 @@ class _QuietHandler(WSGIRequestHandler):
 
 @dataclass
 class OAuthProvider:
-    """GitHub under `/github`, Google under `/google`. `identity` and `refuse` may change between requests."""
+    """GitHub under `/github`, Google under `/google`. What is not secret may change between requests."""
 
     identity: Identity = field(default_factory=Identity)
     client_id: str = "client"
     client_secret: str = "client-secret"
     refuse: bool = False
+    discovered: dict[str, Any] = field(default_factory=dict)
     grants: dict[str, Grant] = field(default_factory=dict)
     tokens: dict[str, Grant] = field(default_factory=dict)
     key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "test", "use": "sig"}))
@@ -186,17 +187,18 @@ class OAuthProvider:
         return jsonify(keys=[self.key.as_dict(private=False)])
 
     def _discovery(self) -> Response:
-        return jsonify(
-            issuer=self.google,
-            authorization_endpoint=f"{self.google}/authorize",
-            token_endpoint=f"{self.google}/token",
-            userinfo_endpoint=f"{self.google}/userinfo",
-            jwks_uri=f"{self.google}/jwks",
-            response_types_supported=["code"],
-            subject_types_supported=["public"],
-            id_token_signing_alg_values_supported=["RS256"],
-            code_challenge_methods_supported=["S256"],
-        )
+        found = {
+            "issuer": self.google,
+            "authorization_endpoint": f"{self.google}/authorize",
+            "token_endpoint": f"{self.google}/token",
+            "userinfo_endpoint": f"{self.google}/userinfo",
+            "jwks_uri": f"{self.google}/jwks",
+            "response_types_supported": ["code"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "code_challenge_methods_supported": ["S256"],
+        }
+        return jsonify({**found, **self.discovered})
 
 
 def _profile(person: Identity) -> dict[str, object]:
