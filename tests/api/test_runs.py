@@ -112,10 +112,13 @@ def test_the_list_of_runs_costs_few_statements_whatever_its_length(ours, place, 
 def test_a_thread_goes_on_and_is_answered_once_at_a_time(ours, place):
     first = ours.post(place, {"input": "One"}).json
     again = {"input": "Two", "thread_id": first["thread_id"]}
-    assert ours.post(place, again).status_code == 409
+    key = {"Idempotency-Key": "k-1"}
+    refused = ours.post(place, again, headers=key)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (409, "5")
     ours.post(f"/api/v1/runs/{first['id']}/cancel")
-    second = ours.post(place, again).json
-    assert second["thread_id"] == first["thread_id"]
+    second = ours.post(place, again, headers=key)
+    assert (second.status_code, second.json["thread_id"]) == (202, first["thread_id"])
+    assert ours.post(place, again, headers=key).json == second.json
 
 
 def test_a_streaming_run_tells_its_events_and_goes_on_after_the_last_known_one(ours, place, monkeypatch):

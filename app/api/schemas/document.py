@@ -23,7 +23,10 @@ _WORDS = {
     401: "No key, or one that does not work.",
     403: "The key lacks the scope, or its person the role.",
     404: "Unknown, or of another organisation.",
-    409: "Something changed in the meantime, or the Idempotency-Key came with another body.",
+    409: (
+        "Something changed in the meantime, the thread is being answered (`Retry-After` says when to ask again), or"
+        " the Idempotency-Key came with another body."
+    ),
     413: "The body is too large.",
     415: "The body is no application/json.",
     422: "Some values are wrong; `errors` names them.",

@@ -17,6 +17,8 @@ from app.threads.services.writing import append_message, create_thread, name_aft
 from app.web.errors import NotFound, Refusal
 
 BUSY = "This thread is being answered. Wait for the answer, or stop it."
+BUSY_SECONDS = 5
+"""When to ask again in a thread that is being answered."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def put(
     check_asked(org_id, asked)
     RunsRepo().hold_thread(org_id, thread_id)
     if RunsRepo().live(org_id, thread_id):
-        raise Refusal(409, BUSY)
+        raise Refusal(409, BUSY, retry_after=BUSY_SECONDS)
     RunsRepo().forget_told(org_id, thread_id, TOLD)
     parent_id, branch = _placed(org_id, thread_id, place)
     facts = {"branch": branch}
@@ -190,7 +192,7 @@ def try_again(org_id: UUID, thread_id: UUID, message_id: UUID) -> RunRow:
     if run is None:
         raise NotFound
     if RunsRepo().live(org_id, thread_id):
-        raise Refusal(409, BUSY)
+        raise Refusal(409, BUSY, retry_after=BUSY_SECONDS)
     RunsRepo().reopen(org_id, run.id, message_id)
     if not retry_tasks(org_id, [run.id]).changed:
         raise Refusal(409, "This answer is complete.")
