@@ -102,7 +102,8 @@ class Kind(Generic[Given]):
     For forms, `choices` says what fields can be chosen from in an organisation, given what is in the form. For whoever
     stores an input, `check` says what is wrong with it there, by field, beyond what its type says.
 
-    The file that a task leaves is for its person, and for others with `file_right`, which is `right` unless named.
+    The file that a task leaves is for its person, and for others with `file_right`, which is `right` unless named. A
+    right that the file itself names is asked of that person too.
 
     A task that raises is tried again, three times in all; one that runs longer than `seconds` counts as failed. The
     name of a queue has at most seven letters.

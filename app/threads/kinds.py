@@ -19,6 +19,8 @@ from app.web.export import written
 from app.web.file_tasks import ListFile, leave_file
 from app.web.listing import ListState, read_list
 
+SEES_ALL = "threads.read_all"
+
 
 class WholeFile(ListFile):
     """A list as its address asks for it, each thread with its messages, as a file."""
@@ -49,7 +51,7 @@ def _asked(task: Work, given: ListFile) -> tuple[Viewer, ListState]:
     """Whose eyes the list is read with, and what it is asked for."""
     assert task.user_id is not None
     role = MemberRepo().role(task.org_id, task.user_id)
-    viewer = Viewer(task.user_id, sees_all=role_has(role, "threads.read_all"))
+    viewer = Viewer(task.user_id, sees_all=role_has(role, SEES_ALL))
     return viewer, read_list(asked_list(task.org_id, viewer, given.args), given.zone, given.args, "threads")
 
 
@@ -64,18 +66,22 @@ def _write(task: Work, given: ListFile) -> dict[str, Any]:
         return written(given.format, exported_columns(state), rows, told)
 
     _note("thread.export", given)
-    return leave_file(task, "threads", given.format, write)
+    return _left(viewer, leave_file(task, "threads", given.format, write))
 
 
 def _write_whole(task: Work, given: WholeFile) -> dict[str, Any]:
     viewer, state = _asked(task, given)
     _note("thread.export_whole", given)
-    return leave_file(
-        task,
-        "threads-with-messages",
-        given.format,
-        lambda session: write_threads(session, task.org_id, viewer, state, given.format),
-    )
+
+    def write(session: Session) -> Iterable[bytes]:
+        return write_threads(session, task.org_id, viewer, state, given.format)
+
+    return _left(viewer, leave_file(task, "threads-with-messages", given.format, write))
+
+
+def _left(viewer: Viewer, file: dict[str, Any]) -> dict[str, Any]:
+    """The file, with the right by which it may hold the private threads of others."""
+    return {**file, "right": SEES_ALL} if viewer.sees_all else file
 
 
 def _note(action: str, given: ListFile) -> None:
@@ -89,7 +95,7 @@ EXPORT = Kind(
     export_threads,
     right="threads.read",
     schedulable=True,
-    file_right="threads.read_all",
+    file_right=SEES_ALL,
 )
 EXPORT_WHOLE = Kind(
     "thread.export_whole",
@@ -99,7 +105,7 @@ EXPORT_WHOLE = Kind(
     right="threads.read",
     seconds=3_600,
     schedulable=True,
-    file_right="threads.read_all",
+    file_right=SEES_ALL,
 )
 ERASURE = Kind(
     "thread.erase",

@@ -4,14 +4,17 @@ import json
 from uuid import UUID
 
 import pytest
+from sqlalchemy import update
 
 from app.audit.models import AuditEvent
 from app.db.blobs import read_blob
 from app.db.tables import Task
+from app.orgs.models import OrgMember
 from app.web import file_tasks
 from tests.factories import orgs, threads
 from tests.factories.rows import rows
 from tests.support.claims import claims, run
+from tests.support.database import as_owner
 
 QUERY = "q=alpha&sort=created"
 
@@ -107,6 +110,21 @@ def test_ex_2_the_file_is_for_its_person_and_for_those_who_see_all_threads(
         refused = other.get(f"{place}/file")
         assert refused.status_code == 403
         assert "Alpha" not in refused.text
+
+
+@pytest.mark.usefixtures("held")
+@pytest.mark.parametrize("path", ["threads.csv", "threads/messages.json"])
+def test_ex_2_who_no_longer_sees_all_threads_does_not_get_the_own_file_of_them(new_client, org, ended, path):
+    person = orgs.member(org, "admin")
+    reader = new_client(person)
+    reader.submit(f"/o/acme/{path}?{QUERY}", {})
+    place = f"/o/acme/tasks/{ended(person).id}"
+    assert "Alpha private" in reader.get(f"{place}/file").text
+    for role, status in (("member", 403), ("admin", 200)):
+        with as_owner() as session:
+            session.execute(update(OrgMember).where(OrgMember.user_id == person.id).values(role=role))
+        assert reader.get(f"{place}/file").status_code == status
+        assert ("Download threads" in reader.page(place).get_text()) == (status == 200)
 
 
 def test_ex_3_filters_too_long_to_keep_are_refused(client, held):

@@ -87,13 +87,17 @@ def can_do(role: str | None, kind: str) -> bool:
 
 
 def can_read_file(role: str | None, user_id: UUID, task: Task) -> bool:
-    """Whether somebody may read the file that a task left: it holds what the task's person may see."""
+    """Whether somebody may read the file that a task left: it holds what the task's person might see then.
+
+    A file that names the right it was written by is only for those who hold it now, that person included.
+    """
     try:
         kind = kinds().get(task.kind)
     except UnknownKind:
         return False
-    others = task.created_by != user_id and kind.file_right
-    return role_has(role, kind.right) and (not others or role_has(role, others))
+    others = kind.file_right if task.created_by != user_id else None
+    written_by = ((task.result or {}).get("file") or {}).get("right")
+    return all(role_has(role, right) for right in (kind.right, others, written_by) if right)
 
 
 def cancel_tasks(org_id: UUID, ids: Sequence[UUID]) -> Outcome:
