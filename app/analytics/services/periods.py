@@ -11,6 +11,8 @@ USUAL = {"7d": "Last 7 days", "30d": "Last 30 days", "90d": "Last 90 days"}
 DEFAULT = "30d"
 MOST_DAYS = 366
 BACKWARDS = "From is after To; the last 30 days are shown."
+_EARLIEST = date(1, 1, 2)
+"""Whose midnight is a moment in every zone."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,9 @@ def _backwards(raw: str) -> tuple[str, str] | None:
 
 def _period(first: date, last: date, zone: ZoneInfo) -> Period:
     count = (last - first).days + 1
+    earlier = min(count, max((first - _EARLIEST).days, 0))
     return Period(
-        before=_midnight(first - timedelta(days=count), zone),
+        before=_midnight(first - timedelta(days=earlier), zone),
         start=_midnight(first, zone),
         end=_midnight(last + timedelta(days=1), zone),
         zone=zone.key,
