@@ -8,6 +8,7 @@ from sqlalchemy import text
 from app.agents.models import Agent, AgentVersion, EvaluationCase, EvaluationResult, EvaluationRun
 from app.audit.models import AuditEvent
 from app.db.tables import Task
+from app.db.work import GiveUp
 from app.runtime.services import evaluating, toolbox
 from tests.factories import agents, evaluations, orgs, threads
 from tests.factories.rows import rows
@@ -234,6 +235,32 @@ def test_a_run_that_is_taken_over_goes_on_with_the_next_case(agent, server, memb
     assert [ending.status for ending in work()] == ["succeeded"]
     assert asked == ["A", "B", "B"]
     assert sorted(row.name for row in rows(EvaluationResult)) == ["A", "B"]
+
+
+def test_cases_that_go_during_a_run_are_counted_if_they_were_asked(
+    agent, server, member, home, monkeypatch, work
+):
+    cases = {name: evaluations.case(agent, name=name, checks=[check("contains", "x")]) for name in "ABCD"}
+    server.answers = [Answer(("x",))] * 4
+    begun = member.submit(f"{home}/evaluations/runs", {})
+    whole = evaluating._answered
+
+    async def gone(asking, case):
+        await whole(asking, case)
+        if case.name == "C" and not rows(EvaluationResult, name="C"):
+            member.submit(f"{home}/evaluations/cases/{cases['A'].id}/delete")
+            member.submit(f"{home}/evaluations/cases/{cases['D'].id}/delete")
+            raise GiveUp("stopped")
+
+    monkeypatch.setattr(evaluating, "_answered", gone)
+    (claim,) = claims()
+    run(claim)
+    (asked,) = rows(EvaluationRun)
+    assert (asked.status, asked.passed) == ("failed", 2)
+    monkeypatch.setattr(evaluating, "_answered", whole)
+    assert member.submit(f"/o/acme/tasks/{asked.task_id}/retry").status_code == 303
+    assert [ending.status for ending in work()] == ["succeeded"]
+    assert "3 of 3 cases passed" in member.get(begun.location).text
 
 
 def test_a_run_without_a_connection_ends_with_the_reason(org, server, member, work):

@@ -108,7 +108,9 @@ def _prepare(work: Work, given: EvaluateInput) -> _Asked:
             target = model_target(work.org_id, agent.provider, agent.model)
             judge = _judge(work.org_id, run, target)
             cases = EvaluationRepo().cases(work.org_id, given.agent_id, enabled=True)
-            reopened = {"status": "running", "error": None, "total": len(cases)}
+            answered = {row.case_id or row.id for row in EvaluationRepo().results(work.org_id, [given.run_id])}
+            total = len(answered | {case.id for case in cases})
+            reopened = {"status": "running", "error": None, "total": total}
             EvaluationRepo().change_run(work.org_id, given.run_id, reopened)
     except NoConnection as error:
         raise GiveUp(str(error)) from error
@@ -130,7 +132,8 @@ def _judge(org_id: UUID, run: RunRow, own: ModelTarget) -> ModelTarget | str:
 
 
 def _finish(work: Work, given: EvaluateInput) -> dict[str, Any]:
-    EvaluationRepo().change_run(work.org_id, given.run_id, {"status": "finished"})
+    total = len(EvaluationRepo().results(work.org_id, [given.run_id]))
+    EvaluationRepo().change_run(work.org_id, given.run_id, {"status": "finished", "total": total})
     run = EvaluationRepo().run(work.org_id, given.agent_id, given.run_id)
     return {"run_id": str(given.run_id), "passed": run.passed if run else 0}
 
