@@ -1,7 +1,7 @@
 """The list of tasks, the page of one, and what people do there."""
 
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
@@ -113,6 +113,14 @@ def test_what_was_said_in_the_thread_of_another_person_is_not_shown(org, new_cli
             page = new_client(orgs.member(org, role)).page(place).get_text()
             assert ("Canary of Ana" in page) == seen
             assert ("a thread that you do not see" in page) != seen
+
+
+def test_what_was_said_in_a_thread_that_is_gone_is_shown_to_admins_only(org, new_client):
+    said = {"thread_id": str(uuid4()), "variables": {"who": "Canary of Ana"}}
+    task = tasks.task(org, kind="agent.run", payload=said)
+    for role in ("viewer", "member", "admin", "owner"):
+        page = new_client(orgs.member(org, role)).page(f"/o/acme/tasks/{task.id}").get_text()
+        assert ("Canary of Ana" in page) == (role in {"admin", "owner"})
 
 
 def test_the_file_of_an_export_is_there_for_a_day(app, acting, org, new_client):

@@ -101,7 +101,7 @@ class Event:
 class ShownTask:
     """A task with the agent it is about: its name, whether it is deleted, the version the task was queued with.
 
-    `private` if it is about a thread that the viewer does not see.
+    `private` if it is about a thread that the viewer does not see, or one that is gone.
     """
 
     task: Task
@@ -146,7 +146,8 @@ class TasksRepo:
 
     def with_agent(self, org_id: UUID, viewer: Viewer, task_id: UUID) -> ShownTask | None:
         """A task as it is stored now, with the agent it is about."""
-        private = Thread.id.is_not(None) & ~func.coalesce(visible_to(viewer), false())
+        about = Task.thread_id.is_not(None) | Task.payload.has_key("thread_id")
+        private = about & ~func.coalesce(visible_to(viewer), false())
         statement = (
             select(Task, Agent.name, Agent.deleted_at.is_not(None), AgentVersion.number, private)
             .outerjoin(Agent, (Agent.org_id == Task.org_id) & (Agent.id == Task.agent_id))
