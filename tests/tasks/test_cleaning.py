@@ -89,6 +89,33 @@ def test_what_was_deleted_30_days_ago_is_erased_in_every_organisation(acting, th
     assert {(event.actor_label, event.target_label) for event in events} == {("system", "Old")}
 
 
+def test_nothing_that_was_said_in_an_erased_thread_is_left(acting):
+    acting()
+    org = orgs.org()
+    gone = threads.thread(org, name="Old", origin="playground", deleted_at=LONG_AGO)
+    said, kept = threads.message(gone), threads.message(threads.thread(org))
+    (taught,) = rows(Blob, id=knowledge.file(knowledge.base(org)).blob_id)
+    alone, shared = (threads.blob(org, content) for content in (b"alone", b"shared"))
+    for position, blob in enumerate((alone, shared, taught)):
+        save(
+            MessageAttachment(
+                org_id=org.id, message_id=said.id, blob_id=blob.id, name="a.png", position=position
+            )
+        )
+    threads.attachment(kept, shared)
+    payload = {"thread_id": str(gone.id), "variables": {"who": "Ana"}}
+    done = tasks.task(org, kind="agent.run", status="succeeded", thread_id=gone.id, payload=payload)
+    told = save(TaskEvent(org_id=org.id, task_id=done.id, seq=1, attempt=1, kind="part", data={"part": {}}))
+    clean_up()
+    (claim,) = claims()
+    assert run(claim)[0].result == {"erased": 1}
+    assert [stored(row) is None for row in (gone, said, told, alone, shared, taught)] == [True] * 4 + [
+        False
+    ] * 2
+    left = stored(done)
+    assert (left.status, left.thread_id, left.payload) == ("succeeded", None, {"thread_id": str(gone.id)})
+
+
 @pytest.mark.parametrize("attach", ["message", "source", "nothing"])
 def test_files_that_tasks_left_go_after_a_day_unless_something_shows_them(acting, attach):
     acting()

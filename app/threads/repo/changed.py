@@ -6,11 +6,13 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, Text, Uuid, any_, case, delete, func, literal, select, update
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Session
 
 from app.db.base import db
-from app.threads.models import Thread
+from app.db.tables import Blob, Task, TaskEvent
+from app.threads.models import Message, MessageAttachment, Thread
+from app.threads.repo.attachments import unused
 from app.threads.repo.threads import Viewer, visible_to
 
 STATUS = case((Thread.deleted_at.is_not(None), "deleted"), (Thread.archived, "archived"), else_="live")
@@ -50,10 +52,45 @@ class ThreadChangeRepo:
         return self._set(org_id, ids, tags=func.array_remove(Thread.tags, literal(tag, Text)))
 
     def erase(self, org_id: UUID, before: datetime, limit: int) -> Sequence[Row[UUID, str]]:
-        """Delete some for good that were deleted before a moment, with all that belongs to them; ids and names."""
+        """Delete some for good that were deleted before a moment, with all that was said in them; ids and names.
+
+        Their runs stay, without it; files that nothing else shows go too.
+        """
         due = select(Thread.id).where(Thread.org_id == org_id, Thread.deleted_at < before).limit(limit)
-        statement = delete(Thread).where(Thread.org_id == org_id, Thread.id.in_(due))
-        return self._session.execute(statement.returning(Thread.id, Thread.name)).all()
+        ids = self._session.scalars(due.with_for_update()).all()
+        in_thread = (Message.org_id == MessageAttachment.org_id) & (
+            Message.id == MessageAttachment.message_id
+        )
+        shown = select(MessageAttachment.blob_id).join(Message, in_thread).distinct()
+        theirs = (Message.org_id == org_id, Message.thread_id == any_(literal(list(ids), ARRAY(Uuid))))
+        files = self._session.scalars(shown.where(*theirs)).all()
+        self._empty_runs(org_id, ids)
+        erased = self._session.execute(
+            delete(Thread).where(*_these(org_id, ids)).returning(Thread.id, Thread.name)
+        ).all()
+        self._remove_files(org_id, files)
+        return erased
+
+    def _empty_runs(self, org_id: UUID, ids: Sequence[UUID]) -> None:
+        """Take from the runs of threads what they told, and what the variables of prompts were filled with."""
+        of_threads = (Task.org_id == org_id, Task.thread_id == any_(literal(list(ids), ARRAY(Uuid))))
+        told = delete(TaskEvent).where(
+            TaskEvent.org_id == org_id, TaskEvent.task_id.in_(select(Task.id).where(*of_threads))
+        )
+        filled = update(Task).where(*of_threads, Task.payload.has_key("variables"))
+        without = Task.payload.op("-", return_type=JSONB())(literal("variables", Text))
+        for statement in (told, filled.values(payload=without)):
+            self._session.execute(statement, execution_options={"synchronize_session": False})
+
+    def _remove_files(self, org_id: UUID, ids: Sequence[UUID]) -> None:
+        """Delete those of the files that nothing refers to any more, and that nobody is about to show."""
+        left = select(Blob.id).where(
+            Blob.org_id == org_id, Blob.id == any_(literal(list(ids), ARRAY(Uuid))), unused()
+        )
+        self._session.execute(
+            delete(Blob).where(Blob.org_id == org_id, Blob.id.in_(left.with_for_update(skip_locked=True))),
+            execution_options={"synchronize_session": False},
+        )
 
     def _set(self, org_id: UUID, ids: Sequence[UUID], **values: Any) -> Sequence[Row[Any]]:
         statement = (
