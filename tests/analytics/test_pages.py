@@ -43,6 +43,18 @@ def test_the_page_adds_up_and_leads_to_the_threads(member, talk):
     assert "none in the 7 days before" in page.text
 
 
+def test_the_threads_behind_a_figure_are_those_it_counts(member, org, talk):
+    more = {"origin": "api", "agent_id": talk.agent_id}
+    threads.message(threads.thread(org, name="Put away", archived=True, **more))
+    threads.message(threads.thread(org, name="Gone", deleted_at=datetime.now(UTC), **more))
+    page = member.page("/o/acme/analytics?range=7d")
+    assert figures_of(page)[:2] == ["2", "3"]
+    places = [page.select("a.figure")[0]["href"], page.find("a", string="Support")["href"]]
+    for place in (*places, page.select("#messages a[href*=threads]")[-1]["href"]):
+        listed = [link.text for link in member.page(place).select("th.cell-name a")]
+        assert sorted(listed) == ["Late parcel", "Put away"], place
+
+
 def test_groups_are_agents_or_models(member, talk):
     assert "Support" in member.page("/o/acme/analytics").text
     by_model = member.page("/o/acme/analytics?by=model")

@@ -26,6 +26,8 @@ _BEHIND: dict[str, dict[str, str]] = {
     "latency_p50_ms": {},
     "latency_p95_ms": {},
 }
+# Of which threads figures are counted: of all but deleted ones, whereas the list leaves out archived ones.
+_COUNTED = ("live", "archived")
 # Millionths in a unit of money, milliseconds in a second.
 _UNITS = {"cost_micros": 1_000_000, "latency_p50_ms": 1000, "latency_p95_ms": 1000}
 
@@ -66,7 +68,7 @@ def shown(org: str, choice: Choice, report: Report, by: str) -> Shown:
     """The report of the chosen days, its table grouped by `agent` or `model`."""
 
     def threads(**values: Any) -> str:
-        return url_for("threads.index", org=org, **values)
+        return url_for("threads.index", org=org, status=_COUNTED, **values)
 
     tiles = [
         Tile(
