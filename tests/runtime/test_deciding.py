@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import update
 
+from app.agents.models import Agent
 from app.audit.models import AuditEvent
 from app.db.tables import Task
 from app.orgs.models import OrgMember
@@ -179,6 +180,25 @@ def test_a_person_who_may_no_longer_run_agents_gets_no_call_made(
     (ending,) = work()
     assert (ending.status, ending.error) == ("failed", "no longer permitted")
     assert kinds(answer()) == ["text", "tool_call", "error"]
+
+
+@pytest.mark.parametrize("state", ["switched off", "archived"])
+def test_an_agent_that_does_not_answer_any_more_makes_no_call_that_waited(begin, member, server, work, state):
+    values = {"archived": True} if state == "archived" else {"enabled": False}
+    place = begin()
+    work()
+    asked = len(server.seen)
+    with as_owner() as session:
+        session.execute(update(Agent).values(**values))
+    (approval,) = approvals()
+    assert decide(member, approval).status_code == 303
+    (ending,) = work()
+    reason = f"Support is {state} and does not answer."
+    assert (ending.status, ending.error) == ("failed", reason)
+    assert kinds(answer()) == ["text", "tool_call", "error"]
+    assert member.submit(f"{place}/messages/{approval.message_id}/retry").status_code == 303
+    assert [ending.error for ending in work()] == [reason]
+    assert (answer().status, len(server.seen)) == ("failed", asked)
 
 
 def test_the_home_page_is_told_how_many_wait(begin, member, new_client, org, work):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from app.agents.repo.agents import AgentRepo
 from app.agents.services.versions import version_snapshot
 from app.agents.snapshot import SHORTEST_SECONDS, Snapshot
 from app.connections.services.targets import ModelTarget, NoConnection, model_target
@@ -30,6 +31,7 @@ from app.runtime.services.prompting import (
     turns_of,
 )
 from app.runtime.services.queueing import FINISH, GONE, WAIT, RunInput
+from app.runtime.services.runs import silence_of
 from app.runtime.services.spending import Spending
 from app.runtime.services.staging import (
     ALWAYS,
@@ -176,6 +178,7 @@ def _reopen(work: Work, given: RunInput) -> None:
 def _prepare(work: Pausable, given: RunInput, row: MessageRow) -> _Run:
     try:
         with transaction():
+            _check_agent(work, given)
             agent = (
                 version_snapshot(work.org_id, given.version_id)
                 if given.version_id
@@ -204,6 +207,13 @@ def _prepare(work: Pausable, given: RunInput, row: MessageRow) -> _Run:
     run.transcript.begin()
     _notice(run, told)
     return run
+
+
+def _check_agent(work: Pausable, given: RunInput) -> None:
+    """Raise GiveUp, in the running transaction, if the agent was switched off or archived since it was asked."""
+    agent = AgentRepo().get(work.org_id, given.agent_id)
+    if agent is not None and (words := silence_of(agent)):
+        raise GiveUp(words)
 
 
 def _notice(run: _Run, told: Fitted) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from app.agents.models import Agent
 from app.agents.repo.versions import Draft, VersionRepo
 from app.db.queue import enqueue
 from app.runtime.repo import RunRow, RunsRepo
@@ -142,15 +143,21 @@ def check_asked(org_id: UUID, asked: Asked) -> Draft:
     draft = VersionRepo().draft(org_id, asked.agent_id)
     if draft is None:
         raise NotFound
-    agent = draft.agent
-    if agent.deleted_at or agent.archived or not agent.enabled:
-        state = "deleted" if agent.deleted_at else "archived" if agent.archived else "switched off"
-        raise Refusal(409, f"{agent.name} is {state} and does not answer.")
+    if words := silence_of(draft.agent):
+        raise Refusal(409, words)
     if asked.version_id is not None:
         version = VersionRepo().get(org_id, asked.version_id)
         if version is None or version.agent_id != asked.agent_id:
             raise NotFound
     return draft
+
+
+def silence_of(agent: Agent) -> str:
+    """Why an agent does not answer now; empty if it does."""
+    if not agent.deleted_at and not agent.archived and agent.enabled:
+        return ""
+    state = "deleted" if agent.deleted_at else "archived" if agent.archived else "switched off"
+    return f"{agent.name} is {state} and does not answer."
 
 
 def stop(org_id: UUID, *thread_ids: UUID) -> None:
