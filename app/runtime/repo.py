@@ -207,7 +207,7 @@ class RunsRepo:
     def recent_threads(
         self, org_id: UUID, user_id: UUID, limit: int
     ) -> Sequence[Row[UUID, str, str, datetime]]:
-        """The newest conversations of a person in the playground: id, name, agent and last message."""
+        """The newest conversations of a person in the playground that can go on: id, name, agent and last message."""
         return self._session.execute(
             select(Thread.id, Thread.name, Agent.name.label("agent_name"), Thread.last_message_at)
             .join(Agent, (Agent.org_id == Thread.org_id) & (Agent.id == Thread.agent_id))
@@ -216,6 +216,7 @@ class RunsRepo:
                 Thread.user_id == user_id,
                 Thread.origin == "playground",
                 Thread.deleted_at.is_(None),
+                Agent.deleted_at.is_(None),
             )
             .order_by(Thread.created_at.desc())
             .limit(limit)

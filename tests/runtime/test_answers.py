@@ -391,6 +391,8 @@ def test_the_index_offers_agents_and_own_conversations(member, agent, server):
     begin(member, agent)
     page = member.page("/o/acme/playground")
     assert [link.get_text() for link in page.select(".choices a")] == ["Support", "Where is my order?"]
+    member.submit(f"/o/acme/agents/{agent.id}/delete")
+    assert member.page("/o/acme/playground").select(".choices a") == []
 
 
 def test_threads_that_were_imported_are_not_continued(member, org, agent, person):
