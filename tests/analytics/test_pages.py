@@ -134,7 +134,9 @@ def test_days_the_wrong_way_round_stay_as_typed(member, talk):
         ]
 
 
-@pytest.mark.parametrize("days", ["0001-01-01..0001-01-03", "0001-06-01..0002-01-03", "9999-12-30..9999-12-31"])
+@pytest.mark.parametrize(
+    "days", ["0001-01-01..0001-01-03", "0001-06-01..0002-01-03", "9999-12-30..9999-12-31"]
+)
 def test_days_with_none_before_them_are_shown(member, owner, days):
     assert member.page(f"/o/acme/analytics?range={days}").find(id="results")
     assert owner.get(f"/o/acme/analytics/day.csv?range={days}").status_code == 200

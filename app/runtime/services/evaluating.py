@@ -108,7 +108,9 @@ def _prepare(work: Work, given: EvaluateInput) -> _Asked:
             target = model_target(work.org_id, agent.provider, agent.model)
             judge = _judge(work.org_id, run, target)
             cases = EvaluationRepo().cases(work.org_id, given.agent_id, enabled=True)
-            answered = {row.case_id or row.id for row in EvaluationRepo().results(work.org_id, [given.run_id])}
+            answered = {
+                row.case_id or row.id for row in EvaluationRepo().results(work.org_id, [given.run_id])
+            }
             total = len(answered | {case.id for case in cases})
             reopened = {"status": "running", "error": None, "total": total}
             EvaluationRepo().change_run(work.org_id, given.run_id, reopened)
