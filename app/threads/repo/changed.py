@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Session
 
 from app.db.base import db
+from app.db.blobs import remove_blobs
 from app.db.tables import Blob, Task, TaskEvent
 from app.threads.models import Message, MessageAttachment, Thread
 from app.threads.repo.attachments import unused
@@ -68,7 +69,7 @@ class ThreadChangeRepo:
         erased = self._session.execute(
             delete(Thread).where(*_these(org_id, ids)).returning(Thread.id, Thread.name)
         ).all()
-        self._remove_files(org_id, files)
+        remove_blobs(self._session, org_id, Blob.id == any_(literal(list(files), ARRAY(Uuid))), unused())
         return erased
 
     def _empty_runs(self, org_id: UUID, ids: Sequence[UUID]) -> None:
@@ -81,16 +82,6 @@ class ThreadChangeRepo:
         without = Task.payload.op("-", return_type=JSONB())(literal("variables", Text))
         for statement in (told, filled.values(payload=without)):
             self._session.execute(statement, execution_options={"synchronize_session": False})
-
-    def _remove_files(self, org_id: UUID, ids: Sequence[UUID]) -> None:
-        """Delete those of the files that nothing refers to any more, and that nobody is about to show."""
-        left = select(Blob.id).where(
-            Blob.org_id == org_id, Blob.id == any_(literal(list(ids), ARRAY(Uuid))), unused()
-        )
-        self._session.execute(
-            delete(Blob).where(Blob.org_id == org_id, Blob.id.in_(left.with_for_update(skip_locked=True))),
-            execution_options={"synchronize_session": False},
-        )
 
     def _set(self, org_id: UUID, ids: Sequence[UUID], **values: Any) -> Sequence[Row[Any]]:
         statement = (
