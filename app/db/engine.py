@@ -18,6 +18,7 @@ from pgvector.psycopg.halfvec import HalfVectorBinaryDumper
 from psycopg import Connection, errors, generators
 from psycopg.abc import RV, PQGen
 from psycopg.pq import ExecStatus
+from psycopg.types.json import set_json_loads
 from sqlalchemy import Connection as EngineConnection
 from sqlalchemy import Engine, QueuePool, event
 from sqlalchemy.exc import InvalidatePoolError, InvalidRequestError
@@ -25,6 +26,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import PoolProxiedConnection
 
 from app.db.base import db
+from app.db.numbers import read_json
 
 CONNECT_SECONDS = 2
 POOL_WAIT_SECONDS = 2
@@ -40,6 +42,7 @@ _READING = "-c default_transaction_read_only=on -c cursor_tuple_fraction=1"
 # Before any connection is made: each takes over what is registered then. The dumper names no type: the server takes
 # that of the cast beside the value, and reads bytes instead of some 30,000 digits.
 psycopg.adapters.register_dumper(HalfVector, HalfVectorBinaryDumper)
+set_json_loads(read_json)
 
 
 class NoAnswer(errors.OperationalError):

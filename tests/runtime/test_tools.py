@@ -132,6 +132,25 @@ def test_ss_an_answer_with_halves_of_characters_is_kept(ask, org, peer):
 
 
 @pytest.mark.parametrize(
+    ("number", "kept"), [("1" + "0" * 30, 1e30), ("1e999", "1e999"), ("9" * 400, "9" * 400), ("-1.5", -1.5)]
+)
+def test_numbers_of_any_size_are_kept_and_shown(ask, org, peer, member, number, kept):
+    peer.answers["/weather/Rome"] = (200, JSON, b'{"n": %s}' % number.encode())
+    tool = tools.tool(org, f"{peer.url}/weather/{{city}}", name="weather")
+    stored = ask([str(tool.id)], "weather", {"city": "Rome"})
+    assert (stored.status, result(stored)["result"]["body"]) == ("complete", {"n": kept})
+    home = f"/o/acme/threads/{stored.thread_id}"
+    for place in (
+        home,
+        home,
+        f"{home}.json",
+        f"{home}/messages/{stored.id}",
+        f"{home}/messages/{stored.id}.json",
+    ):
+        assert member.get(place).status_code == 200, place
+
+
+@pytest.mark.parametrize(
     ("name", "arguments", "words"),
     [
         ("current_time", r'{"time_zone": "a\u0000b"}', "no time zone a\ufffdb"),

@@ -13,6 +13,7 @@ from uuid import UUID
 from app.connections.providers import masked
 from app.connections.repo.mcp_servers import McpServersRepo, ServerFacts
 from app.connections.services.vault import SecretLost, secret_of
+from app.db.numbers import read_number, read_whole
 from app.db.session import transaction
 from app.late import load
 from app.tools.parts import HttpConfig, McpConfig
@@ -148,7 +149,7 @@ def _received(request: Request, answer: Answer, secret: str | None, milliseconds
 def _value(text: str) -> Any:
     """The value of a JSON text; the text itself if it is none, or nested so deeply that pages could not show it."""
     try:
-        value = json.loads(text, parse_constant=str)
+        value = json.loads(text, parse_constant=str, parse_int=read_whole, parse_float=read_number)
         return text if _deeper(value, _JSON_DEPTH) or "\\u0000" in text else value
     except (ValueError, RecursionError):
         return text
