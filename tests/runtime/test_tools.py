@@ -7,13 +7,15 @@ from uuid import uuid4
 
 import pytest
 
-from app.agents.snapshot import read_snapshot
+from app.agents.snapshot import Snapshot, SnapshotBase, read_snapshot
 from app.audit.models import AuditEvent
+from app.db.session import transaction
 from app.db.tables import TaskEvent
+from app.knowledge.services.sources import add_text
 from app.runtime.services import toolbox
 from app.runtime.turns import Call
 from app.threads.models import Message
-from tests.factories import agents, connections, orgs, tools
+from tests.factories import agents, connections, knowledge, orgs, tools
 from tests.factories.rows import rows
 from tests.support.answers import serving
 from tests.support.mcp_process import mcp_server
@@ -129,6 +131,22 @@ def test_ss_an_answer_with_halves_of_characters_is_kept(ask, org, peer):
     stored = ask([str(tool.id)], "weather", {"city": "Rome"})
     assert (stored.status, len(peer.seen)) == ("complete", 1)
     assert result(stored)["result"]["body"] == {"sky": "?", "?": 1}
+
+
+@pytest.mark.usefixtures("quick_models")
+def test_a_base_that_was_archived_does_not_keep_the_others_from_being_searched(acting, org, person, work):
+    kept, old = knowledge.base(org, name="Handbook"), knowledge.base(org, name="Old rules", archived=True)
+    acting(org, person)
+    with transaction():
+        add_text(org.id, kept.id, "Refunds", "Refunds take five days after you returned the parcel.")
+    work()
+    acting(org, person)
+    bases = tuple(SnapshotBase(id=base.id, name=base.name, generation_id=uuid4()) for base in (kept, old))
+    its = toolbox.Toolbox(org.id, Snapshot(name="Support", knowledge_bases=bases))
+    found = its.call(Call("c1", "search_knowledge", {"query": "how long do refunds take"})).parts[0]
+    assert found["status"] == "succeeded", found
+    assert [passage["source"] for passage in found["result"]["passages"]] == ["Refunds"]
+    assert found["result"]["notices"] == ["Old rules is archived or gone."]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from app.agents.snapshot import Snapshot
 from app.db.session import transaction
 from app.knowledge.embedders.registry import EmbeddingFailed, ModelMissing
+from app.knowledge.repo.bases import KnowledgeBasesRepo
 from app.knowledge.services.retrieval import Hit, Question, search
 from app.runtime.parts import storable
 from app.runtime.services.prompting import result_text
@@ -151,14 +152,18 @@ class Toolbox:
             raise ToolFailed(str(error)) from error
 
     def _search(self, arguments: Mapping[str, Any], cited: list[dict[str, Any]]) -> Any:
-        bases = [base.id for base in self.agent.knowledge_bases]
+        bases = {base.id: base.name for base in self.agent.knowledge_bases}
         try:
             with transaction():
-                found = search(self.org_id, Question(arguments["query"], bases, top_k=arguments.get("limit")))
+                left = [row.id for row in KnowledgeBasesRepo().searchable(self.org_id, list(bases))]
+                if not left:
+                    raise ToolFailed("The knowledge bases of this agent are archived or gone.")
+                found = search(self.org_id, Question(arguments["query"], left, top_k=arguments.get("limit")))
         except NotFound as error:
-            raise ToolFailed("A knowledge base of this agent is archived or gone.") from error
+            raise ToolFailed("A knowledge base of this agent was archived just now. Try again.") from error
         except (EmbeddingFailed, ModelMissing) as error:
             raise ToolFailed(str(error)) from error
+        gone = [f"{name} is archived or gone." for base_id, name in bases.items() if base_id not in left]
         passages = []
         for hit in found.hits[:MOST_PASSAGES]:
             self._cited += 1
@@ -166,7 +171,8 @@ class Toolbox:
             passages.append(
                 {"number": self._cited, "source": hit.passage.source_name, "text": hit.passage.text}
             )
-        return {"passages": passages, **({"notices": list(found.notices)} if found.notices else {})}
+        notices = [*gone, *found.notices]
+        return {"passages": passages, **({"notices": notices} if notices else {})}
 
     def _time(self, arguments: Mapping[str, Any], _cited: list[dict[str, Any]]) -> Any:
         name = arguments.get("time_zone", "UTC")
