@@ -111,7 +111,7 @@ def test_ss_4_wrong_calls_are_told_the_model_and_reach_nobody(ask, org, peer, na
         ((404, JSON, b'{"error": "no such city"}'), "404. {"),
         ((200, {"Content-Type": "image/png"}, b"\x89PNG"), "only text and JSON"),
         ((200, {}, b"who knows"), "of no stated type"),
-        ((200, JSON, b'"' + b"x" * 70_000 + b'"'), "larger than 64000"),
+        ((200, JSON, b'"' + b"x" * 70_000 + b'"'), "larger than 64 kB"),
         ((302, {"Location": "http://127.0.0.1:1/"}, b""), "not permitted"),
         ((302, {"Location": "http://169.254.169.254/latest"}, b""), "public internet"),
         ((200, {"Content-Encoding": "gzip", **JSON}, b"no gzip"), "did not answer"),
