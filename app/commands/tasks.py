@@ -20,6 +20,7 @@ from app.tasks.repo.tasks import TaskRow, TasksRepo
 from app.tasks.services.schedules import timing_of
 from app.tasks.services.tasks import cancel_tasks, retry_tasks
 from app.tasks.slots import SlotError, Timing, check, preview
+from app.threads.repo.threads import EVERYTHING
 from app.web.errors import NotFound
 from app.web.listing import ListState
 from app.web.selection import Outcome
@@ -49,7 +50,7 @@ def list_tasks(*, slug: str | None, status: str | None, limit: int) -> str:
     lines = []
     for org in _orgs(slug):
         with in_org(org.id):
-            lines += [_task_line(org, task) for task in TasksRepo().page(org.id, state).rows]
+            lines += [_task_line(org, task) for task in TasksRepo().page(org.id, EVERYTHING, state).rows]
     return "\n".join(lines) or "No tasks."
 
 

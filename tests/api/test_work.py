@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.factories import connections, tasks, tools
+from tests.factories import connections, tasks, threads, tools
 from tests.support.queries import queries
 
 LISTS = {"tools": "tools:read", "tasks": "tasks:read", "schedules": "tasks:read"}
@@ -62,6 +62,17 @@ def test_tasks_are_listed_newest_first_and_filtered(ours, home):
     assert {row["kind"] for row in listed(ours, "tasks?kind=agent.run")} == {"agent.run"}
     assert ours.get("/api/v1/tasks?kind=none").status_code == 422
     assert ours.get("/api/v1/tasks?status=ended").status_code == 422
+
+
+@pytest.mark.parametrize(("role", "seen"), [("owner", True), ("member", False)])
+def test_why_the_answer_to_another_person_failed_is_not_told(program, home, role, seen):
+    private = threads.thread(home.org, home.people["admin"], origin="playground")
+    words = "Words of the thread"
+    task = tasks.task(home.org, kind="agent.run", status="failed", error=words, thread_id=private.id)
+    reader = program(home, role)
+    (told,) = (row["error"] for row in listed(reader, "tasks?status=failed") if row["id"] == str(task.id))
+    assert told == (words if seen else None)
+    assert len(listed(reader, "tasks?q=thread")) == seen
 
 
 def later():

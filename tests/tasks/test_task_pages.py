@@ -14,6 +14,7 @@ from app.web.file_tasks import ListFile
 from tests.factories import agents, orgs, tasks, threads
 from tests.factories.rows import rows, save, stored
 from tests.support.claims import claims, run
+from tests.support.client import HTMX
 from tests.support.database import as_owner
 from tests.support.queries import queries
 
@@ -113,6 +114,25 @@ def test_what_was_said_in_the_thread_of_another_person_is_not_shown(org, new_cli
             page = new_client(orgs.member(org, role)).page(place).get_text()
             assert ("Canary of Ana" in page) == seen
             assert ("a thread that you do not see" in page) != seen
+
+
+def test_why_the_answer_to_another_person_failed_is_not_told(org, new_client):
+    person, words = orgs.member(org), "Canary of Ana"
+    about = {"thread_id": threads.thread(org, person, origin="playground").id, "attempt": 1}
+    task = tasks.task(org, kind="agent.run", status="failed", error=words, **about)
+    of_task = {"org_id": org.id, "task_id": task.id, "attempt": 1}
+    save(TaskAttempt(**of_task, worker_id=UUID(int=1), outcome="failed", error=words))
+    save(TaskEvent(**of_task, seq=1, kind="log", data={"words": words}))
+    for reader, seen in (
+        (person, True),
+        *((orgs.member(org, role), role == "admin") for role in ("admin", "member", "viewer")),
+    ):
+        client = new_client(reader)
+        pages = [client.page(f"/o/acme/{place}").get_text() for place in ("tasks", f"tasks/{task.id}")]
+        assert [words in page for page in pages] == [seen, seen]
+        assert len(names(client.page("/o/acme/tasks?q=canary"))) == seen
+        cells = client.get(f"/o/acme/tasks/status?ids={task.id}&cols=task,status", headers=HTMX).text
+        assert (words in cells) <= seen
 
 
 def test_what_was_said_in_a_thread_that_is_gone_is_shown_to_admins_only(org, new_client):

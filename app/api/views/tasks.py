@@ -13,6 +13,7 @@ from app.api.schemas.tasks import (
     listed_task,
     task_spec,
 )
+from app.api.services import viewer_of
 from app.db.work import kinds
 from app.tasks.forms import SCHEDULE_LIST
 from app.tasks.repo.schedules import ScheduleRepo
@@ -29,7 +30,8 @@ bp = Blueprint("api_tasks", __name__, url_prefix="/api/v1")
 def index() -> Response:
     """The tasks that match, newest first."""
     state = read_state(task_spec({kind.name: kind.title for kind in kinds().all()}))
-    page = TasksRepo().page(require_caller().org.org_id, state)
+    caller = require_caller()
+    page = TasksRepo().page(caller.org.org_id, viewer_of(caller), state)
     return listing(TaskListing, page, state, [listed_task(row) for row in page.rows])
 
 

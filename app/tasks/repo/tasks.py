@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, false, func, select, update
+from sqlalchemy import ColumnElement, Row, Select, case, false, func, select, update
 from sqlalchemy.orm import Session
 
 from app.agents.models import Agent, AgentVersion
@@ -31,7 +31,6 @@ _LISTED: dict[str, Any] = {
     "kind": Task.kind,
     "status": Task.status,
     "trigger": Task.trigger,
-    "error": func.left(Task.error, ERROR_LENGTH),
     "progress": Task.progress,
     "attempt": Task.attempt,
     "cancel_requested_at": Task.cancel_requested_at,
@@ -51,7 +50,10 @@ _LISTED: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class TaskRow:
-    """A task in a list; `error` is its beginning, `schedule`, `agent` and `created_by` are names."""
+    """A task in a list; `schedule`, `agent` and `created_by` are names.
+
+    `error` is the beginning of its error; none of a task about a thread that the viewer does not see.
+    """
 
     id: UUID
     kind: str
@@ -117,10 +119,10 @@ class TasksRepo:
     def __init__(self, session: Session | None = None) -> None:
         self._session = session or db.session()
 
-    def page(self, org_id: UUID, state: ListState) -> Page[TaskRow]:
+    def page(self, org_id: UUID, viewer: Viewer, state: ListState) -> Page[TaskRow]:
         """The rows of a list page; two statements."""
-        statement = _named(org_id).where(
-            *searched(state, Task.error, Schedule.name, Agent.name),
+        statement = _named(org_id, viewer).where(
+            *searched(state, _told(viewer), Schedule.name, Agent.name),
             *chosen(state, "status", Task.status),
             *chosen(state, "kind", Task.kind),
             *chosen(state, "trigger", Task.trigger),
@@ -129,13 +131,14 @@ class TasksRepo:
         order = Order(Task.created_at.expression, Task.id.expression, state.descending)
         return paginate(self._session, statement, order, state.request, _task_row)
 
-    def some(self, org_id: UUID, ids: Sequence[UUID]) -> list[TaskRow]:
+    def some(self, org_id: UUID, viewer: Viewer, ids: Sequence[UUID]) -> list[TaskRow]:
         """Those of these tasks that are there, in no order."""
-        return [_task_row(row) for row in self._session.execute(_named(org_id).where(Task.id.in_(ids)))]
+        found = self._session.execute(_named(org_id, viewer).where(Task.id.in_(ids)))
+        return [_task_row(row) for row in found]
 
-    def of_schedule(self, org_id: UUID, schedule_id: UUID, limit: int) -> list[TaskRow]:
+    def of_schedule(self, org_id: UUID, viewer: Viewer, schedule_id: UUID, limit: int) -> list[TaskRow]:
         """The newest tasks of a schedule."""
-        statement = _named(org_id).where(Task.schedule_id == schedule_id)
+        statement = _named(org_id, viewer).where(Task.schedule_id == schedule_id)
         rows = self._session.execute(statement.order_by(Task.slot_at.desc().nulls_last()).limit(limit))
         return [_task_row(row) for row in rows]
 
@@ -146,10 +149,9 @@ class TasksRepo:
 
     def with_agent(self, org_id: UUID, viewer: Viewer, task_id: UUID) -> ShownTask | None:
         """A task as it is stored now, with the agent it is about."""
-        about = Task.thread_id.is_not(None) | Task.payload.has_key("thread_id")
-        private = about & ~func.coalesce(visible_to(viewer), false())
+        agent = (Agent.name, Agent.deleted_at.is_not(None), AgentVersion.number)
         statement = (
-            select(Task, Agent.name, Agent.deleted_at.is_not(None), AgentVersion.number, private)
+            select(Task, *agent, _private(viewer))
             .outerjoin(Agent, (Agent.org_id == Task.org_id) & (Agent.id == Task.agent_id))
             .outerjoin(
                 AgentVersion,
@@ -243,11 +245,23 @@ def _heads(org_id: UUID, ids: Sequence[UUID]) -> Select[Any]:
     return select(*columns).where(Task.org_id == org_id, Task.id.in_(ids)).order_by(Task.id)
 
 
-def _named(org_id: UUID) -> Select[Any]:
+def _private(viewer: Viewer) -> ColumnElement[bool]:
+    """Whether a task is about a thread that the viewer does not see, or that is gone, where its thread is joined."""
+    about: ColumnElement[bool] = Task.thread_id.is_not(None) | Task.payload.has_key("thread_id")
+    return about & ~func.coalesce(visible_to(viewer), false())
+
+
+def _told(viewer: Viewer) -> ColumnElement[str | None]:
+    """The error of a task that is not private: a model's provider may have written what it was asked into it."""
+    return case((~_private(viewer), Task.error))
+
+
+def _named(org_id: UUID, viewer: Viewer) -> Select[Any]:
     columns: list[Any] = [column.label(name) for name, column in _LISTED.items()]
     return (
-        select(*columns)
+        select(*columns, func.left(_told(viewer), ERROR_LENGTH).label("error"))
         .select_from(Task)
+        .outerjoin(Thread, (Thread.org_id == Task.org_id) & (Thread.id == Task.thread_id))
         .outerjoin(Schedule, (Schedule.org_id == Task.org_id) & (Schedule.id == Task.schedule_id))
         .outerjoin(Agent, (Agent.org_id == Task.org_id) & (Agent.id == Task.agent_id))
         .outerjoin(User, User.id == Task.created_by)

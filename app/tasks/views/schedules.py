@@ -110,7 +110,7 @@ def create(org: str) -> Response:
 @org_right("tasks.read")
 def show(org: str, schedule_id: UUID) -> Response:
     """One schedule: when it runs next, in its zone and the visitor's, what it ran last, and its threads."""
-    org_id = require_org().org_id
+    org_id, viewer = require_org().org_id, current_viewer()
     shown = ScheduleRepo().with_agent(org_id, schedule_id)
     if shown is None:
         raise NotFound
@@ -126,8 +126,8 @@ def show(org: str, schedule_id: UUID) -> Response:
         inputs=inputs,
         texts=[value for _, value in inputs if "\n" in value or len(value) > LONG],
         runs=_runs(runs_to_come(schedule, RUNS_SHOWN), schedule.time_zone),
-        tasks=TasksRepo().of_schedule(org_id, schedule_id, RUNS_SHOWN),
-        threads=ThreadRepo().of_schedule(org_id, current_viewer(), schedule_id, RUNS_SHOWN),
+        tasks=TasksRepo().of_schedule(org_id, viewer, schedule_id, RUNS_SHOWN),
+        threads=ThreadRepo().of_schedule(org_id, viewer, schedule_id, RUNS_SHOWN),
         trail=came_from(url_for(".index", org=org)),
     )
 

@@ -48,7 +48,7 @@ def index(org: str) -> Response:
     jump = pasted_id("tsk", state.q)
     if jump and repo.get(org_id, jump):
         return leave(url_for(".show", org=org, task_id=jump))
-    page = repo.page(org_id, state)
+    page = repo.page(org_id, current_viewer(), state)
     live_rows = LiveRows.of(page.rows, state.columns)
     return show_list("tasks/index.html", state, page, title_of=title_of, live=live_rows)
 
@@ -69,7 +69,7 @@ def status(org: str) -> Response:
     if not wants_fragment():
         return refresh(url_for(".index", org=org))
     ids = listed_ids(request.args.get("ids", ""))
-    rows = TasksRepo().some(require_org().org_id, ids) if ids else []
+    rows = TasksRepo().some(require_org().org_id, current_viewer(), ids) if ids else []
     live_rows = LiveRows.of(rows, request.args.get("cols", "").split(","))
     return render("tasks/live_rows.html", "live_rows", live=live_rows, rows=rows)
 
@@ -90,7 +90,7 @@ def show(org: str, task_id: UUID) -> Response:
         shown=shown,
         title=title_of(task.kind),
         attempts=repo.attempts(org_id, task_id),
-        events=repo.events(org_id, task_id, limit=EVENTS_SHOWN),
+        events=[] if shown.private else repo.events(org_id, task_id, limit=EVENTS_SHOWN),
         may_do=can_do(require_org().role, task.kind),
         file=file_of(task) if _may_read(task) else None,
         values=[] if shown.private else [("Input", _shown(task.payload)), ("Output", _shown(task.result))],

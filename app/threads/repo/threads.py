@@ -45,6 +45,10 @@ class Viewer:
     sees_all: bool
 
 
+EVERYTHING = Viewer(UUID(int=0), sees_all=True)
+"""Nobody in particular, who sees all threads: the operator, and the product itself."""
+
+
 @dataclass(frozen=True)
 class ThreadHead:
     """A thread as its page shows it, with the names of its agent and its person."""
