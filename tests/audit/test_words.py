@@ -108,9 +108,10 @@ class Module:
 
     def handed(self, function, place):
         """What callers hand to a function as this argument."""
+        own = self.name.removesuffix(".py").replace("/", ".")
+        private = function.name.startswith("_")
         for module in MODULES:
-            own = self.name.removesuffix(".py").replace("/", ".")
-            if module is self or own in {source for _name, source in module.imports}:
+            if module is self or (not private and own in {source for _name, source in module.imports}):
                 for caller, call in module.calls(function.name, f"acting.{function.name}"):
                     yield module.texts(call.args[place], caller)
 
