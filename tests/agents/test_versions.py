@@ -239,6 +239,17 @@ def test_what_is_gone_is_named(member, org, agent, url):
     assert (now.name, now.persona_id, now.rag_enabled, now.prompt) == ("Renamed", None, [], "You help.")
 
 
+def test_an_archived_knowledge_base_is_named_and_left_out(member, agent, url):
+    publish(member, url)
+    with as_owner() as session:
+        session.execute(text("UPDATE knowledge_bases SET archived = true"))
+    words_of_it = "The knowledge base “Handbook” is gone or archived."
+    assert words_of_it in words(member.page(f"{url}/versions/1").find("main"))
+    restore(member, url, 1)
+    assert words_of_it in words(member.page(f"{url}/edit").find(id="toasts"))
+    assert stored(agent).rag_enabled == []
+
+
 def test_a_persona_that_was_changed_since_is_named(member, agent, url):
     publish(member, url)
     with as_owner() as session:

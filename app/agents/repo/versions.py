@@ -82,6 +82,7 @@ class ListedVersion:
 class Present:
     """What of a snapshot is still there: the text of its persona, None without it, its knowledge bases and tools.
 
+    Bases and tools that are archived are not there: no draft holds them.
     `bases` are ids, `tools` what drafts name each tool by: its id, or the name of one that is built in.
     """
 
@@ -185,7 +186,7 @@ class VersionRepo:
             Persona.org_id == org_id, Persona.id == persona_id
         )
         bases = select(KnowledgeBase.id, null(), literal("base")).where(
-            KnowledgeBase.org_id == org_id, KnowledgeBase.id.in_(base_ids)
+            KnowledgeBase.org_id == org_id, KnowledgeBase.id.in_(base_ids), ~KnowledgeBase.archived
         )
         tool_ids = [tool.id for tool in snapshot.tools]
         tools = select(Tool.id, null(), literal("tool")).where(

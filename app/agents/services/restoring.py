@@ -65,7 +65,7 @@ def missing_words(snapshot: Snapshot, present: Present) -> list[str]:
     elif persona and present.persona != persona.prompt:
         words.append(f"The persona “{persona.name}” was changed since; the draft uses its present text.")
     words += [
-        f"The knowledge base “{base.name}” is gone."
+        f"The knowledge base “{base.name}” is gone or archived."
         for base in snapshot.knowledge_bases
         if base.id not in present.bases
     ]
