@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from mcp_types import Tool
 
 from app.audit.models import AuditEvent
 from app.connections.models import Credential, McpServer
@@ -291,6 +292,12 @@ def test_another_organisations_server_does_not_exist(person, org, state):
     for act in ("/edit", "/delete", "/test", "/enable"):
         assert person.submit(path(theirs, act), form_of(theirs)).status_code == 404
     assert state() == before
+
+
+def test_numbers_of_any_size_are_kept_in_schemas():
+    schema = {"type": "integer", "maximum": 10**30, "description": "a\0b"}
+    kept = discovering._kept(Tool(name="count", input_schema=schema))
+    assert kept["input_schema"] == {"type": "integer", "maximum": 1e30, "description": "a\ufffdb"}
 
 
 def running(word: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Asking an MCP server for its tools. Only workers load this: the protocol's package is large."""
 
 import asyncio
+import json
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from app.audit.services import record
 from app.connections.providers import WORDS_LENGTH, masked
 from app.connections.repo.mcp_servers import McpServersRepo, ServerFacts
 from app.connections.services.vault import SecretLost, secret_of
+from app.db.numbers import read_json
 from app.db.session import transaction
 from app.db.work import Work
 from app.web.guarded import guarded_client, network_words
@@ -128,11 +130,11 @@ def _ended(failure: Exception, said: IO[str]) -> str:
 
 def _kept(tool: Tool) -> dict[str, Any]:
     """What is kept of a tool; a schema that is too large is left out."""
-    schema = orjson.dumps(tool.input_schema)
+    schema = read_json(json.dumps(tool.input_schema))
     kept = {
         "name": tool.name[:NAME_LENGTH],
         "description": (tool.description or "")[:DESCRIPTION_LENGTH],
-        "input_schema": tool.input_schema if len(schema) <= SCHEMA_BYTES else None,
+        "input_schema": schema if len(orjson.dumps(schema)) <= SCHEMA_BYTES else None,
     }
     found: dict[str, Any] = orjson.loads(orjson.dumps(kept).replace(b"\\u0000", b"\\ufffd"))
     return found
