@@ -92,7 +92,7 @@ class SayForm(FlaskForm):
             except NoPicture as error:
                 problems.append(f"{file.filename}: {error}")
         if problems:
-            raise ValidationError(" ".join(problems))
+            raise ValidationError("\n".join(problems))
 
     def offer(self, draft: Draft, chosen: str | None = None) -> None:
         """Set the versions to choose from: the draft and those published, the newest first."""
