@@ -7,7 +7,7 @@ from wtforms import SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, ValidationError
 
-from app.knowledge.crawler.links import plain_address
+from app.knowledge.crawler.addresses import plain_address
 from app.knowledge.forms import whole_number
 from app.knowledge.models.sources import STAGES, WebUrl
 from app.knowledge.services.web import MOST_DEPTH, MOST_PAGES

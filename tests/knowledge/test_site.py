@@ -6,7 +6,8 @@ import time
 import pytest
 
 from app.knowledge.crawler import site
-from app.knowledge.crawler.links import plain_address, read_links
+from app.knowledge.crawler.addresses import plain_address
+from app.knowledge.crawler.links import read_links
 from app.knowledge.crawler.site import Bounds, Known, Site
 from app.knowledge.crawler.sitemap import read_sitemap
 from app.web.outbound import OutboundFailed, OutboundRefused

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import quote, urldefrag, urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin
 
 from lxml import etree
 
-_PORTS = {"http": 80, "https": 443}
-_KEPT = "/%:@!$&'()*+,;=~"
+from app.knowledge.crawler.addresses import plain_address
+
 _ROBOTS = frozenset({"robots", "agentpress"})
 MOST_LINKS = 5_000
 
@@ -19,24 +19,6 @@ class PageLinks:
     addresses: list[str] = field(default_factory=list)
     index: bool = True
     follow: bool = True
-
-
-def plain_address(url: str) -> str | None:
-    """The address without fragment, in one spelling (RFC 3986, section 6.2.2); None unless it is http or https."""
-    try:
-        parts = urlsplit(urldefrag(url).url)
-        port = parts.port
-    except ValueError:
-        return None
-    host = (parts.hostname or "").rstrip(".")
-    if parts.scheme not in _PORTS or not host or parts.username or parts.password:
-        return None
-    netloc = f"[{host}]" if ":" in host else host
-    if port and port != _PORTS[parts.scheme]:
-        netloc = f"{netloc}:{port}"
-    path = quote(parts.path or "/", safe=_KEPT, errors="replace")
-    query = quote(parts.query, safe=f"{_KEPT}?", errors="replace")
-    return urlunsplit((parts.scheme, netloc, path, query, ""))
 
 
 def read_links(html: str, url: str) -> PageLinks:

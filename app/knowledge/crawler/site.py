@@ -15,7 +15,8 @@ from urllib.parse import urljoin, urlsplit
 
 from protego import Protego
 
-from app.knowledge.crawler.links import plain_address, read_links
+from app.knowledge.crawler.addresses import plain_address
+from app.knowledge.crawler.links import read_links
 from app.knowledge.crawler.sitemap import read_sitemap
 from app.web.outbound import Answer, Call, OutboundFailed, OutboundRefused, fetch
 

@@ -19,7 +19,7 @@ from uuid_utils.compat import uuid7
 
 from app.db.session import transaction
 from app.db.work import Work
-from app.knowledge.crawler.links import plain_address
+from app.knowledge.crawler.addresses import plain_address
 from app.knowledge.crawler.site import Became, Bounds, Known, Site, Visit
 from app.knowledge.readers.detection import HEAD_BYTES, detect
 from app.knowledge.readers.document import (
