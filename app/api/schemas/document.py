@@ -53,7 +53,12 @@ _EVERYWHERE = (
     "RateLimit-Remaining",
     "RateLimit-Reset",
 )
-_OF_REFUSALS = {401: ("WWW-Authenticate",), 429: ("Retry-After", "X-Should-Retry"), 503: ("Retry-After",)}
+_OF_REFUSALS = {
+    401: ("WWW-Authenticate",),
+    409: ("Retry-After",),
+    429: ("Retry-After", "X-Should-Retry"),
+    503: ("Retry-After",),
+}
 
 
 def document() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from uuid import UUID
 from flask import request
 from pydantic import Field
 
-from app.api.schemas.lists import number, parameter
+from app.api.schemas.lists import UNKNOWN, number, parameter
 from app.api.schemas.search import Piece
 from app.api.schemas.strict import CANONICAL_ID, Model
 from app.knowledge.services.retrieval import KINDS, LEGS, LONGEST, Found, Hit, Leg, Question
@@ -118,7 +118,7 @@ def _wrong() -> Iterator[FieldError]:
     given = request.args
     for key, values in given.lists():
         if key not in {entry["name"] for entry in QUERY}:
-            yield FieldError(key, "There is no such parameter.")
+            yield FieldError(key, UNKNOWN)
         elif key in {"base", "source"}:
             if len(values) > MOST_NAMED or not all(map(_ID.match, values)):
                 yield FieldError(key, f"Give ids, at most {MOST_NAMED}.")

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from flask import request
 
-from app.api.schemas.lists import MOST, USUAL, number, parameter
+from app.api.schemas.lists import MOST, UNKNOWN, USUAL, number, parameter
 from app.api.schemas.strict import CANONICAL_ID
 from app.web.errors import FieldError, Refusal
 
@@ -68,7 +68,7 @@ def _wrong() -> Iterator[FieldError]:
     known = {each["name"] for each in WINDOW}
     for key, values in given.lists():
         if key not in known:
-            yield FieldError(key, "There is no such parameter.")
+            yield FieldError(key, UNKNOWN)
         elif len(values) > 1:
             yield FieldError(key, "Give it once.")
         elif key in SIDES and not _ID.fullmatch(values[0]):
