@@ -4,8 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from app import handlers
 from app.config import MailSettings
+from app.db import work
 from tests.factories import orgs
+from tests.support import task_kinds
 from tests.support.smtp import MailSink
 
 
@@ -22,6 +25,14 @@ def member(new_client, org):
 @pytest.fixture
 def viewer(new_client, org):
     return new_client(orgs.member(org, "viewer"))
+
+
+@pytest.fixture
+def kinds_of_tests(app):
+    """Kinds that only tests have, beside those of the product."""
+    work.register(app, {**handlers.KINDS, **task_kinds.KINDS})
+    yield
+    work.register(app, handlers.KINDS)
 
 
 @pytest.fixture

@@ -5,9 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from app import handlers
 from app.audit.models import AuditEvent
-from app.db import work
 from app.db.base import db
 from app.db.queue import enqueue
 from app.db.session import transaction
@@ -24,17 +22,7 @@ from tests.support.claims import claims, run
 from tests.support.database import as_owner
 from tests.support.task_kinds import EMPTY, PLAIN, TELLING, Plain
 
-
-@pytest.fixture(autouse=True)
-def _test_kinds(app):
-    work.register(app, {**handlers.KINDS, **task_kinds.KINDS})
-    yield
-    work.register(app, handlers.KINDS)
-
-
-@pytest.fixture
-def org(connection):
-    return orgs.org()
+pytestmark = pytest.mark.usefixtures("kinds_of_tests")
 
 
 @pytest.fixture

@@ -5,9 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from app import handlers
 from app.audit.models import AuditEvent
-from app.db import work
 from app.db.session import transaction
 from app.db.tables import Task
 from app.tasks.models import Schedule
@@ -28,22 +26,10 @@ from app.tasks.slots import SlotError
 from app.web.errors import NotFound
 from tests.factories import orgs, tasks
 from tests.factories.rows import rows, stored
-from tests.support import task_kinds
 from tests.support.database import as_owner
 
+pytestmark = pytest.mark.usefixtures("kinds_of_tests")
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def _test_kinds(app):
-    work.register(app, {**handlers.KINDS, **task_kinds.KINDS})
-    yield
-    work.register(app, handlers.KINDS)
-
-
-@pytest.fixture
-def org(connection):
-    return orgs.org()
 
 
 @pytest.fixture

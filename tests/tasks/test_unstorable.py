@@ -4,9 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from app import handlers
 from app.audit.models import AuditEvent
-from app.db import work
 from app.db.queue import enqueue
 from app.db.session import transaction
 from app.db.tables import Task
@@ -16,21 +14,10 @@ from app.tasks.worker.dispatch import Dispatcher
 from app.tasks.worker.running import settle
 from tests.factories import orgs
 from tests.factories.rows import rows
-from tests.support import task_kinds
 from tests.support.claims import claims
 from tests.support.task_kinds import TELLING, Plain
 
-
-@pytest.fixture(autouse=True)
-def _test_kinds(app):
-    work.register(app, {**handlers.KINDS, **task_kinds.KINDS})
-    yield
-    work.register(app, handlers.KINDS)
-
-
-@pytest.fixture
-def org(connection):
-    return orgs.org()
+pytestmark = pytest.mark.usefixtures("kinds_of_tests")
 
 
 @pytest.fixture
