@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from typing import IO, Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, insert, select
+from sqlalchemy import ColumnElement, and_, delete, insert, literal_column, select
 from sqlalchemy.dialects.postgresql import insert as insert_new
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from app.db.base import db
+from app.db.base import Base, db
 from app.db.tables import Blob, BlobPart
 
 PART_BYTES = 1024 * 1024
@@ -75,6 +75,24 @@ def read_blob(org_id: UUID, blob_id: UUID) -> Iterator[bytes]:
 def hold_blob(org_id: UUID, blob_id: UUID) -> None:
     """Have others wait who store this file again, until the transaction ends; what they did before is seen from now."""
     db.session.execute(select(Blob.id).where(Blob.org_id == org_id, Blob.id == blob_id).with_for_update())
+
+
+def unused() -> ColumnElement[bool]:
+    """Whether no row refers to a file by a key, as part of a statement about Blob; tasks name files without one."""
+    keys = [
+        key
+        for table in Base.metadata.tables.values()
+        for key in table.foreign_key_constraints
+        if key.referred_table is Blob.__table__ and table is not BlobPart.__table__
+    ]
+    return and_(
+        *(
+            ~select(literal_column("1"))
+            .where(*(pair.parent == pair.column for pair in key.elements))
+            .exists()
+            for key in keys
+        )
+    )
 
 
 def remove_blobs(session: Session, org_id: UUID, *unused: ColumnElement[bool]) -> None:

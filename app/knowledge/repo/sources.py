@@ -31,6 +31,7 @@ from sqlalchemy.orm import Session
 
 from app.db import terms
 from app.db.base import db
+from app.db.blobs import remove_blobs, unused
 from app.db.cursor import Order, Page, paginate
 from app.db.tables import ENDED, Blob, Task
 from app.knowledge.models.chunks import Chunk
@@ -301,22 +302,16 @@ class SourcesRepo:
             found.update(blob_id for blob_id in self._session.scalars(statement) if blob_id)
         return found
 
-    def unused_blob(self, org_id: UUID, blob_id: UUID) -> bool:
-        """Whether no source and no task refers to a stored file; what else may is told by its keys."""
-        elsewhere = [
-            select(KnowledgeFile.id).where(KnowledgeFile.org_id == org_id, KnowledgeFile.blob_id == blob_id),
-            select(KnowledgeTable.id).where(
-                KnowledgeTable.org_id == org_id, KnowledgeTable.blob_id == blob_id
+    def remove_unused(self, org_id: UUID, blob_id: UUID) -> None:
+        """Delete a stored file unless a row or a task refers to it."""
+        tasks = select(Task.id).where(
+            Task.org_id == org_id,
+            or_(
+                Task.result["file"]["id"].astext == str(blob_id),
+                Task.payload["blob_id"].astext == str(blob_id),
             ),
-            select(Task.id).where(
-                Task.org_id == org_id,
-                or_(
-                    Task.result["file"]["id"].astext == str(blob_id),
-                    Task.payload["blob_id"].astext == str(blob_id),
-                ),
-            ),
-        ]
-        return not self._session.scalar(select(or_(*(found.exists() for found in elsewhere))))
+        )
+        remove_blobs(self._session, org_id, Blob.id == blob_id, unused(), ~tasks.exists())
 
     def digest(self, org_id: UUID, blob_id: UUID) -> tuple[bytes, int]:
         """SHA-256 and size in bytes of a stored file."""

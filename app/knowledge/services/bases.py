@@ -11,11 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.exc import IntegrityError
-
 from app.audit.services import record
-from app.db.base import db
-from app.db.blobs import hold_blob, remove_blob
 from app.knowledge.models.sources import KnowledgeBase
 from app.knowledge.repo.bases import KnowledgeBasesRepo
 from app.knowledge.repo.sources import SourcesRepo
@@ -166,20 +162,8 @@ def delete_base(org_id: UUID, base_id: UUID) -> str:
     )
     KnowledgeBasesRepo().remove(org_id, base_id)
     for blob_id in blobs:
-        drop_file(org_id, blob_id)
+        SourcesRepo().remove_unused(org_id, blob_id)
     return name
-
-
-def drop_file(org_id: UUID, blob_id: UUID) -> None:
-    """Delete a stored file if nothing refers to it any more."""
-    hold_blob(org_id, blob_id)
-    if not SourcesRepo().unused_blob(org_id, blob_id):
-        return
-    try:
-        with db.session.begin_nested():
-            remove_blob(org_id, blob_id)
-    except IntegrityError:
-        return  # a message shows it
 
 
 def _columns(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from app.db.queue import cancel_tasks
 from app.knowledge.models.sources import KnowledgeBase
 from app.knowledge.repo.bases import KnowledgeBasesRepo
 from app.knowledge.repo.sources import Source, SourcesRepo
-from app.knowledge.services.bases import drop_file, editable_base
+from app.knowledge.services.bases import editable_base
 from app.knowledge.services.queueing import queue_source
 from app.web.errors import NotFound, Refusal
 
@@ -68,7 +68,7 @@ def edit_file(
         return
     SourcesRepo().change(org_id, "file", source_id, values)
     if former:
-        drop_file(org_id, former)
+        SourcesRepo().remove_unused(org_id, former)
     queue_again(base, "file", source_id, queued=queued)
     _record("change", "file", source_id, name, None, {"byte_size": values["byte_size"]})
 
@@ -120,7 +120,7 @@ def delete_source(org_id: UUID, base_id: UUID, kind: Kind, source_id: UUID) -> s
     SourcesRepo().remove(org_id, kind, source_id)
     KnowledgeBasesRepo().count(org_id, base_id, sources=-1)
     if blob_id:
-        drop_file(org_id, blob_id)
+        SourcesRepo().remove_unused(org_id, blob_id)
     _record("delete", kind, source_id, name, {"kind": kind, "chunks": source.chunk_count}, None)
     return name
 

@@ -13,9 +13,8 @@ from sqlalchemy.orm import Session
 
 from app.auth.models import EmailChange, LoginAttempt, OAuthFlow, PasswordReset, SignInSession
 from app.db.base import db
-from app.db.blobs import remove_blobs
+from app.db.blobs import remove_blobs, unused
 from app.db.tables import LIVE, Blob, Task, TaskEvent, WorkerProcess
-from app.threads.repo.attachments import unused
 
 SESSION_IDLE = timedelta(days=14)
 FORGET_AFTER = timedelta(days=1)

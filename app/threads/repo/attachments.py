@@ -4,21 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db.base import db
 from app.db.tables import Blob, BlobPart
-from app.knowledge.models.sources import KnowledgeFile, KnowledgeTable
 from app.threads.models import Message, MessageAttachment
 from app.threads.parts import NAME_LENGTH, FilePart, ImagePart, Part
-
-
-def unused() -> ColumnElement[bool]:
-    """Whether no message and no source refers to a file, as part of a statement about Blob."""
-    users = (MessageAttachment, KnowledgeFile, KnowledgeTable)
-    refer = (select(user.id).where(user.org_id == Blob.org_id, user.blob_id == Blob.id) for user in users)
-    return and_(*(~found.exists() for found in refer))
 
 
 @dataclass(frozen=True)

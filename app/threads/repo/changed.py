@@ -10,10 +10,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Session
 
 from app.db.base import db
-from app.db.blobs import remove_blobs
+from app.db.blobs import remove_blobs, unused
 from app.db.tables import Blob, Task, TaskEvent
 from app.threads.models import Message, MessageAttachment, Thread
-from app.threads.repo.attachments import unused
 from app.threads.repo.threads import Viewer, visible_to
 
 STATUS = case((Thread.deleted_at.is_not(None), "deleted"), (Thread.archived, "archived"), else_="live")

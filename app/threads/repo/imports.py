@@ -28,10 +28,9 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from app.db.base import Base, db
-from app.db.blobs import remove_blobs
+from app.db.blobs import remove_blobs, unused
 from app.db.tables import Blob, Task
 from app.threads.models import Message, Thread
-from app.threads.repo.attachments import unused
 
 ORIGIN = "import"
 KEPT = timedelta(days=1)
