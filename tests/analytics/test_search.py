@@ -103,6 +103,13 @@ def theirs(connection):
     return world.tenant("Theirs")
 
 
+def test_what_is_in_no_name_is_looked_for_in_messages(member):
+    page = member.page("/o/acme/search?q=tent+%26+poles")
+    link = page.find(id="results").find("a", string="Search messages")
+    assert link["href"] == "/o/acme/search/messages?q=tent+%26+poles"
+    assert member.page(link["href"]).find(id="q")["value"] == "tent & poles"
+
+
 def test_every_kind_is_found_by_name_as_far_as_the_role_may_see_it(ours, theirs, new_client):
     for role in ("owner", "viewer"):
         client = new_client(ours.people[role])
