@@ -32,8 +32,6 @@ MOST_SILENCE = 5
 PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 10
 LONGEST_WAIT_SECONDS = 30
-MOST_DIGITS = 9
-"""Of a number of seconds; Python reads no number of thousands of digits."""
 TYPES = frozenset({"text/html", "application/xhtml+xml", "text/plain", "text/markdown"})
 _LATER = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _PYTHON_ONLY = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"})
@@ -289,8 +287,8 @@ class Site:
         call = Call("crawl", url, headers=headers, seconds=PAGE_SECONDS, max_bytes=MOST_BYTES)
         answer = fetch(call)
         after = answer.headers.get("retry-after", "")
-        known = after.isdecimal() and len(after) <= MOST_DIGITS
-        if answer.status in _LATER and known and int(after) <= LONGEST_WAIT_SECONDS:
+        known = after.isascii() and after.isdigit()
+        if answer.status in _LATER and known and float(after) <= LONGEST_WAIT_SECONDS:
             self._wait(int(after))
             answer = fetch(call)
         return answer
