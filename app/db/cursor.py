@@ -86,15 +86,15 @@ def paginate(
     order: Order,
     request: PageRequest,
     make: Callable[[Row[Any]], Item],
-    counted: Select[Any] | None = None,
+    number: Select[Any] | None = None,
 ) -> Page[Item]:
     """Run `statement` for one page and its capped count: two SQL statements.
 
-    `statement` selects the columns `make` needs, filtered but unordered, `order.id` among them as `id`. `counted` has
-    the same rows without what joins add, so that an index alone can count them.
+    `statement` selects the columns `make` needs, filtered but unordered, `order.id` among them as `id`. `number`
+    says how many there are, or more than COUNT_CAP, where that can be told without reading its rows with their joins.
     If all rows beyond the position are gone, the end of the list that lies there is read instead (a third statement).
     """
-    count = session.execute(capped_count(statement if counted is None else counted)).scalar_one()
+    count = session.execute(capped_count(statement) if number is None else number).scalar_one()
     total = None if count > COUNT_CAP else count
 
     def read(wanted: PageRequest) -> Found:

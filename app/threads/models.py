@@ -151,6 +151,20 @@ class ThreadName(TenantPart, Base):
     trigrams: Mapped[list[str]] = mapped_column(ARRAY(Text))
 
 
+class ThreadCount(Tenant, Base):
+    """A part of the number of live threads that everyone of an organisation sees, or of the others: their sum counts.
+
+    Whoever writes threads adds to a part that nobody else is writing (revision 0038). A part may be below zero.
+    """
+
+    __tablename__ = "thread_counts"
+
+    org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"), primary_key=True)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
+    shared: Mapped[bool]
+    live: Mapped[int] = mapped_column(BigInteger)
+
+
 class Message(Identified, TenantPart, Created, Base):
     """One utterance. `branch` 0 is the line people read; others begin after `parent_id`, which only their first has.
 

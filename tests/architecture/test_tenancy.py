@@ -45,7 +45,7 @@ SPECIAL = {
     "schedules_definer": ("SELECT", "agentpress_definer", "true", None),
 }
 # Side tables: one row, or some, for a row of another table; nothing refers to them.
-SIDE = {"blob_parts", "knowledge_base_chunk_search", "message_search", "thread_names"}
+SIDE = {"blob_parts", "knowledge_base_chunk_search", "message_search", "thread_counts", "thread_names"}
 TENANT = ("ALL", "agentpress_app", OWN_ORG, OWN_ORG)
 
 

@@ -44,6 +44,7 @@ RECOUNT = """
      WHERE (t.message_count, t.error_count, t.tokens, t.cost_micros, t.up_count, t.down_count, t.last_message_at)
         IS DISTINCT FROM (c.messages, c.errors, c.tokens, c.cost, r.ups, r.downs, c.latest) OR c.first < t.created_at
 """
+KEPT = "SELECT org_id, shared, sum(live) FROM thread_counts GROUP BY 1, 2 HAVING sum(live) <> 0 ORDER BY 1, 2"
 # What the triggers write when the same rows arrive one by one.
 AGAIN = """
     CREATE TEMP TABLE names AS SELECT * FROM thread_names;
@@ -109,7 +110,10 @@ def test_its_pages_are_visible_to_all_so_that_indexes_alone_answer(place):
 def test_side_tables_are_what_the_triggers_write(place):
     app, connection = place
     scale(app)
+    numbers = connection.execute(KEPT).fetchall()
     connection.execute(AGAIN)
+    assert connection.execute(KEPT).fetchall() == numbers
+    assert sum(live for *_, live in numbers) > 0
     for kept, table, key in (
         ("names", "thread_names", "thread_id"),
         ("forms", "message_search", "message_id"),

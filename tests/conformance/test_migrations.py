@@ -105,6 +105,21 @@ def test_mg_1_each_step_keeps_the_rows_of_the_ones_before(empty, app):
     assert state(empty).keys() == full.keys()
 
 
+def test_mg_1_threads_that_are_there_already_are_counted(empty):
+    run(empty, "upgrade", "0037")
+    address = superuser(empty)
+    execute(address, "INSERT INTO orgs (id, name, slug) VALUES (gen_random_uuid(), 'Acme', 'acme')")
+    add = """
+        INSERT INTO threads (id, org_id, name, origin, archived)
+        SELECT gen_random_uuid(), o.id, 'Thread', %s, n = 1 FROM orgs o, generate_series(1, %s) n
+    """
+    with psycopg.connect(address) as connection:
+        for origin, number in (("api", 3), ("console", 5), ("import", 2)):
+            connection.execute(add, (origin, number))
+    run(empty, "upgrade")
+    assert execute(address, "SELECT shared, live FROM thread_counts ORDER BY 1") == [(False, 4), (True, 3)]
+
+
 @pytest.mark.conformance
 def test_mg_2_a_reader_makes_the_migration_give_up_in_time(empty):
     run(empty, "upgrade")

@@ -16,6 +16,7 @@ UNSAID = {
     "spend_reservations",
     "blob_parts",
     "thread_names",
+    "thread_counts",
     "message_search",
     "task_attempts",
     "task_events",

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from psycopg import Connection
 from psycopg.sql import SQL, Identifier
 
-FILLED = ("org_members", "agents", "threads", "thread_names", "messages", "message_search", "feedback")
+LARGE = ("threads", "thread_names", "messages", "message_search", "feedback")
+FILLED = ("org_members", "agents", "thread_counts", *LARGE)
 """Tenant tables that are written."""
-LARGE = FILLED[2:]
 
 # Foreign keys lean on keys, so they come down first and go up last.
 _CONSTRAINTS = """

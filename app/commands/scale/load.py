@@ -21,6 +21,7 @@ from app.commands.scale.blocks import (
 )
 from app.commands.scale.cast import Cast, Size
 from app.commands.scale.catalogue import FILLED, Guards
+from app.threads.models import SHARED_ORIGINS
 
 _SETTINGS = """
     SET LOCAL maintenance_work_mem = '512MB';
@@ -32,6 +33,11 @@ _SETTINGS = """
 _NAMES = """
     INSERT INTO thread_names (org_id, thread_id, trigrams)
     SELECT org_id, id, org_id::text || name_trigrams(name) FROM threads WHERE org_id = ANY (%s)
+"""
+_COUNTS = """
+    INSERT INTO thread_counts (org_id, shared, live)
+    SELECT org_id, origin = ANY (%s), count(*) FROM threads
+     WHERE org_id = ANY (%s) AND deleted_at IS NULL AND NOT archived GROUP BY 1, 2
 """
 # An INSERT never uses parallel workers; a table made of a query does, and the searched forms are most of the work.
 _FORMS = """
@@ -59,6 +65,7 @@ def load(connection: Connection, size: Size, password_hash: str, processes: int)
         _write_blocks(cursor, size, processes)
         yield "Writing what searches read"
         orgs = [org.id for org in cast.orgs]
+        cursor.execute(_COUNTS, (list(SHARED_ORIGINS), orgs))
         cursor.execute(_NAMES, (orgs,))
         cursor.execute(_FORMS.format(orgs=_uuids(orgs)))
         cursor.execute(_SEARCH)

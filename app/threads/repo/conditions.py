@@ -54,6 +54,13 @@ def asks_more(viewer: Viewer, state: ListState) -> bool:
     return bool(asked or state.spans or state.bounds) or not viewer.sees_all
 
 
+def asks_for_all(state: ListState) -> bool:
+    """Whether a list holds every live thread that its viewer sees."""
+    chosen = {key: set(values) for key, values in state.chosen.items() if key != "in"}
+    filtered = state.excluded or state.spans or state.bounds or state.terms
+    return not filtered and chosen in ({}, {"status": set(SHOWN_BY_DEFAULT)})
+
+
 def narrowed(viewer: Viewer, state: ListState, thread: Any = Thread) -> list[ColumnElement[bool]]:
     """What else a list asks for: what the viewer may see, and the other filters."""
     if not asks_more(viewer, state):

@@ -29,11 +29,12 @@ from sqlalchemy.orm import Session
 from app.agents.models import Agent
 from app.auth.models import User
 from app.db.base import db
-from app.db.cursor import Found, Order, Page, PageRequest, neighbour, paginate, turn, window
+from app.db.cursor import Found, Order, Page, PageRequest, capped_count, neighbour, paginate, turn, window
 from app.db.rows import Rows
 from app.threads.models import Thread
 from app.threads.repo.conditions import (
     MOST_MATCHES,
+    asks_for_all,
     asks_more,
     in_scope,
     indexed_names,
@@ -42,6 +43,7 @@ from app.threads.repo.conditions import (
     searches_messages,
     written,
 )
+from app.threads.repo.kept import kept_number
 from app.threads.repo.threads import Viewer, person_name, visible_to
 from app.web.listing import ListState
 
@@ -110,7 +112,9 @@ class ThreadListRepo:
             _order(state),
             state.request,
             _row,
-            counted=select(Thread.id).where(*wanted),
+            number=kept_number(org_id, viewer)
+            if asks_for_all(state)
+            else capped_count(select(Thread.id).where(*wanted)),
         )
         return Looked(page)
 
