@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.factories import agents, evaluations
+from app.agents.services.evaluations import MOST_CASES
+from tests.factories import agents, evaluations, orgs, threads
 from tests.factories.rows import rows
 from tests.support.pages import parse
 
@@ -81,3 +82,28 @@ def test_a_comparison_says_why_a_case_has_no_answer(member, home, agent):
         "Failed: The provider refused the <key>. Nothing was answered.",
         "Failed: Nothing was answered.",
     ]
+
+
+def test_the_thread_of_a_case_is_led_to_by_those_only_who_see_it(
+    member, new_client, home, org, person, agent
+):
+    thread = threads.thread(org, person, origin="playground", agent_id=agent.id)
+    said = threads.message(thread, "Hi")
+    case = evaluations.case(agent, source_thread_id=thread.id, source_message_id=said.id)
+    other = new_client(orgs.member(org))
+    for client, seen in ((member, True), (other, False)):
+        page = client.page(f"{home}/cases/{case.id}")
+        link = next((one for one in page.find_all("a") if "saved from" in one.text), None)
+        assert (link is not None) == seen
+        assert link is None or client.get(link["href"]).status_code == 200
+
+
+def test_the_case_that_is_too_many_is_refused(member, home, agent):
+    given = {"name": "Case", "message": "Hi", "enabled": "y", "kind-0": "contains", "value-0": "a"}
+    for _ in range(MOST_CASES - 2):
+        evaluations.case(agent)
+    assert member.submit(f"{home}/new", given).status_code == 303
+    refused = member.submit(f"{home}/new", given)
+    assert refused.status_code == 409
+    assert "at most 100 evaluation cases" in refused.text
+    assert len(rows(evaluations.EvaluationCase)) == MOST_CASES

@@ -106,6 +106,15 @@ class EvaluationRepo:
         found = select(EvaluationCase.id).where(EvaluationCase.org_id == org_id, EvaluationCase.id == case_id)
         return self._session.scalar(found) is not None
 
+    def hold_number(self, org_id: UUID, agent_id: UUID) -> int:
+        """How many cases an agent has; nobody else who asks this adds one until the transaction ends."""
+        agent = select(Agent.id).where(Agent.org_id == org_id, Agent.id == agent_id)
+        self._session.execute(agent.with_for_update(key_share=True))
+        cases = select(func.count(EvaluationCase.id)).where(
+            EvaluationCase.org_id == org_id, EvaluationCase.agent_id == agent_id
+        )
+        return self._session.scalar(cases) or 0
+
     def add_case(self, org_id: UUID, values: Mapping[str, Any]) -> UUID:
         """Store a case; its id."""
         made = EvaluationCase(org_id=org_id, **values)

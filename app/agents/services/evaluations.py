@@ -21,7 +21,7 @@ _ASK = "Run the evaluation cases against the draft first: this agent is publishe
 
 def add_case(org_id: UUID, draft: Draft, values: Mapping[str, Any]) -> UUID:
     """Keep a case of an agent; its id. Raises Refusal 409 for the one that is too many."""
-    if len(EvaluationRepo().cases(org_id, draft.agent.id)) >= MOST_CASES:
+    if EvaluationRepo().hold_number(org_id, draft.agent.id) >= MOST_CASES:
         raise Refusal(409, f"An agent keeps at most {MOST_CASES} evaluation cases. Delete some first.")
     kept = {**values, "agent_id": draft.agent.id, "created_by": current_scope().user_id}
     case_id = EvaluationRepo().add_case(org_id, kept)

@@ -16,6 +16,8 @@ from app.agents.services.versions import editable_draft, found_draft
 from app.db.session import transaction
 from app.runtime.forms import SayForm
 from app.runtime.services.cases import turns_before, variables_of
+from app.threads.access import current_viewer
+from app.threads.repo.threads import ThreadHead, ThreadRepo
 from app.threads.views.found import seen_thread
 from app.web.access import org_right
 from app.web.errors import NotFound, Refusal
@@ -169,6 +171,12 @@ def _earlier(form: CaseForm) -> list[dict[str, Any]]:
     return list(turns_before(require_org().org_id, seen_thread(thread_id).id, message_id))
 
 
+def _source(case: CaseRow) -> ThreadHead | None:
+    """The thread that a case was saved from, if it is there and the visitor sees it."""
+    org_id, thread_id = require_org().org_id, case.source_thread_id
+    return ThreadRepo().head(org_id, current_viewer(), thread_id) if thread_id else None
+
+
 def _values(form: CaseForm, rows: Rows, turns: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     """What is stored; None, with the errors in the form, if something is wrong."""
     valid, checks = form.validate(), []
@@ -197,4 +205,5 @@ def _form(
     status: int = 200,
 ) -> Response:
     shown = {"form": form, "draft": draft, "case": case, "rows": shown_rows(rows), "earlier": turns[:-1]}
+    shown["source"] = _source(case) if case else None
     return render("evaluations/case.html", "form", status, kinds=KINDS, **shown)
