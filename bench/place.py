@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -32,10 +32,6 @@ _HEAVY = "SELECT org_id, user_id, count(*) FROM threads WHERE user_id IS NOT NUL
 _TYPICAL = """
     SELECT user_id, count(*) FROM threads WHERE org_id = %s AND user_id IS NOT NULL
      GROUP BY 1 ORDER BY abs(count(*) - (SELECT count(*) / 1333 FROM threads)) LIMIT 1
-"""
-_NEXT = """
-    SELECT org_id FROM threads WHERE deleted_at IS NULL AND NOT archived
-     GROUP BY 1 HAVING count(*) > %s ORDER BY count(*) LIMIT 1
 """
 Statement = tuple[str, Any]
 
@@ -156,11 +152,3 @@ def seconds(call: Call) -> float:
     began = time.perf_counter()
     call()
     return time.perf_counter() - began
-
-
-@contextmanager
-def smaller(where: Place, filled: Filled, threads: int) -> Iterator[Place]:
-    """The place in the organisation that has the fewest threads of those with more than some."""
-    ((org_id,),) = where.asked(_NEXT, threads)()
-    with scoped(filled.owner, org_id, where.heavy) as acting:
-        yield replace(where, org_id=org_id, acting=acting)

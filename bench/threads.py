@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from app.db.cursor import COUNT_CAP
 from bench import kept_models, lists, names, requests, searches, transfer, writes
 from bench.kept import Filled, Kept
-from bench.place import Place, place, smaller
+from bench.place import Place, place
 from tests.support import database
 from tests.support.postgres import create_database, drop_database, in_database
 from tests.support.redis import Redis
@@ -28,8 +27,8 @@ def _kept_models(_small: Filled, full: Filled) -> None:
 
 
 def _growth(small: Filled, full: Filled) -> None:
-    with place(small) as few, place(full) as many, smaller(many, full, COUNT_CAP) as middle:
-        lists.growth(few, many, middle)
+    with place(small) as few, place(full) as many:
+        lists.growth(few, many)
 
 
 def _on_full(measure: Callable[[Place], None]) -> Callable[[Filled, Filled], None]:

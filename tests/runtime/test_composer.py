@@ -104,6 +104,9 @@ def test_variables_without_a_value_are_named_at_their_fields(member, agent, vers
     assert form.find("a", string="Enter a value for who.")["href"] == "#variable_who"
     assert [field["name"] for field in form.select("input[aria-invalid]")] == ["variable_who"]
     assert rows(Message) == []
+    empty = composer(member.submit(f"/o/acme/agents/{agent.id}/{way}", {**sent, "message": ""}))
+    links = [link["href"] for link in empty.select("#error-summary a")]
+    assert sorted(links) == ["#message", "#variable_who"]
     filled = member.submit(f"/o/acme/agents/{agent.id}/{way}", {**sent, "variable_who": "Ana"})
     assert filled.status_code == 303
 

@@ -35,7 +35,8 @@ def asked_by(form: SayForm, draft: Draft) -> list[Asked]:
 
     It is wrong if a variable has no value, too. Raises NotFound for a version that is gone.
     """
-    if not form.validate_on_submit():
+    valid = form.validate_on_submit()
+    if form.errors.keys() & {"version", "other"}:
         return []
     versions = form.versions()
     numbers = [int(version) for version in versions if version != DRAFT]
@@ -47,6 +48,7 @@ def asked_by(form: SayForm, draft: Draft) -> list[Asked]:
     names = prompt_variables(*snapshots)
     if lacking := [name for name in names if name not in read_variables(request.form, names)]:
         form.lack(lacking)
+    if lacking or not valid:
         return []
     return [
         Asked(
