@@ -15,7 +15,7 @@ from app.web.listing import ListState
 from bench import original
 from bench.compare import compare, head, holding
 from bench.place import Place
-from bench.report import line, table, times
+from bench.report import line, shown, table, times
 from bench.rounds import race
 
 PAGE = 10_000
@@ -63,20 +63,21 @@ def measure(place: Place) -> None:
 
 def growth(small: Place, full: Place) -> None:
     """The same work for the largest organisations of both databases."""
-    table("growth, the largest organisation of each", "ratio, full to small")
+    table("growth, the largest organisation of each", "small, ms", "full, ms", "ratio")
     for name, (make, only) in CALLS.items():
-        line(name, times(_ratio(small, full, make, only)))
+        (few, many) = _both(small, full, make, only)
+        line(name, shown(few), shown(many), times(many / few))
 
 
-def _ratio(small: Place, full: Place, make: Any, only: str) -> float:
-    """How many times as long some statements take at the full place as at the small one, asked in turns."""
+def _both(small: Place, full: Place, make: Any, only: str) -> tuple[float, float]:
+    """How long some statements take at either place, in milliseconds, asked in turns."""
     variants = {}
     for which, place in (("small", small), ("full", full)):
         call = place.product(make(place))
         with place.app.app_context():
             variants[which] = place.plain(holding(only, place.recorded(call)))
     best = race(variants, full.ping)
-    return best["full"].ms / best["small"].ms
+    return best["small"].ms, best["full"].ms
 
 
 def _page(place: Place, **state: Any) -> Any:
