@@ -21,6 +21,18 @@ def member(org):
 
 
 @pytest.fixture
+def person(new_client, org, member):
+    """The member's browser."""
+    return new_client(member)
+
+
+@pytest.fixture
+def viewer(new_client, org):
+    """The browser of somebody who may only look."""
+    return new_client(orgs.member(org, "viewer"))
+
+
+@pytest.fixture
 def base(org):
     return knowledge.base(org, name="Handbook")
 

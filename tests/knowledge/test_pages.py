@@ -27,16 +27,6 @@ FORM = {
 
 
 @pytest.fixture
-def person(new_client, org, member):
-    return new_client(member)
-
-
-@pytest.fixture
-def viewer(new_client, org):
-    return new_client(orgs.member(org, "viewer"))
-
-
-@pytest.fixture
 def home(base):
     return f"{HOME}/{base.id}"
 

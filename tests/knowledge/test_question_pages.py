@@ -16,16 +16,6 @@ LONG = "\n\n".join(f"Paragraph {number} says how refunds of plan {number} are pa
 
 
 @pytest.fixture
-def person(new_client, org, member):
-    return new_client(member)
-
-
-@pytest.fixture
-def viewer(new_client, org):
-    return new_client(orgs.member(org, "viewer"))
-
-
-@pytest.fixture
 def home(base):
     return f"{HOME}/{base.id}"
 
