@@ -1,6 +1,9 @@
 """The kept number of live threads: what it holds after every kind of change, and that nobody waits for it."""
 
+import random
 import secrets
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from uuid import uuid4
 
 import psycopg
@@ -19,6 +22,22 @@ from tests.support.postgres import create_database, drop_database, in_database
 ADD = """
     INSERT INTO threads (id, org_id, name, origin)
     SELECT gen_random_uuid(), %s, 'Thread ' || n, %s FROM generate_series(1, %s) n
+"""
+SOME = "WITH few AS (SELECT id FROM threads WHERE org_id = %(org)s LIMIT %(most)s FOR UPDATE SKIP LOCKED)"
+CHANGES = (
+    "UPDATE threads SET archived = NOT archived",
+    "UPDATE threads SET deleted_at = CASE WHEN deleted_at IS NULL THEN now() END",
+    "DELETE FROM threads",
+)
+TURNS = (
+    "INSERT INTO threads (id, org_id, name, origin) VALUES (gen_random_uuid(), %(org)s, 'Thread', %(origin)s)",
+    *(f"{SOME} {change} WHERE id IN (TABLE few)" for change in CHANGES),
+)
+WRONG = """
+    SELECT * FROM (SELECT shared, sum(live) AS live FROM thread_counts GROUP BY 1) k FULL JOIN (
+        SELECT origin IN ('api', 'import', 'schedule') AS shared, count(*) AS live FROM threads
+         WHERE deleted_at IS NULL AND NOT archived GROUP BY 1) t USING (shared)
+     WHERE coalesce(k.live, 0) <> coalesce(t.live, 0)
 """
 KEPT = (
     "SELECT shared, count(*), sum(live)::integer FROM thread_counts WHERE org_id = %s GROUP BY 1 ORDER BY 1"
@@ -122,15 +141,23 @@ def test_the_list_tells_it_and_counts_where_it_asks_for_more(new_client, org, ow
 
 
 @pytest.fixture
-def two(cluster):
-    """Two connections to a database of their own, in which nobody waits for long."""
+def address(cluster):
+    """A database of its own."""
     name = f"agentpress_counts_{secrets.token_hex(4)}"
-    address = in_database(cluster, name)
     create_database(cluster, name, TEMPLATE)
-    options = "-c lock_timeout=2s"
-    with psycopg.connect(address, options=options) as one, psycopg.connect(address, options=options) as other:
-        yield one, other
+    yield in_database(cluster, name)
     drop_database(cluster, name)
+
+
+def connect(address):
+    """A connection on which nothing waits for long."""
+    return psycopg.connect(address, options="-c lock_timeout=2s")
+
+
+@pytest.fixture
+def two(address):
+    with connect(address) as one, connect(address) as other:
+        yield one, other
 
 
 @pytest.fixture
@@ -164,3 +191,21 @@ def test_an_organisation_goes_with_its_numbers(two, place):
     one.execute("DELETE FROM orgs WHERE id = %s", (place,))
     one.commit()
     assert one.execute("SELECT count(*) FROM thread_counts").fetchone() == (0,)
+
+
+def test_writers_at_the_same_moment_lose_no_thread(address, two, place):
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(partial(write, address, place), range(4)))
+    assert two[0].execute("SELECT count(*) > 100 FROM threads").fetchone() == (True,)
+    assert two[0].execute(WRONG).fetchall() == []
+
+
+def write(address, org_id, seed):
+    """Change threads in a hundred transactions, some of which are taken back."""
+    chance = random.Random(seed)
+    with connect(address) as connection:
+        for _ in range(100):
+            for statement in chance.choices(TURNS, weights=(9, 2, 1, 1), k=3):
+                origin, most = chance.choice(("api", "console")), chance.randrange(1, 6)
+                connection.execute(statement, {"org": org_id, "origin": origin, "most": most})
+            (connection.rollback if chance.random() < 0.2 else connection.commit)()
