@@ -18,7 +18,15 @@ from app.extensions import login_manager
 from app.web.access import View
 from app.web.identity import Membership, Visitor, require_visitor
 from app.web.render import EPOCH_COOKIE, leave
-from app.web.security import VISIT, hash_token, session_cookie_name, session_token, settings
+from app.web.security import (
+    SAFE_METHODS,
+    VISIT,
+    hash_token,
+    page_before,
+    session_cookie_name,
+    session_token,
+    settings,
+)
 
 SESSION_LIFE = timedelta(days=30)
 CHALLENGE = "challenge"
@@ -79,8 +87,9 @@ def has_recent_proof() -> bool:
 
 
 def ask_for_proof() -> Response:
-    """Lead to the page that asks for the password, and back here."""
-    return leave(url_for("confirm.new", next=request.path))
+    """Lead to the page that asks for the password, and back here; after a form to the page that it stood on."""
+    back = None if request.method in SAFE_METHODS else page_before()
+    return leave(url_for("confirm.new", next=back or request.path))
 
 
 def act_as(user_id: UUID, email: str) -> None:

@@ -1,7 +1,7 @@
 """The gate in front of every view: first run, sign-in or key, organisation, role, CSRF, in this order."""
 
 from datetime import UTC, datetime, timedelta
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import quote
 
 from flask import Flask, Response, current_app, g, request, url_for
 from limits import RateLimitItemPerMinute
@@ -17,7 +17,15 @@ from app.web.identity import Caller, Membership, Visitor, current_visitor
 from app.web.json_body import JSON_TYPE
 from app.web.limits import UNKNOWN_KEYS, spend
 from app.web.render import leave
-from app.web.security import FORM_TYPES, SAFE_METHODS, check_csrf, hash_token, settings, source_address
+from app.web.security import (
+    FORM_TYPES,
+    SAFE_METHODS,
+    check_csrf,
+    hash_token,
+    page_before,
+    settings,
+    source_address,
+)
 
 KEY_HEADER = "X-API-Key"
 _LONGEST_KEY = 200
@@ -58,19 +66,11 @@ def _sign_in_url() -> str:
     """Where to sign in, to come back afterwards: to the page that was asked for, or that the form was on."""
     path = request.full_path.rstrip("?")
     if request.method not in {"GET", "HEAD"}:
-        came = _came_from()
-        if came is None or came.netloc != request.host:
+        before = page_before()
+        if before is None:
             return url_for("auth.sign_in")
-        path = f"{came.path}?{came.query}".rstrip("?")
+        path = before
     return f"{url_for('auth.sign_in')}?next={quote(path, safe='/')}"
-
-
-def _came_from() -> SplitResult | None:
-    """The page that the browser says it was on; None if that is no address."""
-    try:
-        return urlsplit(request.referrer or "")
-    except ValueError:
-        return None
 
 
 def _scope(visitor: Visitor | None) -> Scope:

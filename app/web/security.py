@@ -123,6 +123,15 @@ def origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def page_before() -> str | None:
+    """The page of this site that the request came from, with its query; None if it came from none, or says nothing."""
+    try:
+        came = urlsplit(request.referrer or "")
+    except ValueError:
+        return None
+    return f"{came.path}?{came.query}".rstrip("?") if came.netloc == request.host else None
+
+
 def source_address(req: Request) -> str:
     """The client's address as the trusted proxies report it."""
     return req.remote_addr or "unknown"

@@ -165,6 +165,23 @@ def test_the_password_is_asked_again_after_fifteen_minutes(stale):
     stale.page("/me/email")
 
 
+@pytest.mark.parametrize(
+    ("form", "page"),
+    [
+        ("/me/two-factor/codes", "/me/two-factor"),
+        ("/me/two-factor/remove", "/me/two-factor"),
+        ("/me/sign-in-methods/github", "/me/sign-in-methods"),
+        ("/me/sign-in-methods/github/remove", "/me/sign-in-methods"),
+    ],
+)
+def test_the_password_asked_for_by_a_button_leads_back_to_its_page(stale, form, page):
+    asked = stale.submit(form, headers={"Referer": f"http://localhost{page}"})
+    way_back = stale.page(asked.location).find("input", attrs={"name": "next"})["value"]
+    answer = stale.submit("/me/confirm", {"current_password": PASSWORD, "next": way_back})
+    assert answer.location == page
+    stale.page(answer.location)
+
+
 def test_who_has_no_password_sets_one_only_with_a_fresh_sign_in(new_client):
     person = auth.user(password=None)
     assert new_client(person).submit("/me/password", {"password": NEW}).status_code == 303
