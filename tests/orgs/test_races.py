@@ -3,19 +3,23 @@
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from argon2 import PasswordHasher
 
 from app.audit.models import AuditEvent
-from app.auth.models import User
+from app.auth.models import EmailChange, PasswordReset, SignInSession, User
 from app.orgs.models import Invitation, Org, OrgMember
 from app.orgs.services.setup import setup_link
+from app.web.security import hash_token
 from tests.factories import auth, orgs
-from tests.factories.rows import rows
+from tests.factories.rows import rows, save, stored
 from tests.support.pages import parse
 
 PERSON = {"first_name": "Bea", "last_name": "Berg", "password": "a long enough passphrase"}
 AT_ONCE = 6
+NEW = "an entirely different phrase"
 
 
 @pytest.fixture
@@ -211,6 +215,69 @@ def test_whoever_is_made_the_only_owner_while_deleting_their_account_leaves_no_o
         assert deleting.result().status_code in {303, 409}
         stepping_down.result()
     assert rows(OrgMember, org_id=org.id, role="owner")
+
+
+@pytest.fixture
+def queued(live):
+    """A function that sends requests one after another while a person's row is held; their statuses."""
+
+    def send(person, requests):
+        with ThreadPoolExecutor(len(requests)) as pool:
+            with live.connect() as connection, connection.transaction():
+                connection.execute("SELECT FROM users WHERE id = %s FOR UPDATE", (person.id,))
+                answers = []
+                for number, request in enumerate(requests, 1):
+                    answers.append(pool.submit(request))
+                    wait_until_blocked(connection, number)
+            return [answer.result().status_code for answer in answers]
+
+    return send
+
+
+@pytest.fixture
+def person(live):
+    """Somebody with a link that sets a new password and one that confirms a new address, both `link`."""
+    found = auth.user(password=PasswordHasher().hash(auth.PASSWORD))
+    link = {"user_id": found.id, "token_hash": hash_token("link")}
+    soon = datetime.now(UTC) + timedelta(minutes=60)
+    save(PasswordReset(expires_at=soon, **link))
+    save(EmailChange(expires_at=soon, email="new@example.org", former_email=found.email, **link))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("page", "given", "status"),
+    [
+        ("/reset/new", {"password": NEW}, 410),  # the sign-in ends the link
+        ("/reset", {"email": "{email}"}, 303),
+    ],
+)
+def test_a_sign_in_and_a_reset_do_not_lock_each_other_out(clients, queued, person, page, given, status):
+    browser, phone = clients([None, None])
+    phone.get("/reset/link")
+    known = {"email": person.email, "password": auth.PASSWORD}
+    given = {name: value.format(email=person.email) for name, value in given.items()}
+    requests = [prepared(browser, "/sign-in", "/sign-in", known), prepared(phone, page, page, given)]
+    assert queued(person, requests) == [303, status]
+    assert len(rows(SignInSession, user_id=person.id)) == 1
+
+
+@pytest.mark.parametrize(
+    ("page", "given", "status"),
+    [
+        ("/email-changes/confirm", {}, 410),  # the new password ends the link
+        ("/me/email", {"email": "newer@example.org"}, 303),
+    ],
+)
+def test_a_new_password_and_a_new_address_do_not_lock_each_other_out(
+    clients, queued, person, page, given, status
+):
+    own, phone = clients([person, person])
+    phone.get("/email-changes/link")
+    passwords = {"current_password": auth.PASSWORD, "password": NEW}
+    requests = [prepared(own, "/me/password", "/me/password", passwords), prepared(phone, page, page, given)]
+    assert queued(person, requests) == [303, status]
+    assert stored(person).email == person.email
 
 
 def wait_until_blocked(connection, sessions=1):

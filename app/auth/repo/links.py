@@ -23,19 +23,19 @@ class ResetRepo:
         self._session.flush()
         return reset
 
-    def is_pending(self, token_hash: bytes) -> bool:
-        """Whether the link works at this moment."""
-        found = select(PasswordReset.id).where(*_pending(token_hash))
-        return self._session.scalar(found) is not None
+    def owner(self, token_hash: bytes) -> UUID | None:
+        """Whose password the link resets; None if it does not work at this moment."""
+        return self._session.scalar(select(PasswordReset.user_id).where(*_pending(token_hash)))
 
-    def consume(self, token_hash: bytes) -> UUID | None:
-        """Use up the link: whose password it resets; None if it does not work, or no longer."""
-        return self._session.scalar(
+    def consume(self, token_hash: bytes) -> bool:
+        """Use up the link; False if it does not work, or no longer. The caller holds the account."""
+        used = (
             update(PasswordReset)
             .where(*_pending(token_hash))
             .values(used_at=func.now())
-            .returning(PasswordReset.user_id)
+            .returning(PasswordReset.id)
         )
+        return self._session.scalar(used) is not None
 
     def withdraw(self, user_id: UUID) -> None:
         """Let no pending link of a person work any more."""
@@ -67,7 +67,10 @@ class EmailChangeRepo:
         return self._session.scalar(select(EmailChange).where(*_undoable(undo_hash)))
 
     def confirm(self, token_hash: bytes, undo_hash: bytes, undo_until: datetime) -> EmailChange | None:
-        """Use up the link and store the one that undoes the change; None if it does not work, or no longer."""
+        """Use up the link and store the one that undoes the change; None if it does not work, or no longer.
+
+        The caller holds the account.
+        """
         return self._session.scalar(
             update(EmailChange)
             .where(*_unconfirmed(token_hash))
@@ -76,7 +79,7 @@ class EmailChangeRepo:
         )
 
     def undo(self, undo_hash: bytes) -> EmailChange | None:
-        """Use up the link; None if it does not work, or no longer."""
+        """Use up the link; None if it does not work, or no longer. The caller holds the account."""
         return self._session.scalar(
             update(EmailChange)
             .where(*_undoable(undo_hash))

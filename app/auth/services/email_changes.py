@@ -27,6 +27,7 @@ def request_change(user: User, email: str) -> None:
 
     Whether another account has the address is not told: then nothing is sent.
     """
+    UserRepo().lock(user.id)
     EmailChangeRepo().withdraw(user.id)
     record("email.request", "user", user.id, user.email, after={"email": email})
     if UserRepo().for_email(email) is not None:
@@ -66,10 +67,10 @@ def confirm_change(token: str) -> EmailChange:
     Raises ChangeGone.
     """
     undo, undo_hash = new_token()
+    user = _owner(pending_change(token))
     change = EmailChangeRepo().confirm(hash_token(token), undo_hash, datetime.now(UTC) + UNDO_WITHIN)
     if change is None:
         raise ChangeGone
-    user = _owner(change)
     former = user.email
     _move(user, change.email)
     record("email.change", "user", user.id, user.email, before={"email": former}, after={"email": user.email})
@@ -84,10 +85,10 @@ def confirm_change(token: str) -> EmailChange:
 
 def undo_change(token: str) -> EmailChange:
     """Bring the former address back and end every session, in the caller's transaction. Raises ChangeGone."""
+    user = _owner(undoable_change(token))
     change = EmailChangeRepo().undo(hash_token(token))
     if change is None:
         raise ChangeGone
-    user = _owner(change)
     wrong = user.email
     EmailChangeRepo().remove_since(change)
     SessionRepo().remove_for(user.id)
@@ -96,8 +97,9 @@ def undo_change(token: str) -> EmailChange:
     return change
 
 
-def _owner(change: EmailChange) -> User:
-    user = UserRepo().lock(change.user_id)
+def _owner(change: EmailChange | None) -> User:
+    """Whose address the link changes; held from here on, before the link is used up."""
+    user = UserRepo().lock(change.user_id) if change else None
     if user is None or user.disabled_at is not None:
         raise ChangeGone
     act_as(user.id, user.email)

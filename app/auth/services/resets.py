@@ -31,6 +31,7 @@ def issue_reset(user: User) -> str:
     Links issued before end. The second factor is still asked at the next sign-in.
     """
     token, token_hash = new_token()
+    UserRepo().lock(user.id)
     ResetRepo().withdraw(user.id)
     ResetRepo().add(user.id, token_hash, datetime.now(UTC) + RESET_LIFE)
     record("password_reset.issue", "user", user.id, user.email)
@@ -59,7 +60,7 @@ def request_reset(email: str) -> None:
 
 def is_pending(token: str) -> bool:
     """Whether the link with this token works at this moment."""
-    return ResetRepo().is_pending(hash_token(token))
+    return ResetRepo().owner(hash_token(token)) is not None
 
 
 def reset_password(token: str, password_hash: str) -> None:
@@ -67,9 +68,10 @@ def reset_password(token: str, password_hash: str) -> None:
 
     Raises ResetGone.
     """
-    user_id = ResetRepo().consume(hash_token(token))
+    repo, token_hash = ResetRepo(), hash_token(token)
+    user_id = repo.owner(token_hash)
     user = UserRepo().lock(user_id) if user_id else None
-    if user is None or user.disabled_at is not None:
+    if user is None or user.disabled_at is not None or not repo.consume(token_hash):
         raise ResetGone
     visitor = current_visitor()
     act_as(user.id, user.email)
