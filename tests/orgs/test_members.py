@@ -1,5 +1,7 @@
 """Members, roles, leaving."""
 
+import re
+
 import pytest
 
 from app.audit.models import AuditEvent
@@ -283,6 +285,31 @@ def test_an_owner_makes_a_reset_link_for_a_member_of_this_organisation_only(clie
         assert answer.status_code == status
         assert ("/reset/" in answer.text) == (status == 200)
     assert [user.id for user in rows(User) if "notice" in user.preferences] == [near.id]
+
+
+def _joins_another(near, new_client):
+    other, client = orgs.org(), new_client(near)
+    _, token = orgs.invitation(other, email=near.email, invited_by=orgs.member(other, "owner").id)
+    client.get(f"/invitations/{token}")
+    return client.submit("/invitations/open")
+
+
+def _founds_one(near, new_client):
+    return new_client(near).submit("/orgs/new", {"name": "Their own"})
+
+
+def _is_promoted(near, new_client):
+    return new_client(auth.platform_admin()).submit(f"/platform/users/{near.id}/promote")
+
+
+@pytest.mark.parametrize("reaches_further", [_joins_another, _founds_one, _is_promoted])
+def test_an_owners_reset_link_ends_when_the_account_reaches_further(new_client, org, owner, reaches_further):
+    near, client = orgs.member(org), new_client(owner)
+    made = client.submit(f"/o/acme/members/{member_id(org, near)}/resets")
+    link = re.search(r"/reset/[\w-]{43}", made.text)[0]
+    assert client.get(link).status_code == 302
+    assert reaches_further(near, new_client).status_code == 303
+    assert client.get(link).status_code == 410
 
 
 def test_an_admin_makes_no_reset_link(client, connection):

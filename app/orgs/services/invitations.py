@@ -8,6 +8,7 @@ from uuid import UUID
 
 from app.audit.services import record
 from app.auth.models import User
+from app.auth.repo.links import ResetRepo
 from app.db.queue import queue_email
 from app.db.scope import current_scope, in_org, use_scope
 from app.orgs.models import Invitation
@@ -121,11 +122,15 @@ def open_invitation(token: str) -> InvitationFacts:
 
 
 def accept(token: str) -> None:
-    """Let the actor join by a link, in the caller's transaction. Of several at once one wins. Raises LinkGone."""
+    """Let the actor join by a link, in the caller's transaction. Of several at once one wins. Raises LinkGone.
+
+    Reset links end: an owner may have made one while the account reached no further than their organisation.
+    """
     user_id = current_scope().user_id
     assert user_id is not None
     invitation = _take(token)
     MemberRepo().add(invitation.org_id, user_id, invitation.role)
+    ResetRepo().withdraw(user_id)
     _consume(invitation, user_id)
 
 

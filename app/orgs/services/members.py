@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from app.audit.services import record
+from app.auth.repo.users import UserRepo
 from app.db.scope import current_scope
 from app.orgs.repo.invitations import InvitationRepo
 from app.orgs.repo.members import MemberFacts, MemberRepo
@@ -57,7 +58,9 @@ def reset_member(org_id: UUID, member_id: UUID) -> tuple[MemberFacts, str]:
 
     Refusal 403 for platform admins and members of further organisations, 409 for a disabled account; NotFound.
     """
-    member = _Acting(org_id).member(member_id)
+    acting = _Acting(org_id)
+    UserRepo().lock(acting.member(member_id).user_id)  # from here on the account reaches no further
+    member = acting.member(member_id)
     if not may_reset(member):
         raise Refusal(403, "An administrator of the instance has to make this link.")
     _, link = reset_for(member.user_id)

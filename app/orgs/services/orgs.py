@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from app.audit.services import record
+from app.auth.repo.links import ResetRepo
 from app.db.scope import in_org
 from app.orgs.models import Org
 from app.orgs.repo.members import MemberRepo
@@ -12,10 +13,11 @@ from app.web.errors import NotFound
 
 
 def create_org(name: str, owner_id: UUID) -> Org:
-    """Store an organisation with its first owner, in the caller's transaction."""
+    """Store an organisation with its first owner, whose reset links end, in the caller's transaction."""
     org = OrgRepo().add(name)
     with in_org(org.id):
         MemberRepo().add(org.id, owner_id, "owner")
+        ResetRepo().withdraw(owner_id)
         record("org.create", "org", org.id, org.name, after={"name": org.name, "slug": org.slug})
     return org
 

@@ -46,12 +46,16 @@ def enable(user_id: UUID) -> User:
 
 
 def set_platform_role(user_id: UUID, role: str) -> User:
-    """Make an account ADMIN or GUEST, in the caller's transaction. Refusal 409 for the last administrator."""
+    """Make an account ADMIN or GUEST, which ends its reset links, in the caller's transaction.
+
+    Refusal 409 for the last administrator.
+    """
     if role != "ADMIN":
         keep_an_admin(user_id)
     user = _account(user_id)
     if user.role != role:
         before, user.role = user.role, role
+        ResetRepo().withdraw(user_id)
         record("user.change_role", "user", user_id, user.email, before={"role": before}, after={"role": role})
     return user
 
