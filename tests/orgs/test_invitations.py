@@ -247,6 +247,14 @@ class TestIN5:
         (note,) = rows(AuditEvent, action="invitation.revoke")
         assert note.after == {"reason": f"{admin.email} may no longer invite"}
 
+    def test_the_account_of_the_inviter_is_disabled(self, invite, client, new_client, owner):
+        token, desk = token_in(invite(role="owner")), new_client(auth.platform_admin())
+        desk.submit(f"/platform/users/{owner.id}/disable")
+        assert join(client, token).status_code == 410
+        assert rows(User, email="b@example.org") == []
+        desk.submit(f"/platform/users/{owner.id}/enable")
+        assert join(client, token).status_code == 303
+
     @pytest.mark.usefixtures("owner")
     def test_the_inviter_is_gone(self, client, org):
         _, token = orgs.invitation(org, invited_by=None)

@@ -191,8 +191,10 @@ def _usable(org_id: UUID, invitation_id: UUID) -> InvitationFacts:
     invitation = InvitationRepo().get(org_id, invitation_id)
     if invitation is None or invitation.status != "pending":
         raise LinkGone
-    held = MemberRepo().role(org_id, invitation.invited_by) or ""
-    if invitation.role not in manageable_roles(held):
+    inviter = MemberRepo().of_user(org_id, invitation.invited_by)
+    if inviter is None or inviter.disabled_at is not None:
+        raise LinkGone
+    if invitation.role not in manageable_roles(inviter.role):
         raise LinkGone
     return invitation
 
