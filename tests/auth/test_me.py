@@ -5,6 +5,8 @@ import pytest
 
 from app.audit.models import AuditEvent
 from app.auth.models import SignInSession, User
+from app.auth.services.passwords import hash_password
+from app.auth.views import credentials
 from app.web.security import session_cookie_name
 from tests.factories import auth
 from tests.factories.auth import PASSWORD
@@ -134,6 +136,24 @@ def test_se_3_a_new_password_ends_the_other_sessions(own, new_client, person, ma
     assert mails()[-1].template == "account_changed"
     assert sign_in(other, person.email).status_code == 422
     assert sign_in(other, person.email, NEW).status_code == 303
+
+
+def test_a_session_that_a_new_password_ended_meanwhile_sets_none(
+    own, new_client, person, monkeypatch, sign_in
+):
+    """The former password was right when the second change began, and is not any more when it is stored."""
+    late = new_client(person)
+
+    def slowly(password):
+        if password != NEW:
+            own.submit("/me/password", {"current_password": PASSWORD, "password": NEW})
+        return hash_password(password)
+
+    monkeypatch.setattr(credentials, "hash_password", slowly)
+    given = {"current_password": PASSWORD, "password": "what the other one chose"}
+    assert late.submit("/me/password", given).status_code == 409
+    assert (own.get("/me").status_code, late.get("/me").status_code) == (200, 302)
+    assert sign_in(new_client(), person.email, NEW).status_code == 303
 
 
 @pytest.mark.parametrize(

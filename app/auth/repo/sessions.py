@@ -113,11 +113,10 @@ class SessionRepo:
             .limit(MOST_SHOWN)
         ).all()
 
-    def renew(self, session_id: UUID, token_hash: bytes) -> None:
-        """Give a sign-in another token."""
-        self._session.execute(
-            update(SignInSession).where(SignInSession.id == session_id).values(token_hash=token_hash)
-        )
+    def renew(self, session_id: UUID, token_hash: bytes) -> bool:
+        """Give a sign-in another token; False if it has ended."""
+        renewed = update(SignInSession).where(SignInSession.id == session_id).values(token_hash=token_hash)
+        return self._session.scalar(renewed.returning(SignInSession.id)) is not None
 
     def note_proof(self, session_id: UUID) -> None:
         """Note that the person behind the session has just proved who they are."""

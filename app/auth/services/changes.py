@@ -9,7 +9,7 @@ from app.auth.repo.links import EmailChangeRepo, ResetRepo
 from app.auth.repo.sessions import SessionRepo
 from app.auth.repo.users import UserRepo
 from app.db.queue import queue_email
-from app.web.errors import NotFound
+from app.web.errors import NotFound, Refusal
 from app.web.security import new_token, settings
 
 
@@ -35,11 +35,14 @@ def change_preferences(user_id: UUID, values: dict[str, Any]) -> None:
 def change_password(user_id: UUID, session_id: UUID, password_hash: str) -> str:
     """Replace the password of the person at the keyboard, in the caller's transaction.
 
-    The other sessions end; this one goes on under the token that is returned.
+    The other sessions end; this one goes on under the token that is returned. Refusal 409 if it has ended meanwhile, as
+    with another new password.
     """
-    set_password(_locked(user_id), password_hash, kept_session=session_id)
+    user = _locked(user_id)
     token, token_hash = new_token()
-    SessionRepo().renew(session_id, token_hash)
+    if not SessionRepo().renew(session_id, token_hash):
+        raise Refusal(409, "This session has ended in the meantime. Sign in again.")
+    set_password(user, password_hash, kept_session=session_id)
     return token
 
 
