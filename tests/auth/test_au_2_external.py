@@ -7,11 +7,13 @@ import httpx2
 import pytest
 
 from app.auth.models import OAuthFlow, SignInSession, User
+from app.auth.services.external import owner_of
+from app.auth.views import external
 from app.config import OAuthClient
 from app.orgs.models import OrgMember
 from tests.factories import auth, orgs
 from tests.factories.auth import PASSWORD
-from tests.factories.rows import rows
+from tests.factories.rows import rows, save
 from tests.support.oauth_provider import OAuthProvider
 
 
@@ -67,6 +69,20 @@ def test_a_known_identity_signs_in_and_goes_on(client, provider, word):
     assert [session.user_id for session in rows(SignInSession)] == [user.id]
     assert client.page("/me")
     assert rows(OAuthFlow) == []
+
+
+def test_an_account_disabled_while_it_is_opened_stays_closed(client, provider, word, monkeypatch):
+    user = auth.user(**identity(word))
+
+    def looked_up(profile):
+        found = owner_of(profile)
+        user.disabled_at = "2026-01-01T00:00:00Z"
+        save(user)
+        return found
+
+    monkeypatch.setattr(external, "owner_of", looked_up)
+    assert come_back(client, word, next="/me").location == "/sign-in?next=/me"
+    assert rows(SignInSession) == []
 
 
 def test_au_2_a_callback_without_foreign_or_replayed_state(client, new_client, provider, word):

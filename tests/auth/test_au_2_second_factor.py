@@ -8,6 +8,7 @@ import pytest
 
 from app.auth.models import LoginAttempt, RecoveryCode, SignInSession, TotpDevice
 from app.auth.services import second_factor
+from app.auth.views import second_factor as views
 from tests.factories import auth
 from tests.factories.auth import PASSWORD
 from tests.factories.rows import rows, save
@@ -117,6 +118,20 @@ def test_the_proof_ends_after_ten_minutes_and_with_the_password(client, owner, c
     clock.wait(601)
     assert client.submit("/sign-in/code", {"code": clock()}).location == "/sign-in"
     assert client.get("/sign-in/code").location == "/sign-in"
+    assert rows(SignInSession) == []
+
+
+def test_a_password_changed_while_the_code_is_looked_at_opens_nothing(client, owner, clock, monkeypatch):
+    def looked_at(user_id, code):
+        second_factor.check(user_id, code)
+        owner.password = "another one"
+        save(owner)
+
+    monkeypatch.setattr(views, "check", looked_at)
+    prove_password(client, owner)
+    answer = client.submit("/sign-in/code", {"code": clock()})
+    assert (answer.status_code, answer.location) == (303, "/sign-in?next=/me")
+    assert "Your account was changed a moment ago." in client.get("/sign-in").text
     assert rows(SignInSession) == []
 
 

@@ -11,7 +11,7 @@ from app.auth.services.changes import take_notice
 from app.auth.services.devices import device_name
 from app.auth.services.external import claim
 from app.auth.services.second_factor import is_on
-from app.auth.services.sign_in import notify_new_device, start_session
+from app.auth.services.sign_in import WrongCredentials, notify_new_device, start_session
 from app.db.session import transaction
 from app.web.links import drop_token, kept_token
 from app.web.render import leave, toast
@@ -33,13 +33,20 @@ def admit(user: User, next_path: str) -> Response:
 
 
 def enter(user: User, next_path: str) -> Response:
-    """Begin a session of a person who has proved all there is to prove, in a browser that leaves for `next_path`."""
-    with transaction():
-        token = start_session(user)
-        claim(kept_token(HELD), user)
-        if not is_known_device(user.id):
-            notify_new_device(user, device_name(request.user_agent.string))
-        notice = take_notice(user)
+    """Begin a session of a person who has proved all there is to prove, in a browser that leaves for `next_path`.
+
+    If the proof has lost its worth meanwhile, the browser leaves for the sign-in page.
+    """
+    try:
+        with transaction():
+            token = start_session(user)
+            claim(kept_token(HELD), user)
+            if not is_known_device(user.id):
+                notify_new_device(user, device_name(request.user_agent.string))
+            notice = take_notice(user)
+    except WrongCredentials:
+        toast("Your account was changed a moment ago. Sign in again.", "error")
+        return leave(url_for("auth.sign_in", next=next_path))
     if notice:
         toast(notice, "warning")
     drop_token(HELD)
