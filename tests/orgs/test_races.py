@@ -9,7 +9,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from app.audit.models import AuditEvent
-from app.auth.models import EmailChange, PasswordReset, SignInSession, User
+from app.auth.models import EmailChange, PasswordReset, RecoveryCode, SignInSession, TotpDevice, User
 from app.orgs.models import Invitation, Org, OrgMember
 from app.orgs.services.setup import setup_link
 from app.web.security import hash_token
@@ -278,6 +278,24 @@ def test_a_new_password_and_a_new_address_do_not_lock_each_other_out(
     requests = [prepared(own, "/me/password", "/me/password", passwords), prepared(phone, page, page, given)]
     assert queued(person, requests) == [303, status]
     assert stored(person).email == person.email
+
+
+def test_a_second_factor_begun_twice_has_one_secret(clients, queued):
+    person = auth.user()
+    page = "/me/two-factor"
+    requests = [prepared(client, page, page, {}) for client in clients([person] * 2)]
+    assert queued(person, requests) == [303, 303]
+    assert len(rows(TotpDevice)) == 1
+
+
+def test_recovery_codes_renewed_twice_are_those_shown_last(clients, queued):
+    person = auth.user()
+    save(TotpDevice(user_id=person.id, secret="A" * 32, confirmed_at=datetime.now(UTC)))
+    requests = [
+        prepared(client, "/me/two-factor", "/me/two-factor/codes", {}) for client in clients([person] * 2)
+    ]
+    assert queued(person, requests) == [200, 200]
+    assert len(rows(RecoveryCode)) == 10
 
 
 def wait_until_blocked(connection, sessions=1):

@@ -15,7 +15,7 @@ from app.web.security import new_token, settings
 
 def change_names(user_id: UUID, first_name: str | None, last_name: str | None) -> None:
     """Give a person other names, in the caller's transaction."""
-    user = _locked(user_id)
+    user = locked_account(user_id)
     before = {"first_name": user.first_name, "last_name": user.last_name}
     user.first_name, user.last_name = first_name or None, last_name or None
     after = {"first_name": user.first_name, "last_name": user.last_name}
@@ -25,7 +25,7 @@ def change_names(user_id: UUID, first_name: str | None, last_name: str | None) -
 
 def change_preferences(user_id: UUID, values: dict[str, Any]) -> None:
     """Keep preferences of a person, in the caller's transaction."""
-    user = _locked(user_id)
+    user = locked_account(user_id)
     before = {name: user.preferences.get(name) for name in values}
     user.preferences = {**user.preferences, **values}
     if values != before:
@@ -38,7 +38,7 @@ def change_password(user_id: UUID, session_id: UUID, password_hash: str) -> str:
     The other sessions end; this one goes on under the token that is returned. Refusal 409 if it has ended meanwhile, as
     with another new password.
     """
-    user = _locked(user_id)
+    user = locked_account(user_id)
     token, token_hash = new_token()
     if not SessionRepo().renew(session_id, token_hash):
         raise Refusal(409, "This session has ended in the meantime. Sign in again.")
@@ -108,7 +108,8 @@ def account_of(user_id: UUID) -> User:
     return user
 
 
-def _locked(user_id: UUID) -> User:
+def locked_account(user_id: UUID) -> User:
+    """The account of somebody who is signed in, for this transaction alone to change. Raises NotFound."""
     user = UserRepo().lock(user_id)
     if user is None:
         raise NotFound

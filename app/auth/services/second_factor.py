@@ -1,4 +1,7 @@
-"""A second factor: codes of an authenticator app (TOTP, RFC 6238: SHA-1, 6 digits, 30 s) and recovery codes."""
+"""A second factor: codes of an authenticator app (TOTP, RFC 6238: SHA-1, 6 digits, 30 s) and recovery codes.
+
+Every change of it holds the account, so that a button pressed twice leaves what was shown last.
+"""
 
 import hashlib
 import hmac
@@ -11,7 +14,7 @@ import pyotp
 from app.audit.services import record
 from app.auth.models import User
 from app.auth.repo.factors import FactorRepo
-from app.auth.services.changes import account_of, notify
+from app.auth.services.changes import locked_account, notify
 from app.auth.services.throttle import Limit, count_attempt
 from app.db.session import transaction
 from app.web.errors import Refusal
@@ -36,6 +39,7 @@ def is_on(user_id: UUID) -> bool:
 
 def begin_enrolment(user_id: UUID) -> None:
     """Make a secret for the person's app, in the caller's transaction. Refusal 409 if the second factor is on."""
+    locked_account(user_id)
     if FactorRepo().is_on(user_id):
         raise Refusal(409, "Your second factor is on already.")
     FactorRepo().begin(user_id, pyotp.random_base32())
@@ -59,7 +63,7 @@ def confirm(user_id: UUID, code: str) -> list[str]:
     with transaction():
         count_attempt([Limit(f"second factor {user_id}", ATTEMPTS)])
     with transaction():
-        repo, user = FactorRepo(), account_of(user_id)
+        repo, user = FactorRepo(), locked_account(user_id)
         if not _is_present(user_id, _digits(code)) or not repo.confirm(user_id):
             raise WrongCode
         codes = _new_codes(user_id)
@@ -85,7 +89,7 @@ def check(user_id: UUID, code: str) -> None:
 
 def turn_off(user_id: UUID) -> None:
     """Delete app and recovery codes, in the caller's transaction."""
-    user = account_of(user_id)
+    user = locked_account(user_id)
     if FactorRepo().remove(user_id):
         record("second_factor.off", "user", user.id, user.email)
         notify(
@@ -98,9 +102,9 @@ def turn_off(user_id: UUID) -> None:
 
 def renew_codes(user_id: UUID) -> list[str]:
     """New recovery codes, in the caller's transaction; the former ones end. Refusal 409 without a second factor."""
+    user = locked_account(user_id)
     if not FactorRepo().is_on(user_id):
         raise Refusal(409, "Turn the second factor on first.")
-    user = account_of(user_id)
     record("second_factor.renew_codes", "user", user.id, user.email)
     return _new_codes(user_id)
 
