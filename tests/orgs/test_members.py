@@ -137,6 +137,8 @@ def test_a_removed_member_loses_keys_and_open_invitations(new_client, org, owner
     invitation, _ = orgs.invitation(org, invited_by=admin.id)
     remove(new_client(owner), org, admin)
     assert stored(key).revoked_at
+    (ended,) = rows(AuditEvent, action="api_key.revoke")
+    assert (ended.target_id, ended.before, ended.actor_id) == (key.id, {"state": "active"}, owner.id)
     assert stored(invitation).revoked_at
     assert rows(AuditEvent, action="invitation.revoke")[0].after == {
         "reason": f"{admin.email} may no longer invite"

@@ -145,6 +145,11 @@ class ApiKeyRepo:
         rows = self._session.execute(owners.where(ApiKey.org_id == org_id).distinct().order_by("name"))
         return {str(row.user_id): row.name for row in rows}
 
+    def of_user(self, org_id: UUID, user_id: UUID) -> Sequence[UUID]:
+        """The keys that act for a person, but for those that were revoked."""
+        mine = (ApiKey.org_id == org_id, ApiKey.user_id == user_id)
+        return self._session.scalars(select(ApiKey.id).where(*mine, ApiKey.revoked_at.is_(None))).all()
+
     def any(self, org_id: UUID) -> bool:
         """Whether there is a key at all, ended ones included."""
         return bool(self._session.scalar(select(select(ApiKey.id).where(ApiKey.org_id == org_id).exists())))

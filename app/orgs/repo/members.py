@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.auth.models import User
 from app.db.base import db
 from app.db.cursor import Order, Page, paginate
-from app.orgs.models import ApiKey, Org, OrgMember
+from app.orgs.models import Org, OrgMember
 from app.web.conditions import chosen, searched
 from app.web.listing import ListState
 
@@ -135,12 +135,7 @@ class MemberRepo:
         )
 
     def remove(self, org_id: UUID, user_id: UUID) -> None:
-        """End a membership; the member's keys of this organisation end with it."""
-        self._session.execute(
-            update(ApiKey)
-            .where(ApiKey.org_id == org_id, ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
-            .values(revoked_at=func.now())
-        )
+        """End a membership."""
         self._session.execute(
             delete(OrgMember).where(OrgMember.org_id == org_id, OrgMember.user_id == user_id)
         )

@@ -9,9 +9,11 @@ from uuid import UUID
 from app.audit.services import record
 from app.auth.repo.users import UserRepo
 from app.db.scope import current_scope
+from app.orgs.repo.api_keys import ApiKeyRepo
 from app.orgs.repo.invitations import InvitationRepo
 from app.orgs.repo.members import MemberFacts, MemberRepo
 from app.orgs.repo.orgs import OrgRepo
+from app.orgs.services.api_keys import revoke
 from app.orgs.services.platform import reset_for
 from app.web.access import manageable_roles
 from app.web.errors import NotFound, Refusal
@@ -132,9 +134,11 @@ class _Acting:
         self.end(member, "member.remove")
 
     def end(self, member: MemberFacts, action: str) -> None:
-        """End a membership without asking for a right."""
+        """End a membership, and what acts or invites in its name, without asking for a right."""
         if member.role == "owner":
             self._keep_an_owner()
+        if keys := ApiKeyRepo().of_user(self._org_id, member.user_id):
+            revoke(self._org_id, keys)
         self._repo.remove(self._org_id, member.user_id)
         end_invitations(self._org_id, member.user_id, member.email)
         record(action, "user", member.user_id, member.email, before={"role": member.role})
