@@ -127,8 +127,10 @@ def link(user_id: UUID, profile: Profile) -> None:
 
 
 def unlink(user_id: UUID, provider: str) -> None:
-    """Take a way to sign in away, in the caller's transaction. Refusal 409 for the last one."""
+    """Take a way to sign in away, in the caller's transaction; changes nothing twice. Refusal 409 for the last one."""
     user = _account(user_id)
+    if getattr(user, SUBJECTS[provider].key) is None:
+        return
     others = [name for name, column in SUBJECTS.items() if name != provider and getattr(user, column.key)]
     if user.password is None and not others:
         raise Refusal(409, "This is the only way into your account. Set a password first.")
