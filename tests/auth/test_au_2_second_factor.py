@@ -103,6 +103,14 @@ def test_a_recovery_code_works_once(client, new_client, owner, clock):
         assert other.submit("/sign-in/code", {"code": code.upper()}).status_code == status
 
 
+def test_new_recovery_codes_are_told_by_mail(client, owner, mails):
+    client.sign_in(owner)
+    client.submit("/me/two-factor/codes")
+    (mail,) = mails()
+    assert (mail.recipient, mail.template) == (owner.email, "account_changed")
+    assert mail.context["title"] == "Recovery codes renewed"
+
+
 def test_guessing_is_limited(client, owner, clock):
     prove_password(client, owner)
     for _ in range(second_factor.ATTEMPTS):

@@ -106,6 +106,12 @@ def renew_codes(user_id: UUID) -> list[str]:
     if not FactorRepo().is_on(user_id):
         raise Refusal(409, "Turn the second factor on first.")
     record("second_factor.renew_codes", "user", user.id, user.email)
+    notify(
+        user.email,
+        user,
+        "Recovery codes renewed",
+        "Your AgentPress account has new recovery codes for its second factor. The former ones no longer work.",
+    )
     return _new_codes(user_id)
 
 
