@@ -121,6 +121,17 @@ class TestRM2:
         assert role_of(org, owner) == "owner"
 
 
+def test_an_owner_whose_account_is_disabled_is_no_second_one(new_client, org, owner):
+    absent = orgs.member(org, "owner", auth.user(disabled_at="2026-01-01T00:00:00Z"))
+    client = new_client(owner)
+    assert set_role(client, org, owner, "member").status_code == 409
+    assert "Make someone else an owner" in client.page("/o/acme/members/leave").text
+    assert client.submit("/o/acme/members/leave").status_code == 409
+    assert client.submit("/me/delete", {"name": owner.email}).status_code == 409
+    assert remove(client, org, absent).status_code == 303
+    assert role_of(org, owner) == "owner"
+
+
 def test_ownership_is_handed_over(new_client, org, owner):
     heir = orgs.member(org, "member")
     client = new_client(owner)

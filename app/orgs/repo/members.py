@@ -140,10 +140,12 @@ class MemberRepo:
             delete(OrgMember).where(OrgMember.org_id == org_id, OrgMember.user_id == user_id)
         )
 
-    def count_owners(self, org_id: UUID) -> int:
-        """How many owners the organisation has."""
-        counted = select(func.count()).where(OrgMember.org_id == org_id, OrgMember.role == "owner")
-        return self._session.scalars(counted).one()
+    def has_other_owner(self, org_id: UUID, user_id: UUID) -> bool:
+        """Whether somebody but this person owns the organisation, with an account that is not disabled."""
+        others = (OrgMember.user_id != user_id, OrgMember.role == "owner", User.disabled_at.is_(None))
+        owner = select(OrgMember.id).join(User, User.id == OrgMember.user_id)
+        found = select(owner.where(OrgMember.org_id == org_id, *others).exists())
+        return bool(self._session.scalar(found))
 
     def count_orgs(self, user_id: UUID) -> int:
         """How many organisations a person belongs to, whoever asks."""

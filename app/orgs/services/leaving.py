@@ -46,7 +46,7 @@ def _check_ownership(user_id: UUID, held: Collection[UUID]) -> None:
     owned = MemberRepo().owned_by(user_id)
     if any(org_id not in held for org_id, _ in owned):
         raise Refusal(409, "Your memberships have just changed. Look at them and try again.")
-    orphaned = [name for org_id, name in owned if _is_only_owner(org_id)]
+    orphaned = [name for org_id, name in owned if _is_only_owner(org_id, user_id)]
     if orphaned:
         names = ", ".join(orphaned)
         raise Refusal(
@@ -62,7 +62,7 @@ def _leave(org_id: UUID, user: User) -> None:
         record("member.leave", "user", user.id, user.email, before={"role": role})
 
 
-def _is_only_owner(org_id: UUID) -> bool:
-    """Whether the organisation has no second owner."""
+def _is_only_owner(org_id: UUID, user_id: UUID) -> bool:
+    """Whether the organisation has no second owner who can sign in."""
     with in_org(org_id):
-        return MemberRepo().count_owners(org_id) < 2
+        return not MemberRepo().has_other_owner(org_id, user_id)

@@ -19,7 +19,7 @@ from app.web.access import manageable_roles
 from app.web.errors import NotFound, Refusal
 from app.web.selection import Outcome, Skipped
 
-LAST_OWNER = "An organisation keeps at least one owner. Make someone else an owner first."
+LAST_OWNER = "An organisation keeps at least one owner who can sign in. Make someone else an owner first."
 _ABOVE = "Your role manages only members and viewers."
 _OWN_ROLE = "You cannot change your own role."
 _YOURSELF = "This is you: open your own page to change your role or leave."
@@ -122,7 +122,7 @@ class _Acting:
         if role == member.role:
             return
         if member.role == "owner":
-            self._keep_an_owner()
+            self._keep_an_owner(member)
         self._repo.set_role(self._org_id, member.user_id, role)
         end_invitations(self._org_id, member.user_id, member.email, role)
         before, after = {"role": member.role}, {"role": role}
@@ -136,7 +136,7 @@ class _Acting:
     def end(self, member: MemberFacts, action: str) -> None:
         """End a membership, and what acts or invites in its name, without asking for a right."""
         if member.role == "owner":
-            self._keep_an_owner()
+            self._keep_an_owner(member)
         if keys := ApiKeyRepo().of_user(self._org_id, member.user_id):
             revoke(self._org_id, keys)
         self._repo.remove(self._org_id, member.user_id)
@@ -166,6 +166,6 @@ class _Acting:
         if member.role not in allowed or (role is not None and role not in allowed):
             raise Refusal(403, _ABOVE)
 
-    def _keep_an_owner(self) -> None:
-        if self._repo.count_owners(self._org_id) < 2:
+    def _keep_an_owner(self, member: MemberFacts) -> None:
+        if not self._repo.has_other_owner(self._org_id, member.user_id):
             raise Refusal(409, LAST_OWNER)

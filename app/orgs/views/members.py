@@ -90,7 +90,9 @@ def create_reset(org: str, member_id: UUID) -> Response:
 def confirm_leave(org: str) -> Response:
     """Say what leaving means."""
     membership = require_org()
-    last_owner = membership.role == "owner" and MemberRepo().count_owners(membership.org_id) == 1
+    last_owner = membership.role == "owner" and not MemberRepo().has_other_owner(
+        membership.org_id, require_visitor().id
+    )
     return render("members/leave.html", last_owner=last_owner)
 
 
