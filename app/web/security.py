@@ -55,12 +55,15 @@ def csrf_token() -> str:
 
 
 def check_csrf() -> None:
-    """Raise CsrfRefused unless the unsafe request comes from our own page with the session's token."""
+    """Raise CsrfRefused unless the unsafe request comes from our own page with the session's token.
+
+    Over plain http only a loopback address is told `Sec-Fetch-Site`; the page then is that of any host served here.
+    """
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None and site != "same-origin":
         raise CsrfRefused
-    origin = request.headers.get("Origin")
-    if site is None and origin not in {None, "null", settings().base_url}:
+    own = {settings().base_url, request.host_url.rstrip("/")}
+    if site is None and request.headers.get("Origin") not in {None, "null", *own}:
         raise CsrfRefused
     given = request.headers.get(CSRF_HEADER) or request.form.get(CSRF_FIELD, "")
     secret = _csrf_secret(create=False)

@@ -3,6 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.web.security import hash_token, new_token, safe_next
+from tests.factories import auth
+from tests.support.pages import parse
 
 OUTSIDE = (
     *(
@@ -56,3 +58,21 @@ def test_tokens_are_long_random_and_kept_as_a_hash():
     assert kept == hash_token(token)
     assert len(kept) == 32
     assert token.encode() not in kept
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("http://localhost:8000", 303),  # the public address, as behind a proxy
+        ("http://127.0.0.1:9000", 303),
+        ("http://127.0.0.1", 400),
+        ("https://127.0.0.1:9000", 400),
+        ("http://evil.example", 400),
+    ],
+)
+def test_a_form_comes_from_a_page_of_a_host_that_is_served(client, connection, origin, status):
+    """A browser on plain http names the origin only: of the address that it shows, which need not be the public one."""
+    person, here = auth.user(), {"base_url": "http://127.0.0.1:9000"}
+    token = parse(client.get("/sign-in", **here).text).find("input", attrs={"name": "csrf_token"})["value"]
+    form = {"csrf_token": token, "email": person.email, "password": auth.PASSWORD}
+    assert client.post("/sign-in", data=form, headers={"Origin": origin}, **here).status_code == status
