@@ -5,7 +5,7 @@ import re
 import pytest
 
 from app.audit.models import AuditEvent
-from app.auth.models import User
+from app.auth.models import PasswordReset, User
 from app.orgs.models import ApiKey, Invitation, OrgMember
 from app.orgs.views import member_changes
 from tests.factories import auth, orgs
@@ -298,6 +298,18 @@ def test_an_owner_makes_a_reset_link_for_a_member_of_this_organisation_only(clie
         assert answer.status_code == status
         assert ("/reset/" in answer.text) == (status == 200)
     assert [user.id for user in rows(User) if "notice" in user.preferences] == [near.id]
+
+
+def test_nobody_makes_a_reset_link_for_themselves(new_client, org, owner):
+    """It would set a new password without the former one."""
+    operator = orgs.member(org, "owner", auth.platform_admin())
+    own = f"/o/acme/members/{member_id(org, owner)}"
+    for person, page in ((owner, own), (operator, f"/platform/users/{operator.id}")):
+        client = new_client(person)
+        assert "Make reset link" not in client.page(page).text
+        answer = client.submit(f"{page}/resets")
+        assert (answer.status_code, "/reset/" in answer.text) == (409, False)
+    assert rows(PasswordReset) == []
 
 
 def _joins_another(near, new_client):

@@ -63,8 +63,13 @@ def set_platform_role(user_id: UUID, role: str) -> User:
 def reset_for(user_id: UUID) -> tuple[User, str]:
     """A link, shown once to whoever asks, that sets a new password; told to its person by mail and at next sign-in.
 
-    In the caller's transaction. Refusal 409 for a disabled account.
+    In the caller's transaction. Refusal 409 for a disabled account, and for one's own: its password is changed by who
+    knows the former one.
     """
+    if user_id == current_scope().user_id:
+        raise Refusal(
+            409, "You cannot make a reset link for yourself. Change your password on your own page."
+        )
     user = _account(user_id)
     if user.disabled_at is not None:
         raise Refusal(409, "This account is disabled. Enable it first.")
