@@ -120,6 +120,15 @@ def test_au_2_b_a_verified_address_is_linked_after_the_password_only(client, pro
     assert (linked.github_id or linked.google_id) == "1001"
 
 
+def test_an_identity_of_a_disabled_account_keeps_nobody_out_of_another(client, provider, word):
+    former = auth.user(disabled_at="2026-01-01T00:00:00Z", email="former@example.org", **identity(word))
+    owner = auth.user(email="ana@example.org")
+    assert come_back(client, word).location == "/sign-in?next=/"
+    assert client.submit("/sign-in", {"email": owner.email, "password": PASSWORD}).status_code == 303
+    assert [user.id for user in rows(User) if user.github_id or user.google_id] == [former.id]
+    assert [session.user_id for session in rows(SignInSession)] == [owner.id]
+
+
 def test_a_password_of_another_address_links_nothing(client, provider, word):
     auth.user(email="ana@example.org")
     other = auth.user()

@@ -106,12 +106,13 @@ def held(token: str | None) -> Identified | None:
 def claim(token: str | None, user: User) -> None:
     """Link the identity that waits under a token to the person who signed in, if it has their address.
 
-    In the caller's transaction.
+    One that opens another account, a disabled one, stays there. In the caller's transaction.
     """
     waiting = held(token)
     if token and waiting and waiting.profile.email == user.email:
         FlowRepo().drop(hash_token(token))
-        link(user.id, waiting.profile)
+        if IdentityRepo().owner(waiting.profile.provider, waiting.profile.subject) is None:
+            link(user.id, waiting.profile)
 
 
 def link(user_id: UUID, profile: Profile) -> None:
