@@ -84,9 +84,10 @@ class SessionRepo:
             update(SignInSession).where(SignInSession.id == session_id).values(last_seen_at=func.now())
         )
 
-    def remove(self, token_hash: bytes) -> None:
-        """End a sign-in."""
-        self._session.execute(delete(SignInSession).where(SignInSession.token_hash == token_hash))
+    def remove(self, token_hash: bytes) -> bool:
+        """End a sign-in; False if there was none."""
+        ended = delete(SignInSession).where(SignInSession.token_hash == token_hash)
+        return self._session.scalar(ended.returning(SignInSession.id)) is not None
 
     def remove_for(self, user_id: UUID, but: UUID | None = None) -> int:
         """End every sign-in of a person, or every one but `but`; how many ended."""

@@ -92,9 +92,9 @@ def start_session(user: User) -> str:
 
 
 def end_session(token: str) -> None:
-    """Sign out, in the caller's transaction."""
-    SessionRepo().remove(hash_token(token))
-    record("session.end", "session")
+    """Sign out, in the caller's transaction, where there is such a session."""
+    if SessionRepo().remove(hash_token(token)):
+        record("session.end", "session")
 
 
 def notify_new_device(user: User, device: str) -> None:

@@ -120,10 +120,11 @@ class InvitationRepo:
         self._session.flush()
         return invitation
 
-    def revoke_for(self, org_id: UUID, email: str) -> bool:
-        """End the open invitation of an address, expired or not; False if there was none."""
+    def revoke_for(self, org_id: UUID, email: str) -> UUID | None:
+        """End the open invitation of an address, expired or not; its id, None if there was none."""
         ended = _open(org_id).where(Invitation.email == email).values(revoked_at=func.now())
-        return self._session.execute(ended).one_or_none() is not None
+        row = self._session.execute(ended).one_or_none()
+        return None if row is None else row.id
 
     def revoke_by(self, org_id: UUID, inviter_id: UUID, roles: Sequence[str]) -> Sequence[tuple[UUID, str]]:
         """End what a person's link still offers in roles other than `roles`; id and address of each."""

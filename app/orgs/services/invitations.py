@@ -48,7 +48,9 @@ def invite(org_id: UUID, email: str, role: str, hours: int) -> Sent | None:
     if MemberRepo().for_email(org_id, email):
         return None
     repo = InvitationRepo()
-    replaced = repo.revoke_for(org_id, email)
+    former = repo.revoke_for(org_id, email)
+    if former is not None:
+        record("invitation.revoke", "invitation", former, email, after={"reason": "another link was made"})
     token, token_hash = new_token()
     invitation = repo.add(
         org_id,
@@ -59,7 +61,7 @@ def invite(org_id: UUID, email: str, role: str, hours: int) -> Sent | None:
     facts = repo.get(org_id, invitation.id)
     assert facts is not None
     link, mailed = f"{settings().base_url}/invitations/{quote(token)}", settings().mail is not None
-    sent = Sent(facts, link, mailed, replaced)
+    sent = Sent(facts, link, mailed, former is not None)
     if sent.mailed:
         _mail(sent)
     return sent
