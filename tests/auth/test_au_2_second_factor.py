@@ -103,6 +103,20 @@ def test_a_recovery_code_works_once(client, new_client, owner, clock):
         assert other.submit("/sign-in/code", {"code": code.upper()}).status_code == status
 
 
+def test_a_recovery_code_works_without_the_key_that_the_secret_was_sealed_with(
+    client, new_client, owner, clock, connection
+):
+    shown = parse(client.sign_in(owner).submit("/me/two-factor/codes").text)
+    connection.exec_driver_sql("UPDATE totp_devices SET secret = decode('00', 'hex')")
+    other = new_client()
+    other.submit("/sign-in", {"email": owner.email, "password": PASSWORD})
+    assert other.submit("/sign-in/code", {"code": clock()}).status_code == 422
+    code = shown.find("ul", class_="codes").find("li").get_text().strip()
+    assert other.submit("/sign-in/code", {"code": code}).status_code == 303
+    assert other.submit("/me/two-factor/remove").status_code == 303
+    assert rows(TotpDevice) == []
+
+
 def test_new_recovery_codes_are_told_by_mail(client, owner, mails):
     client.sign_in(owner)
     client.submit("/me/two-factor/codes")

@@ -10,12 +10,14 @@ import time
 from uuid import UUID
 
 import pyotp
+from flask import current_app
 
 from app.audit.services import record
-from app.auth.models import User
+from app.auth.models import TotpDevice, User
 from app.auth.repo.factors import FactorRepo
 from app.auth.services.changes import locked_account, notify
 from app.auth.services.throttle import Limit, count_attempt
+from app.db.sealed import SealBroken
 from app.db.session import transaction
 from app.web.errors import Refusal
 
@@ -47,7 +49,7 @@ def begin_enrolment(user_id: UUID) -> None:
 
 def enrolment(user: User) -> tuple[str, str] | None:
     """The secret that waits to be confirmed, and its address for a QR code; None if none waits."""
-    device = FactorRepo().device(user.id)
+    device = _device(user.id)
     if device is None or device.confirmed_at is not None:
         return None
     return device.secret, pyotp.TOTP(device.secret).provisioning_uri(
@@ -127,13 +129,22 @@ def _random_half() -> str:
 
 def _is_present(user_id: UUID, code: str) -> bool:
     """Whether the app shows this code now, give or take a step; it is used up by being accepted."""
-    device = FactorRepo().device(user_id)
+    device = _device(user_id)
     if device is None:
         return False
     totp, now = pyotp.TOTP(device.secret), int(time.time()) // STEP_SECONDS
     steps = [now + drift for drift in DRIFT]
     found = [step for step in steps if hmac.compare_digest(totp.generate_otp(step).encode(), code.encode())]
     return bool(found) and FactorRepo().accept(user_id, found[0])
+
+
+def _device(user_id: UUID) -> TotpDevice | None:
+    """The app of a person; None if its secret cannot be opened any more, so that recovery codes still work."""
+    try:
+        return FactorRepo().device(user_id)
+    except SealBroken:
+        current_app.logger.exception("the secret of a second factor cannot be opened")
+        return None
 
 
 def _digits(code: str) -> str:
