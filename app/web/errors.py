@@ -7,7 +7,8 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, current_app, g, make_response, render_template
-from sqlalchemy.exc import DataError, InterfaceError, OperationalError
+from psycopg.errors import ForeignKeyViolation
+from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 
@@ -236,6 +237,17 @@ def _database_refused(_error: DataError) -> Response:
     )
 
 
+def _came_between(error: IntegrityError) -> Response:
+    """Something was deleted as the request added to it, or the other way round; other broken rules are our failure."""
+    if not isinstance(error.orig, ForeignKeyViolation):
+        raise error
+    current_app.logger.warning("added to while deleted: %s", error.orig.diag.constraint_name)
+    return failure(
+        409,
+        "Something that this belongs to, or that belongs to it, has just changed. Nothing was done; look again.",
+    )
+
+
 def _system_refused(error: OSError) -> Response:
     """A full disk, where files are put while they arrive; any other trouble of the system is a failure of ours."""
     if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
@@ -246,6 +258,7 @@ def _system_refused(error: OSError) -> Response:
 def register(app: Flask) -> None:
     """Install the handlers."""
     app.register_error_handler(OSError, _system_refused)
+    app.register_error_handler(IntegrityError, _came_between)
     app.register_error_handler(Refusal, refused)
     app.register_error_handler(CsrfRefused, _csrf_refused)
     app.register_error_handler(HTTPException, _http)

@@ -217,6 +217,18 @@ def test_whoever_is_made_the_only_owner_while_deleting_their_account_leaves_no_o
     assert rows(OrgMember, org_id=org.id, role="owner")
 
 
+def test_what_is_added_to_an_organisation_that_is_being_deleted_is_refused(live, clients):
+    org = orgs.org(slug="acme")
+    (client,) = clients([orgs.member(org)])
+    add = prepared(client, "/o/acme/agents/new", "/o/acme/agents/new", {"name": "Late"})
+    with ThreadPoolExecutor(1) as pool:
+        with live.connect() as connection, connection.transaction():
+            connection.execute("DELETE FROM orgs WHERE id = %s", (org.id,))
+            answer = pool.submit(add)
+            wait_until_blocked(connection)
+        assert answer.result().status_code == 409
+
+
 @pytest.fixture
 def queued(live):
     """A function that sends requests one after another while a person's row is held; their statuses."""
