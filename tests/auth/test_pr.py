@@ -126,3 +126,11 @@ def test_pr_3_a_reset_ends_other_sessions_and_is_mailed(client, new_client, mail
     assert sign_in(client, person.email).status_code == 422
     assert sign_in(client, person.email, NEW).status_code == 303
     assert stored(person).password.startswith("$argon2id$")
+
+
+def test_pr_3_the_session_that_resets_goes_on_under_another_token(client, new_client, mails):
+    person, copied = auth.user(), new_client()
+    copied.set_cookie("session", client.sign_in(person).get_cookie("session").value)
+    ask(client, person.email)
+    assert use(client, resets(mails)[0]).status_code == 303
+    assert (client.get("/me").status_code, copied.get("/me").status_code) == (200, 302)

@@ -7,7 +7,7 @@ from app.auth.access import act_as
 from app.auth.models import User
 from app.auth.repo.links import ResetRepo
 from app.auth.repo.users import UserRepo
-from app.auth.services.changes import set_password
+from app.auth.services.changes import change_password, set_password
 from app.auth.services.throttle import Limit, TooManyAttempts, count_attempt, source_network
 from app.db.queue import queue_email
 from app.db.scope import current_scope
@@ -63,18 +63,21 @@ def is_pending(token: str) -> bool:
     return ResetRepo().owner(hash_token(token)) is not None
 
 
-def reset_password(token: str, password_hash: str) -> None:
+def reset_password(token: str, password_hash: str) -> str | None:
     """Give the account of the link a new password, in the caller's transaction; its other sessions end.
 
-    Raises ResetGone.
+    The session of who is signed in to it goes on under the token that is returned. Raises ResetGone.
     """
     repo, token_hash = ResetRepo(), hash_token(token)
     user_id = repo.owner(token_hash)
     user = UserRepo().lock(user_id) if user_id else None
     if user is None or user.disabled_at is not None or not repo.consume(token_hash):
         raise ResetGone
-    visitor = current_visitor()
+    visitor, renewed = current_visitor(), None
     act_as(user.id, user.email)
-    kept = visitor.session_id if visitor and visitor.id == user.id else None
-    set_password(user, password_hash, kept_session=kept)
+    if visitor and visitor.id == user.id:
+        renewed = change_password(user.id, visitor.session_id, password_hash)
+    else:
+        set_password(user, password_hash, kept_session=None)
     record("password_reset.use", "user", user.id, user.email)
+    return renewed
