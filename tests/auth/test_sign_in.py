@@ -41,6 +41,21 @@ def test_the_eleventh_attempt_in_a_minute_is_refused_with_the_right_password_too
     assert "Too many attempts. Wait " in response.text
 
 
+def test_other_spellings_of_an_address_do_not_count_apart(client, sign_in):
+    """The sign of the unit kelvin is a k in small letters, but no address may hold it."""
+    person = auth.user(email="kim@example.org")
+    for spelling in (
+        "kim@example.org",
+        "KIM@Example.org",
+        "\u212aim@example.org",
+        "\u212aIM@example.org",
+    ) * 3:
+        answer = sign_in(client, spelling, "wrong password")
+    assert answer.status_code == 429
+    assert sign_in(client, "\u212aIm@example.org").status_code == 429
+    assert rows(SignInSession, user_id=person.id) == []
+
+
 def test_success_does_not_count(new_client, sign_in):
     person = auth.user()
     for _ in range(12):

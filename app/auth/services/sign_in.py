@@ -33,7 +33,7 @@ def verify_credentials(email: str, password: str) -> User:
 
     Raises WrongCredentials, or TooManyAttempts before any password is hashed.
     """
-    address = read_address(email) or email
+    address = read_address(email) or email.lower()
     network = source_network(current_scope().address)
     limits = [
         Limit(f"sign-in {network} {address}", ATTEMPTS),
