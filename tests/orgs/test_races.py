@@ -10,7 +10,7 @@ from argon2 import PasswordHasher
 
 from app.audit.models import AuditEvent
 from app.auth.models import EmailChange, PasswordReset, RecoveryCode, SignInSession, TotpDevice, User
-from app.orgs.models import Invitation, Org, OrgMember
+from app.orgs.models import ApiKey, Invitation, Org, OrgMember
 from app.orgs.services.setup import setup_link
 from app.web.security import hash_token
 from tests.factories import auth, orgs
@@ -215,6 +215,24 @@ def test_whoever_is_made_the_only_owner_while_deleting_their_account_leaves_no_o
         assert deleting.result().status_code in {303, 409}
         stepping_down.result()
     assert rows(OrgMember, org_id=org.id, role="owner")
+
+
+def test_a_key_made_while_its_person_is_removed_never_works(live, clients):
+    org = orgs.org(slug="acme")
+    owner, admin = orgs.member(org, "owner"), orgs.member(org, "admin")
+    page = f"/o/acme/members/{rows(OrgMember, user_id=admin.id)[0].id}/remove"
+    host, own = clients([owner, admin])
+    remove = prepared(host, page, page, {})
+    new = "/o/acme/keys/new"
+    make = prepared(own, new, new, {"name": "Late", "scopes": "org:read", "days": "90", "once": "this form"})
+    with ThreadPoolExecutor(1) as pool:
+        with live.connect() as connection, connection.transaction():
+            connection.execute("SELECT FROM users WHERE id = %s FOR UPDATE", (admin.id,))
+            making = pool.submit(make)
+            wait_until_blocked(connection)
+            assert remove().status_code == 303
+        assert making.result().status_code == 404
+    assert rows(ApiKey) == []
 
 
 def test_what_is_added_to_an_organisation_that_is_being_deleted_is_refused(live, clients):

@@ -85,6 +85,11 @@ class MemberRepo:
             select(OrgMember.role).where(OrgMember.org_id == org_id, OrgMember.user_id == user_id)
         )
 
+    def hold(self, org_id: UUID, user_id: UUID | None) -> bool:
+        """Whether a person belongs there; if so, the membership lasts until the transaction ends."""
+        found = select(OrgMember.id).where(OrgMember.org_id == org_id, OrgMember.user_id == user_id)
+        return self._session.scalar(found.with_for_update(read=True, key_share=True)) is not None
+
     def for_user(self, user_id: UUID) -> list[UUID]:
         """The organisations that the actor, and nobody else may ask for, belongs to, in the order of their ids."""
         joined = select(OrgMember.org_id).where(OrgMember.user_id == user_id).order_by(OrgMember.org_id)

@@ -11,6 +11,7 @@ from app.auth.services.changes import notify
 from app.db.scope import current_scope
 from app.orgs.models import ApiKey
 from app.orgs.repo.api_keys import ApiKeyRepo, KeyFacts
+from app.orgs.repo.members import MemberRepo
 from app.orgs.repo.orgs import OrgRepo
 from app.orgs.repo.spending import SpendRepo
 from app.web.errors import NotFound, Refusal
@@ -32,7 +33,11 @@ class NewKey:
 def create_api_key(
     org_id: UUID, user_id: UUID, name: str, scopes: Sequence[str], life: timedelta | None = None
 ) -> NewKey:
-    """Store a key that acts for a member, in the caller's transaction. Only its hash and its outer signs are kept."""
+    """Store a key that acts for a member, in the caller's transaction. Only its hash and its outer signs are kept.
+
+    Raises NotFound for who is no member, or no longer.
+    """
+    _hold_membership(org_id, user_id)
     new = _store(org_id, user_id, name, scopes, life)
     facts = new.facts
     after = {"prefix": facts.prefix, "scopes": list(scopes), "expires_at": _iso(facts)}
@@ -47,6 +52,7 @@ def rotate(org_id: UUID, key_id: UUID, overlap: timedelta) -> NewKey:
     Its limit of spending becomes the new one's, and holds for both. Raises NotFound. Refusal 403 for another person's
     key, whose new secret nobody else may see, 409 for one that has ended or has a successor.
     """
+    _hold_membership(org_id, current_scope().user_id)
     old = _locked(org_id, [key_id])[0]
     if old.user_id != current_scope().user_id:
         raise Refusal(403, f"Only {old.owner} can rotate this key, because it acts for them.")
@@ -97,6 +103,12 @@ def _store(org_id: UUID, user_id: UUID, name: str, scopes: Sequence[str], life: 
     facts = repo.get(org_id, repo.add(org_id, key, life).id)
     assert facts is not None
     return NewKey(facts, secret)
+
+
+def _hold_membership(org_id: UUID, user_id: UUID | None) -> None:
+    """Keep the membership from ending meanwhile: a key made then would work again with the next one."""
+    if not MemberRepo().hold(org_id, user_id):
+        raise NotFound
 
 
 def _locked(org_id: UUID, ids: Sequence[UUID]) -> list[KeyFacts]:

@@ -137,9 +137,9 @@ class _Acting:
         """End a membership, and what acts or invites in its name, without asking for a right."""
         if member.role == "owner":
             self._keep_an_owner(member)
+        self._repo.remove(self._org_id, member.user_id)
         if keys := ApiKeyRepo().of_user(self._org_id, member.user_id):
             revoke(self._org_id, keys)
-        self._repo.remove(self._org_id, member.user_id)
         end_invitations(self._org_id, member.user_id, member.email)
         record(action, "user", member.user_id, member.email, before={"role": member.role})
 
