@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.agents.models import Agent, AgentVersion
 from app.db.base import db
-from app.db.cursor import Order, Page, paginate
+from app.db.cursor import Order, Page, capped_count, paginate
 from app.db.tables import ENDED, LIVE, Task, TaskEvent
 from app.tasks.repo.runs import RunRepo
 from app.threads.models import Message, Thread
@@ -121,7 +121,7 @@ class RunsRepo:
             .outerjoin(AgentVersion, by_version)
         )
         order = Order(Task.created_at.expression, Task.id.expression, state.descending)
-        return paginate(self._session, answered, order, state.request, _listed, found)
+        return paginate(self._session, answered, order, state.request, _listed, capped_count(found))
 
     def live(self, org_id: UUID, thread_id: UUID) -> RunRow | None:
         """The run that writes into the thread at this moment."""
