@@ -15,6 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.db.queue import EVENTS, Call, listening
 
 RECONNECT_SECONDS = 1.0
+LOOK_SECONDS = 10.0
+"""How often the server is asked for a sign of life while nothing is called."""
 MOST_WAITING = 100
 """Calls that wait for a slow follower; it looks for itself at what it has missed."""
 
@@ -76,8 +78,10 @@ class Followers:
                 with self._app.app_context(), listening(EVENTS) as connection:
                     for key in list(self._lines):
                         self._pass_on(Call(key))
-                    for heard in connection.notifies():
-                        self._pass_on(Call.read(heard.payload))
+                    while True:
+                        for heard in connection.notifies(timeout=LOOK_SECONDS):
+                            self._pass_on(Call.read(heard.payload))
+                        connection.execute("SELECT 1")
             except (SQLAlchemyError, DriverError) as error:
                 _log.warning("followers wait for the database", extra={"reason": type(error).__name__})
                 pause.wait(RECONNECT_SECONDS)

@@ -1,12 +1,60 @@
 """What is called to followers: whole where it fits, else only whose it is; nothing of it may be lost unnoticed."""
 
+import threading
+from contextlib import contextmanager
 from uuid import uuid4
 
-from app.db.queue import Call
-from app.runtime.followers import MOST_WAITING, Line
+import psycopg
+import pytest
+
+from app.db import queue
+from app.db.base import db
+from app.db.queue import EVENTS, Call
+from app.runtime import followers
+from app.runtime.followers import MOST_WAITING, Followers, Line
 from app.runtime.services.following import _Heard
 
 TASK = str(uuid4())
+
+
+@pytest.fixture
+def speaker(app):
+    with app.app_context():
+        address = db.engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
+    with psycopg.connect(address, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def ear(monkeypatch, speaker):
+    """The connections on which they listen, which give up a server that is silent for half a second."""
+    made = []
+
+    @contextmanager
+    def impatient(channel):
+        if made:
+            threading.Event().wait()  # the test is over
+        with queue.listening(channel) as connection:
+            connection.patience = 0.5
+            made.append(connection)
+            yield connection
+
+    monkeypatch.setattr(followers, "listening", impatient)
+    monkeypatch.setattr(followers, "LOOK_SECONDS", 0.2)
+    yield made
+    speaker.execute("SELECT pg_terminate_backend(%s)", (made[0].info.backend_pid,))
+
+
+@pytest.mark.usefixtures("ear")
+def test_quiet_hours_are_no_silence_of_the_server(app, speaker, caplog):
+    call = Call(TASK, 1, (("delta", {"text": "ä"}),))
+    with Followers(app).following(TASK) as line:
+        assert line.hear(5) == Call(TASK)
+        assert line.hear(1.5) is None
+        speaker.execute("SELECT pg_notify(%s, %s)", (EVENTS, call.text()))
+        heard = line.hear(5)
+    assert heard == call
+    assert caplog.messages == []
 
 
 def test_a_call_says_what_was_told_with_its_numbers():
