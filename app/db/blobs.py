@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from app.db.base import Base, db
+from app.db.scope import current_scope, use_scope
+from app.db.session import rest
 from app.db.tables import Blob, BlobPart
 
 PART_BYTES = 1024 * 1024
@@ -70,6 +72,18 @@ def read_blob(org_id: UUID, blob_id: UUID) -> Iterator[bytes]:
     ) is not None:
         yield part
         position += 1
+
+
+def send_blob(org_id: UUID, blob_id: UUID) -> Iterator[bytes]:
+    """The same for whoever may be slow to take it: between the parts no connection to the database is held.
+
+    They are read in the scope of the caller, also when they are sent after the request has ended.
+    """
+    scope = current_scope()
+    for part in read_blob(org_id, blob_id):
+        rest()
+        yield part
+        use_scope(scope)
 
 
 def hold_blob(org_id: UUID, blob_id: UUID) -> None:

@@ -8,7 +8,7 @@ from limits import RateLimitItemPerMinute
 
 from app.auth.repo.users import UserRepo
 from app.db.scope import Scope, use_scope
-from app.db.session import transaction
+from app.db.session import rest, transaction
 from app.orgs.repo.api_keys import ApiKeyRepo, BearerRow
 from app.web.access import SCOPES, Access, access_of, most_bytes_of, role_has, roles_with
 from app.web.errors import NotFound, Refusal, no_key, not_signed_in
@@ -56,10 +56,13 @@ def gate() -> Response | None:
 
 
 def _check_form(endpoint: str) -> None:
+    """Refuse what is no form of ours, and read it: whoever sends slowly holds no connection to the database."""
     request.max_content_length = most_bytes_of(current_app, endpoint)
+    rest()
     check_csrf()
     if request.mimetype not in FORM_TYPES:
         raise Refusal(415, "Send the values as a form.")
+    request.get_data(parse_form_data=True)
 
 
 def _sign_in_url() -> str:

@@ -1,4 +1,4 @@
-"""Lists as files: CSV, JSON and NDJSON, streamed in parts from one snapshot of the database."""
+"""Lists as files: CSV, JSON and NDJSON, streamed in parts from one snapshot of the database; and stored files."""
 
 import csv
 import io
@@ -7,17 +7,20 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import chain
-from typing import Any
+from itertools import chain, islice
+from typing import Any, TypeVar
+from uuid import UUID
 
 import orjson
-from flask import Response
+from flask import Response, stream_with_context
 from sqlalchemy.orm import Session
 
+from app.db.blobs import send_blob
 from app.db.rows import Rows
 from app.db.session import analytics_session
 
 Record = Mapping[str, Any]
+Part = TypeVar("Part")
 KINDS = {"csv": "text/csv; charset=utf-8", "json": "application/json", "ndjson": "application/x-ndjson"}
 _BOM = "\ufeff"
 _PART = 64 * 1024
@@ -48,14 +51,27 @@ def stream_parts(kind: str, name: str, write: Callable[[Session], Generator[byte
     with ExitStack() as stack:
         parts = write(stack.enter_context(analytics_session()))
         stack.callback(parts.close)
-        first = next(parts)
+        content = begun(parts)
         reading = stack.pop_all()
-    response = Response(chain([first], parts), content_type=KINDS[kind])
+    response = Response(content, content_type=KINDS[kind])
     response.call_on_close(reading.close)
     response.headers["Content-Disposition"] = (
         f'attachment; filename="{name}-{datetime.now(UTC):%Y-%m-%d}.{kind}"'
     )
     return response
+
+
+def stream_blob(org_id: UUID, blob_id: UUID, byte_size: int, content_type: str) -> Response:
+    """A stored file, sent part by part."""
+    content = begun(send_blob(org_id, blob_id))
+    response = Response(stream_with_context(content), content_type=content_type)
+    response.headers["Content-Length"] = str(byte_size)
+    return response
+
+
+def begun(parts: Iterator[Part]) -> Iterator[Part]:
+    """The same parts, the first of them read at once: what goes wrong with it can still be answered."""
+    return chain([*islice(parts, 1)], parts)
 
 
 def written(

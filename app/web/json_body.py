@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import request
 
+from app.db.session import rest
 from app.web.errors import Refusal
 
 JSON_TYPE = "application/json"
@@ -26,6 +27,7 @@ def read_object(*, keep: bool = True) -> dict[str, Any]:
     """
     if request.mimetype != JSON_TYPE:
         raise Refusal(415, "Send the values as application/json.")
+    rest()  # whoever sends slowly holds no connection to the database
     try:
         text = request.get_data(cache=keep).decode()
         _check_depth(text)

@@ -2,7 +2,9 @@
 
 import orjson
 import pytest
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from app.threads.repo.messages import MessageRepo
 from app.threads.views import copies
 from tests.factories import orgs, threads
 from tests.threads.test_page import EVERYTHING, shown
@@ -35,6 +37,16 @@ def test_json_holds_every_branch(client, url, thread, hundred):
     assert found["name"] == thread.name
     assert len(found["messages"]) == 101
     assert found["messages"][0]["parts"] == [{"kind": "text", "text": "m0."}]
+
+
+@pytest.mark.parametrize("kind", ["md", "json"])
+def test_a_copy_that_cannot_be_read_is_refused_and_not_cut(client, url, monkeypatch, kind):
+    def away(*_):
+        raise PoolTimeout
+        yield
+
+    monkeypatch.setattr(MessageRepo, "stream", away)
+    assert client.get(f"{url}.{kind}").status_code == 503
 
 
 def test_a_copy_is_noted(client, url, thread):

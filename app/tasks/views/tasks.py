@@ -7,7 +7,6 @@ from uuid import UUID
 import orjson
 from flask import Blueprint, Response, request, url_for
 
-from app.db.blobs import read_blob
 from app.db.session import transaction
 from app.db.tables import Task
 from app.db.work import SEALED
@@ -26,6 +25,7 @@ from app.tasks.services.tasks import (
 from app.threads.access import current_viewer
 from app.web.access import org_right
 from app.web.errors import NotFound, Refusal
+from app.web.export import stream_blob
 from app.web.filters import viewer_zone
 from app.web.identity import require_org, require_visitor
 from app.web.listing import pasted_id, read_list, show_list
@@ -116,8 +116,7 @@ def file(org: str, task_id: UUID) -> Response:
         raise NotFound
     if not _may_read(task):
         raise Refusal(403, "Your role cannot read what this task wrote.")
-    content = b"".join(read_blob(org_id, found.id))
-    response = Response(content, content_type=found.media_type)
+    response = stream_blob(org_id, found.id, found.byte_size, found.media_type)
     response.headers["Content-Disposition"] = f'attachment; filename="{found.name}"'
     return response
 

@@ -1,6 +1,6 @@
 """Stored files that messages of a thread show."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db.base import db
-from app.db.tables import Blob, BlobPart
+from app.db.tables import Blob
 from app.threads.models import Message, MessageAttachment
 from app.threads.parts import NAME_LENGTH, FilePart, ImagePart, Part
 
@@ -55,12 +55,3 @@ class AttachmentRepo:
         )
         row = self._session.execute(statement).one_or_none()
         return None if row is None else Attached(*row)
-
-    def content(self, org_id: UUID, blob_id: UUID) -> Iterator[bytes]:
-        """The bytes in parts of at most 1 MiB."""
-        statement = (
-            select(BlobPart.content)
-            .where(BlobPart.org_id == org_id, BlobPart.blob_id == blob_id)
-            .order_by(BlobPart.position)
-        )
-        yield from self._session.scalars(statement, execution_options={"yield_per": 1})

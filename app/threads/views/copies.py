@@ -20,6 +20,7 @@ from app.threads.views.place import read_id
 from app.threads.views.shown import shown_messages
 from app.web.access import org_right
 from app.web.errors import NotFound
+from app.web.export import begun, stream_blob
 from app.web.identity import require_org
 from app.web.render import render
 
@@ -37,16 +38,14 @@ def export(org: str, thread_id: UUID, kind: str) -> Response:
     thread, org_id = seen_thread(thread_id), require_org().org_id
     with transaction():
         record("thread.export", "thread", thread.id, thread.name, after={"format": kind})
-    stack = ExitStack()
-    repo = MessageRepo(stack.enter_context(analytics_session()))
+    with ExitStack() as stack:
+        repo = MessageRepo(stack.enter_context(analytics_session()))
+        rows = begun(repo.stream(org_id, thread_id, MAIN_BRANCH if kind == "md" else None))
+        reading = stack.pop_all()
     files_url = url_for("thread.show", org=org, thread_id=thread_id, _external=True) + "/files"
-    parts: Iterator[str] = (
-        _markdown(thread, repo.stream(org_id, thread_id, MAIN_BRANCH), files_url)
-        if kind == "md"
-        else _json(thread, repo.stream(org_id, thread_id))
-    )
+    parts = _markdown(thread, rows, files_url) if kind == "md" else _json(thread, rows)
     response = Response(stream_with_context(parts), content_type=TYPES[kind])
-    response.call_on_close(stack.close)
+    response.call_on_close(reading.close)
     response.headers["Content-Disposition"] = f'attachment; filename="thread-{thread_id}.{kind}"'
     return response
 
@@ -80,12 +79,8 @@ def file(org: str, thread_id: UUID, blob_id: UUID) -> Response:
     found = AttachmentRepo().find(org_id, thread.id, blob_id)
     if found is None:
         raise NotFound
-    stack = ExitStack()
-    content = AttachmentRepo(stack.enter_context(analytics_session())).content(org_id, blob_id)
     kind = found.media_type if found.media_type in DRAWN else "application/octet-stream"
-    response = Response(content, content_type=kind)
-    response.call_on_close(stack.close)
-    response.headers["Content-Length"] = str(found.byte_size)
+    response = stream_blob(org_id, blob_id, found.byte_size, kind)
     response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(found.name, safe='')}"
     response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'; frame-ancestors 'none'"
     return response

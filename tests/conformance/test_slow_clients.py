@@ -1,0 +1,109 @@
+"""SL: whoever is slow to send or to take something holds up nobody else."""
+
+import socket
+import time
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+
+import psutil
+import pytest
+
+from tests.factories import orgs, tasks, threads, world
+from tests.support.processes import wait_until
+
+pytestmark = pytest.mark.conformance
+
+MIB = 2**20
+FILE_MIB = 192
+GROWTH = 64 * MIB
+CROWD = 24
+"""More than there are connections to the database."""
+ASLEEP = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = current_database()"
+MORE_PARTS = """
+    INSERT INTO blob_parts (org_id, blob_id, position, content)
+    SELECT p.org_id, p.blob_id, n, p.content FROM blob_parts p, generate_series(1, %s) n WHERE p.blob_id = %s
+"""
+
+
+@pytest.fixture
+def home(live):
+    return world.tenant("Homecanary")
+
+
+@pytest.fixture
+def blob(live, home):
+    """A stored file that no buffer on the way to its reader holds."""
+    stored = threads.blob(home.org, bytes(MIB), "image/png")
+    with live.connect() as connection:
+        connection.execute(MORE_PARTS, (FILE_MIB - 1, stored.id))
+        connection.execute("UPDATE blobs SET byte_size = %s WHERE id = %s", (FILE_MIB * MIB, stored.id))
+    return stored
+
+
+@contextmanager
+def beginning(live, path, **headers):
+    """Send a request without the body that it announces."""
+    lines = {"Host": live.url.removeprefix("http://"), "Content-Length": "1000", **headers}
+    head = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in lines.items())
+    with socket.create_connection(("127.0.0.1", live.web.port)) as sent:
+        sent.sendall(f"POST {path} HTTP/1.1\r\n{head}\r\n".encode())
+        yield
+
+
+def asleep(live):
+    with live.connect() as connection:
+        return connection.execute(ASLEEP).fetchone()[0]
+
+
+def resident(live):
+    process = psutil.Process(live.web.pid)
+    return sum(part.memory_info().rss for part in (process, *process.children(recursive=True)))
+
+
+def test_sl_1_those_who_are_slow_to_send_hold_no_connection(live, home):
+    form = {"Content_Type": "application/x-www-form-urlencoded", "Sec_Fetch_Site": "same-origin"}
+    key = {
+        "Content_Type": "application/json",
+        "X_API_Key": orgs.api_key(home.org, home.owner)[1],
+    }
+    with live.client(home.owner) as client, ExitStack() as slow:
+        own = {"Cookie": f"session={client.cookies['session']}", "X_CSRFToken": client.token("/me")}
+        ways = (
+            ("/sign-in", form),
+            (f"/o/{home.org.slug}/agents/new", form | own),
+            ("/api/v1/agents", key),
+        )
+        for number in range(CROWD):
+            path, headers = ways[number % len(ways)]
+            slow.enter_context(beginning(live, path, **headers))
+        time.sleep(1)  # all of them are being read
+        wait_until(lambda: asleep(live) == 0, 5, "connections that are free")
+        assert client.get(f"/o/{home.org.slug}/agents").status_code == 200
+
+
+def test_sl_2_those_who_are_slow_to_take_files_hold_no_connection(live, home, blob):
+    threads.attachment(home.message, blob, "cat.png")
+    place = f"/o/{home.org.slug}/threads/{home.thread.id}"
+    with live.client(home.owner) as client, ExitStack() as slow:
+        for _ in range(CROWD):
+            answer = slow.enter_context(client.stream("GET", f"{place}/files/{blob.id}"))
+            assert answer.status_code == 200
+        wait_until(lambda: asleep(live) == 0, 5, "connections that are free")
+        assert client.get(f"{place}.json").status_code == 200
+
+
+def test_sl_3_the_file_of_a_task_is_never_in_memory_as_a_whole(live, home, blob):
+    file = {"id": str(blob.id), "name": "threads.csv", "media_type": "text/csv", "byte_size": FILE_MIB * MIB}
+    ended = {"status": "succeeded", "finished_at": datetime.now(UTC), "created_by": home.owner.id}
+    task = tasks.task(home.org, kind="thread.export", result={"file": file}, **ended)
+    path, read = f"/o/{home.org.slug}/tasks/{task.id}", 0
+    with live.client(home.owner) as client:
+        client.page(path)
+        before = most = resident(live)
+        with client.stream("GET", f"{path}/file") as answer:
+            assert answer.status_code == 200
+            for part in answer.iter_raw(MIB):
+                read += len(part)
+                most = max(most, resident(live))
+    assert read == FILE_MIB * MIB
+    assert most - before < GROWTH
