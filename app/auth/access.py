@@ -1,6 +1,7 @@
 """From the session cookie to the person."""
 
 import secrets
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import wraps
@@ -16,6 +17,7 @@ from app.db.scope import current_scope, use_scope
 from app.db.session import transaction
 from app.extensions import login_manager
 from app.web.access import View
+from app.web.errors import DATABASE_AWAY
 from app.web.identity import Membership, Visitor, require_visitor
 from app.web.render import EPOCH_COOKIE, leave
 from app.web.security import (
@@ -44,7 +46,7 @@ def load_visitor(req: Request) -> Visitor | None:
     if row is None:
         return None
     if datetime.now(UTC) - row.last_seen_at > _TOUCH_EVERY:
-        with transaction():
+        with suppress(*DATABASE_AWAY), transaction():  # people go on reading while nothing can be written
             SessionRepo().touch(row.session_id)
     return _visitor(row, slug)
 

@@ -20,8 +20,8 @@ from psycopg.abc import RV, PQGen
 from psycopg.pq import ExecStatus
 from psycopg.types.json import set_json_loads
 from sqlalchemy import Connection as EngineConnection
-from sqlalchemy import Engine, QueuePool, event
-from sqlalchemy.exc import InvalidatePoolError, InvalidRequestError
+from sqlalchemy import Engine, ExceptionContext, QueuePool, event
+from sqlalchemy.exc import InvalidatePoolError, InvalidRequestError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import PoolProxiedConnection
 
@@ -37,6 +37,9 @@ MAIN_SECONDS = 15
 ANALYTICS_SECONDS = 30
 _READING = "-c default_transaction_read_only=on -c cursor_tuple_fraction=1"
 """Every cursor is read to its end: what comes first need not come soon."""
+
+_REFUSING = (errors.ReadOnlySqlTransaction, errors.IdleInTransactionSessionTimeout)
+"""What is no fault of a statement: a server that takes no changes for now, and one that has ended the transaction."""
 
 
 # Before any connection is made: each takes over what is registered then. The dumper names no type: the server takes
@@ -173,8 +176,17 @@ def without_limit(connection: EngineConnection) -> None:
     cast("PatientConnection", connection.connection.dbapi_connection).patience = None
 
 
+def _as_away(context: ExceptionContext) -> OperationalError | None:
+    """The error as one of a database that is away, where it is one of those that refuse."""
+    cause = context.original_exception
+    if not isinstance(cause, _REFUSING):
+        return None
+    return OperationalError(context.statement, None, cause, hide_parameters=True)
+
+
 def register(app: Flask) -> None:
     """Guard the application's engines."""
     with app.app_context():
         for name, engine in db.engines.items():
             _Guard((ANALYTICS_SECONDS if name else MAIN_SECONDS) + GRACE_SECONDS).watch(engine)
+        event.listen(db.engine, "handle_error", _as_away, retval=True)

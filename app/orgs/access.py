@@ -1,5 +1,6 @@
 """The gate in front of every view: first run, sign-in or key, organisation, role, CSRF, in this order."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
@@ -11,7 +12,7 @@ from app.db.scope import Scope, use_scope
 from app.db.session import rest, transaction
 from app.orgs.repo.api_keys import ApiKeyRepo, BearerRow
 from app.web.access import SCOPES, Access, access_of, most_bytes_of, role_has, roles_with
-from app.web.errors import NotFound, Refusal, no_key, not_signed_in
+from app.web.errors import DATABASE_AWAY, NotFound, Refusal, no_key, not_signed_in
 from app.web.filters import choose_zone
 from app.web.identity import Caller, Membership, Visitor, current_visitor
 from app.web.json_body import JSON_TYPE
@@ -148,7 +149,7 @@ def _caller(row: BearerRow) -> Caller:
 def _note_use(row: BearerRow) -> None:
     """Keep the moment of a key's last use to the minute."""
     if row.last_used_at is None or datetime.now(UTC) - row.last_used_at > _TOUCH_EVERY:
-        with transaction():
+        with suppress(*DATABASE_AWAY), transaction():  # programs go on reading while nothing can be written
             ApiKeyRepo().touch(row.org_id, row.key_id)
 
 
