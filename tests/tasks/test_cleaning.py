@@ -136,6 +136,16 @@ def test_files_that_tasks_left_go_after_a_day_unless_something_shows_them(acting
     assert stored(theirs) is None
 
 
+def test_the_file_of_an_old_task_that_was_run_again_goes_too(acting):
+    acting()
+    org = orgs.org()
+    blob = threads.blob(org, b"name\r\nAda\r\n")
+    ended = {"status": "succeeded", "finished_at": NOW - timedelta(hours=25)}
+    tasks.task(org, created_at=LONG_AGO, result={"file": {"id": str(blob.id)}}, **ended)
+    clean_up()
+    assert stored(blob) is None
+
+
 def test_a_file_that_a_running_task_has_written_again_stays(acting):
     acting()
     org = orgs.org()

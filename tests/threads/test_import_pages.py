@@ -10,8 +10,8 @@ from app.audit.models import AuditEvent
 from app.db import blobs
 from app.db.session import transaction
 from app.db.tables import Blob, Task
+from app.tasks.services.cleaning import clean_up
 from app.threads.models import Message, Thread
-from app.threads.repo.imports import ImportRepo
 from app.threads.services import uploads
 from app.threads.services.uploads import IMPORT, FileGone, ImportInput
 from app.threads.views import importing as views
@@ -262,10 +262,10 @@ def test_files_left_by_failed_imports_go_after_a_day(member, acting, org, ana, c
     upload(member, export("claude.json"))
     acting(org, ana)
     connection.exec_driver_sql("UPDATE blobs SET created_at = now() - interval '25 hours'")
-    ImportRepo().remove_left_files(org.id, uploads.MEDIA_TYPE, IMPORT.name)
+    clean_up()
     assert len(rows(Blob, org_id=org.id)) == 1
     connection.exec_driver_sql("UPDATE tasks SET status = 'failed', finished_at = now()")
-    ImportRepo().remove_left_files(org.id, uploads.MEDIA_TYPE, IMPORT.name)
+    clean_up()
     assert rows(Blob, org_id=org.id) == []
 
 
@@ -278,7 +278,7 @@ def test_a_file_that_is_a_source_too_stays(member, acting, org, ana, connection)
         "UPDATE blobs SET created_at = now() - interval '25 hours', media_type = %s", (uploads.MEDIA_TYPE,)
     )
     connection.exec_driver_sql("UPDATE tasks SET status = 'succeeded', finished_at = now()")
-    ImportRepo().remove_left_files(org.id, uploads.MEDIA_TYPE, IMPORT.name)
+    clean_up()
     (kept,) = rows(Blob, org_id=org.id)
     assert kept.id == source.blob_id
 

@@ -19,7 +19,6 @@ from app.db.tables import LIVE, Blob, Task, TaskEvent, WorkerProcess
 SESSION_IDLE = timedelta(days=14)
 FORGET_AFTER = timedelta(days=1)
 BATCH = 10_000
-LOOK_BACK = timedelta(days=3)
 
 
 class WorkerRepo:
@@ -77,10 +76,11 @@ class ExpiryRepo:
 
     def remove_files(self, org_id: UUID, age: timedelta) -> None:
         """Remove the files that tasks left longer ago than `age`, unless something else refers to them."""
+        some = select(Blob.id).where(Blob.org_id == org_id, unused()).limit(1)
+        if self._session.scalar(some) is None:
+            return  # mostly so: the tasks, of all times, need not be looked through
         file = Task.result["file"]["id"].astext
-        left = select(cast(file, Uuid)).where(
-            Task.org_id == org_id, Task.created_at > func.now() - age - LOOK_BACK, file.is_not(None)
-        )
+        left = select(cast(file, Uuid)).where(Task.org_id == org_id, file.is_not(None))
         over = Task.finished_at <= func.now() - age
         remove_blobs(
             self._session,

@@ -13,6 +13,7 @@ from app.orgs.repo.orgs import OrgRepo
 from app.tasks.repo.mail import MailRepo
 from app.tasks.repo.upkeep import ExpiryRepo
 from app.threads import kinds as threads
+from app.threads.services import uploads
 
 KEEP_MAIL = timedelta(days=30)
 KEEP_FILES = timedelta(hours=24)
@@ -31,6 +32,7 @@ def clean_up() -> None:
         for org in OrgRepo().all():
             with in_org(org.id):
                 ExpiryRepo().remove_files(org.id, KEEP_FILES)
+                uploads.remove_left_files(org.id)
     with transaction():
         for thing, (kind, given) in _ERASURES.items():
             for org_id in ExpiryRepo().orgs_with_deleted(thing, datetime.now(UTC) - KEEP_DELETED):

@@ -55,13 +55,16 @@ def problem_with(file: IO[bytes], name: str | None) -> str | None:
 
 def begin_import(org_id: UUID, file: IO[bytes], upload: Upload) -> UUID:
     """Keep the file and have a worker import it; the id of the task."""
-    repo = ImportRepo()
-    repo.lock(org_id)
-    repo.remove_left_files(org_id, MEDIA_TYPE, IMPORT.name)
+    ImportRepo().lock(org_id)
     given = ImportInput(blob_id=store_blob(org_id, file, MEDIA_TYPE), **asdict(upload))
     task_id = enqueue(IMPORT, given, agent_id=upload.agent_id)
     record("thread.upload", "thread_list", target_label=upload.source, after={"format": upload.format})
     return task_id
+
+
+def remove_left_files(org_id: UUID) -> None:
+    """Delete the files of imports that ended a day ago without doing so."""
+    ImportRepo().remove_left_files(org_id, MEDIA_TYPE, IMPORT.name)
 
 
 def _run(work: Work, given: ImportInput) -> Mapping[str, Any]:
