@@ -185,7 +185,7 @@ class Configuration:
     @property
     def address(self) -> str:
         """Where a browser finds the product."""
-        local = self.host in {"127.0.0.1", "0.0.0.0", "::"}  # noqa: S104 - compared, not bound
+        local = self.host in {"127.0.0.1", "0.0.0.0", "::", "::1"}  # noqa: S104 - compared, not bound
         shown = "localhost" if local else f"[{self.host}]" if ":" in self.host else self.host
         return (self.environment.get("BASE_URL") or f"http://{shown}:{self.port}").rstrip("/") + "/"
 

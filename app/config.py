@@ -205,7 +205,8 @@ def _database_url(read: _Reader, name: str) -> str:
 
 
 def _base_url(read: _Reader, host: str, port: int) -> str:
-    shown = "localhost" if host in {"", "0.0.0.0", "::", "127.0.0.1"} else host  # noqa: S104 - compared, not bound
+    local = host in {"", "0.0.0.0", "::", "127.0.0.1", "::1"}  # noqa: S104 - compared, not bound
+    shown = "localhost" if local else f"[{host}]" if ":" in host else host
     url = read.url("BASE_URL", ("http", "https"), f"http://{shown}:{port}").rstrip("/")
     parts = urlsplit(url)
     more = parts.path or parts.query or parts.fragment or parts.username
@@ -213,6 +214,8 @@ def _base_url(read: _Reader, host: str, port: int) -> str:
         read.mistakes.append(
             "BASE_URL must be scheme, host and optional port only, such as https://agents.example.com."
         )
+    elif ":" in (parts.hostname or ""):  # no request that names such a host would be answered
+        read.mistakes.append("BASE_URL must name its host: set it where HOST is an IPv6 address.")
     return url
 
 

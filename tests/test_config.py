@@ -37,6 +37,17 @@ def test_defaults():
     assert not settings.secure
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "::"])
+def test_whoever_listens_on_this_machine_or_everywhere_is_found_as_localhost(host):
+    assert load(HOST=host).base_url == "http://localhost:8000"
+
+
+def test_a_single_address_of_the_newer_kind_needs_a_name_beside_it():
+    (mistake,) = mistakes(HOST="2001:db8::5")
+    assert "HOST is an IPv6 address" in mistake
+    assert load(HOST="2001:db8::5", BASE_URL="https://agents.example.com").host == "2001:db8::5"
+
+
 @pytest.mark.parametrize("spelling", ["postgres://u@h/d", "postgresql://u@h/d", "postgresql+psycopg://u@h/d"])
 def test_spellings_of_a_database_address(spelling):
     assert load(DATABASE_URL=spelling).database_url == "postgresql+psycopg://u@h/d"
@@ -56,6 +67,7 @@ def test_spellings_of_a_database_address(spelling):
         ("BASE_URL", "https://user@agents.example.com"),
         ("BASE_URL", "https://["),
         ("BASE_URL", "https://agents.example.com:eighty"),
+        ("BASE_URL", "http://[2001:db8::5]:8000"),
         ("SECRET_KEY", ""),
         ("SECRET_KEY", "short"),
         ("SECRET_KEY", "12345678"),
