@@ -64,15 +64,16 @@ class Readiness:
 
     @property
     def ready(self) -> bool:
-        """Whether requests can be answered."""
-        return self.database == "ok" and self.migrations == "ok"
+        """Whether requests can be answered; also on what a newer version, about to take over, has migrated."""
+        return self.database == "ok" and self.migrations in {"ok", "ahead"}
 
     @property
     def status(self) -> str:
         """`ok`, `degraded` (works without something) or `unavailable`."""
         if not self.ready:
             return "unavailable"
-        return "degraded" if self.redis == "away" or self.worker != "ok" else "ok"
+        whole = self.redis != "away" and self.worker == "ok" and self.migrations == "ok"
+        return "ok" if whole else "degraded"
 
     def states(self) -> dict[str, str]:
         """The words by dependency."""
@@ -91,7 +92,8 @@ def readiness() -> Readiness:
         return Readiness("ok", "behind", _redis_state(), "unknown", mail)
     age = row.heartbeat_age
     worker = "absent" if age is None else "stalled" if age > STALLED_SECONDS else "ok"
-    migrations = "ok" if row.revision == current_app.extensions["migrations_head"] else "behind"
+    head, revision = current_app.extensions["migrations_head"], row.revision or ""
+    migrations = "ok" if revision == head else "ahead" if revision > head else "behind"
     queue = MailQueue(row.waiting, row.oldest, row.failed)
     tasks = TaskQueue(row.tasks_queued, row.tasks_running, row.tasks_oldest or 0, row.workers)
     return Readiness("ok", migrations, _redis_state(), worker, mail, age, queue, tasks)

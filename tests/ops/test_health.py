@@ -56,6 +56,15 @@ def test_an_older_schema_is_not_ready(client):
     assert response.headers["Retry-After"]
 
 
+def test_what_a_newer_version_has_migrated_is_answered_from_until_it_takes_over(client):
+    beat()
+    with as_owner() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    response = client.get("/readyz")
+    assert (response.status_code, response.json["checks"]["migrations"]) == (200, "ahead")
+    assert response.json["status"] == "degraded"
+
+
 def test_an_empty_database_is_not_ready(client):
     with as_owner() as session:
         session.execute(text("ALTER TABLE workers RENAME TO elsewhere"))
