@@ -11,6 +11,7 @@ from tests.support.queries import queries
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MARCH = date(2031, 3, 1)
+HOUR = timedelta(hours=1)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 PATH = "/o/acme/schedules/calendar"
 
@@ -75,6 +76,20 @@ def test_pause_end_single_runs_and_intervals(org, march):
         for name, _, _ in runs:
             days.setdefault(name, []).append(day)
     assert days == {"Paused": [29, 30, 31], "Ending": [1, 2, 3], "Once": [15]}
+
+
+def test_a_run_within_the_last_second_of_a_day_belongs_to_that_day_once(org, march):
+    begin = datetime(2031, 3, 1, 22, 59, 59, 700_000, tzinfo=UTC)
+    schedule(org, name="Daily", every_seconds=86_400, starts_at=begin, next_run_at=begin)
+    schedule(
+        org, name="Hourly", every_seconds=3_600, starts_at=begin, next_run_at=begin, ends_at=begin + HOUR * 2
+    )
+    found = march()
+    assert found[1] == [("Daily", ["23:59"], False), ("Hourly", ["23:59"], False)]
+    assert found[2] == [("Hourly", ["00:59", "01:59"], False), ("Daily", ["23:59"], False)]
+    assert sorted(found) == [*range(1, 30), 31], (
+        "the clock goes forward on the 30th: a day's time ends behind it"
+    )
 
 
 def test_what_is_shown_is_bounded(org, acting):

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from app.tasks.models import Schedule
 from app.tasks.repo.schedules import ScheduleRepo
-from app.tasks.services.schedules import SECOND, timing_of
+from app.tasks.services.schedules import timing_of
 from app.tasks.slots import slots
 
 MOST_SCHEDULES = 50
@@ -17,6 +17,8 @@ MOST_A_DAY = 3
 """How many runs of a schedule a day names; of more it says that there are more."""
 MOST_MONTHS = 12
 """How many months ahead the calendar goes."""
+INSTANT = timedelta(microseconds=1)
+"""The smallest step of a clock: intervals count from the moment of their beginning, not from a whole second."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,8 @@ def _runs(
 ) -> Iterator[tuple[date, DayRuns]]:
     """The days of a schedule between two moments, each looked at no further than one run too many."""
     assert schedule.next_run_at is not None
-    after = max(begin, schedule.next_run_at) - SECOND
-    last = min(end - SECOND, schedule.ends_at or end)
+    after = max(begin, schedule.next_run_at) - INSTANT
+    last = min(end - INSTANT, schedule.ends_at or end)
     while True:
         upcoming = slots(timing_of(schedule), after)
         first = next(upcoming, None)
@@ -98,7 +100,7 @@ def _runs(
             moments.append(slot)
         shown = moments[:MOST_A_DAY]
         yield day, DayRuns(schedule.id, schedule.name, shown, more=len(moments) > MOST_A_DAY)
-        after = tomorrow - SECOND
+        after = tomorrow - INSTANT
 
 
 def _begin(day: date, zone: ZoneInfo) -> datetime:
