@@ -12,6 +12,7 @@ from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, Operationa
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 
+from app.db.session import TooSlow
 from app.web.render import (
     Shell,
     bare_shell,
@@ -231,6 +232,10 @@ def _database_away(error: Exception) -> Response:
     )
 
 
+def _too_slow(_error: TooSlow) -> Response:
+    return failure(503, "This took longer than 30 seconds. Narrow the dates or the filters.", retry_after=30)
+
+
 def _database_refused(_error: DataError) -> Response:
     return failure(
         422, "A value cannot be stored: it is out of range or holds characters that are not allowed."
@@ -263,5 +268,6 @@ def register(app: Flask) -> None:
     app.register_error_handler(CsrfRefused, _csrf_refused)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(DataError, _database_refused)
+    app.register_error_handler(TooSlow, _too_slow)
     for away in DATABASE_AWAY:
         app.register_error_handler(away, _database_away)

@@ -158,6 +158,9 @@ def test_what_takes_too_long_says_what_to_do(member, talk, monkeypatch):
     monkeypatch.setattr(figures, "AnalyticsRepo", Slow)
     page = member.page("/o/acme/analytics")
     assert "Narrow the dates." in page.text
+    answer = member.get("/o/acme/analytics/day.csv")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
+    assert "Narrow the dates" in answer.text
 
 
 def test_another_organisations_figures_are_not_counted(member, talk):
