@@ -59,6 +59,13 @@ def test_groups_are_agents_or_models(member, talk):
     assert "Support" in member.page("/o/acme/analytics").text
     by_model = member.page("/o/acme/analytics?by=model")
     assert "m1" in by_model.text
+    assert [head.text for head in by_model.select("#by-group ~ * thead th")][:3] == [
+        "Model",
+        "Messages",
+        "Tokens",
+    ]
+    text = member.get("/o/acme/analytics/model.csv").get_data(as_text=True)
+    assert text.removeprefix("\ufeff").startswith("model,messages,tokens,")
     assert member.page("/o/acme/analytics?by=nonsense").find("th", string="Agent")
 
 

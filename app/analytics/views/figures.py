@@ -20,6 +20,8 @@ from app.web.render import render
 bp = Blueprint("analytics", __name__, url_prefix="/o/<org>/analytics")
 MEASURES = tuple(Figures.__dataclass_fields__)
 GROUPS = ("agent", "model")
+OF_NO_MODEL = {"threads", "people"}
+"""What is counted of threads and of what people write, in which no model has a part."""
 
 
 @bp.get("")
@@ -48,7 +50,7 @@ def export(org: str, group: str) -> Response:
         record("analytics.export", "figures", after={"by": group, "range": choice.text})
     return stream_table(
         f"{org}-figures-by-{group}",
-        (group, *MEASURES),
+        (group, *(measure for measure in MEASURES if group != "model" or measure not in OF_NO_MODEL)),
         lambda session: _rows(AnalyticsRepo(session).report(org_id, choice.period), group),
     )
 
