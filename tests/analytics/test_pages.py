@@ -55,6 +55,46 @@ def test_the_threads_behind_a_figure_are_those_it_counts(member, org, talk):
         assert sorted(listed) == ["Late parcel", "Put away"], place
 
 
+def named(client, place):
+    return [link.text for link in client.page(place).select("th.cell-name a")]
+
+
+def test_what_happens_in_older_threads_leads_to_them(member, org):
+    long_ago = datetime.now(UTC) - timedelta(days=20)
+    begun = {"origin": "api", "created_at": long_ago, "last_message_at": long_ago}
+    threads.message(
+        threads.thread(org, name="Goes on", **begun), role="assistant", error="Away", cost_micros=5
+    )
+    answer = threads.message(threads.thread(org, name="Rated late", **begun), created_at=long_ago)
+    threads.feedback(answer, external_user="Kim")
+    page = member.page("/o/acme/analytics?range=7d")
+    for chart in ("messages", "threads", "tokens", "cost", "errors", "latency"):
+        assert named(member, page.select(f"#{chart} tbody a")[-1]["href"]) == ["Goes on"], chart
+    assert named(member, page.select("#feedback tbody a")[-1]["href"]) == ["Rated late"]
+    assert named(member, page.select("a.figure")[6]["href"]) == ["Rated late"]
+
+
+def test_threads_begun_after_the_days_are_not_behind_their_figures(member, org):
+    now = datetime.now(UTC)
+    for name, days in (("Then", 9), ("Now", 0)):
+        moment = now - timedelta(days=days)
+        thread = threads.thread(org, name=name, origin="api", created_at=moment, last_message_at=moment)
+        threads.message(thread, created_at=moment)
+    ends = [str((now - timedelta(days=days)).date()) for days in (10, 8)]
+    page = member.page(f"/o/acme/analytics?range={'..'.join(ends)}")
+    assert figures_of(page)[:2] == ["1", "1"]
+    assert named(member, page.select("a.figure")[1]["href"]) == ["Then"]
+
+
+def test_who_sees_a_part_of_the_threads_is_told_that_figures_count_all(member, owner, org):
+    threads.thread(org, orgs.member(org))
+    page = member.page("/o/acme/analytics?range=7d")
+    assert figures_of(page)[0] == "1"
+    assert named(member, page.select("a.figure")[0]["href"]) == []
+    assert "those that you may see" in page.text
+    assert "those that you may see" not in owner.page("/o/acme/analytics?range=7d").text
+
+
 def test_groups_are_agents_or_models(member, talk):
     assert "Support" in member.page("/o/acme/analytics").text
     by_model = member.page("/o/acme/analytics?by=model")

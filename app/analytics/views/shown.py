@@ -1,9 +1,10 @@
 """The figures as the page shows them: tiles, series for charts and rows of a table, each with the threads behind it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from flask import url_for
@@ -25,6 +26,13 @@ _BEHIND: dict[str, dict[str, str]] = {
     "downs": {"feedback": "down"},
     "latency_p50_ms": {},
     "latency_p95_ms": {},
+}
+# The same of the charts, some of which draw two figures; threads that were begun last come first among those of people.
+_CHARTS: Mapping[str, Mapping[str, Any]] = {
+    **{measure: _BEHIND[measure] for measure in ("messages", "tokens", "cost_micros", "errors")},
+    "people": {"sort": "-created"},
+    "feedback": {"feedback": ("up", "down")},
+    "latency": {},
 }
 # Of which threads figures are counted: of all but deleted ones, whereas the list leaves out archived ones.
 _COUNTED = ("live", "archived")
@@ -53,12 +61,12 @@ class GroupRow:
 
 @dataclass(frozen=True)
 class Shown:
-    """Everything that the template draws; `series` has a list per measure, `urls` the threads of each day."""
+    """Everything that the template draws; `series` has a list per measure, `urls` the threads of each day per chart."""
 
     tiles: Sequence[Tile]
     days: Sequence[date]
     series: dict[str, list[float | None]]
-    urls: Sequence[str]
+    urls: dict[str, list[str]]
     rows: Sequence[GroupRow]
     more: int
     error_rate: float
@@ -66,16 +74,17 @@ class Shown:
 
 def shown(org: str, choice: Choice, report: Report, by: str) -> Shown:
     """The report of the chosen days, its table grouped by `agent` or `model`."""
+    index = url_for("threads.index", org=org)
 
     def threads(**values: Any) -> str:
-        return url_for("threads.index", org=org, status=_COUNTED, **values)
+        return f"{index}?{urlencode({'status': _COUNTED, **values}, doseq=True)}"
 
     tiles = [
         Tile(
             measure,
             getattr(report.total, measure),
             getattr(report.previous, measure),
-            threads(**_days(measure, choice), **more),
+            threads(**_days(measure, choice.dates), **more),
         )
         for measure, more in _BEHIND.items()
     ]
@@ -85,7 +94,10 @@ def shown(org: str, choice: Choice, report: Report, by: str) -> Shown:
         tiles=tiles,
         days=days,
         series=_series(report),
-        urls=[threads(created=f"{day}..{day}") for day in days],
+        urls={
+            chart: [threads(**_days(chart, f"{day}..{day}"), **more) for day in days]
+            for chart, more in _CHARTS.items()
+        },
         rows=[
             GroupRow(report.words(key), figures, _group_url(threads, key, choice))
             for key, figures in list(groups.items())[:MOST_GROUPS]
@@ -107,10 +119,18 @@ def _in_units(measure: str, value: int | None) -> float | None:
     return value if value is None or measure not in _UNITS else value / _UNITS[measure]
 
 
-def _days(measure: str, choice: Choice) -> dict[str, str]:
-    """Threads are counted on the day they began; what happened in them, by their last activity since."""
-    return {"created": choice.dates} if measure == "threads" else {"last": f"{choice.period.days[0]}.."}
+def _days(figure: str, dates: str) -> dict[str, str]:
+    """What to ask of the list for the threads behind a figure of these days, the last of which may be open.
+
+    Threads are counted on the day they began. What was written lies between that and their last activity; what people
+    think of it may come later.
+    """
+    first, _, last = dates.partition("..")
+    if figure == "threads":
+        return {"created": dates}
+    begun = {"created": f"..{last}"} if last else {}
+    return begun if figure in {"ups", "downs", "feedback"} else {**begun, "last": f"{first}.."}
 
 
 def _group_url(threads: Any, key: Key, choice: Choice) -> str | None:
-    return threads(agent=key, last=f"{choice.period.days[0]}..") if isinstance(key, UUID) else None
+    return threads(agent=key, **_days("messages", choice.dates)) if isinstance(key, UUID) else None
