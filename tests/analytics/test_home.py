@@ -75,6 +75,26 @@ def test_other_organisations_do_not_count(org, owner):
     assert matters(owner) == {}
 
 
+def test_agents_are_counted_as_their_list_shows_them(org, owner):
+    agents.agent(org, deleted_at=NOW)
+    agents.agent(org, archived=True)
+
+    def told():
+        return (
+            owner.page("/o/acme").find("a", href="/o/acme/agents", class_="figure").get_text(" ", strip=True)
+        )
+
+    assert told() == "0 agents"
+    assert owner.page("/o/acme/agents").select("#results tbody tr") == []
+    agents.agent(org)
+    assert told() == "1 agent"
+
+
+def test_sample_data_is_offered_again_where_all_agents_were_deleted(org, owner):
+    agents.agent(org, deleted_at=NOW)
+    assert owner.page("/o/acme").find(id="samples")
+
+
 def test_the_home_takes_five_statements_whatever_failed(org, owner):
     agents.agent(org)
     owner.page("/o/acme")

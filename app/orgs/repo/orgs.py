@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, delete, func, literal, select, union_all, update
+from sqlalchemy import ColumnElement, Row, Table, delete, func, literal, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -122,16 +122,27 @@ class OrgRepo:
         self._session.execute(delete(Org).where(Org.id == org_id))
 
     def counts(self, org_id: UUID, *only: str) -> Mapping[str, int]:
-        """How many rows of the organisation each tenant table, or each of `only`, holds; one statement."""
+        """How many rows of the organisation each tenant table holds; one statement.
+
+        Of each of `only`, those that a list shows at first: neither deleted nor archived ones.
+        """
         tables = [table for table in Base.metadata.sorted_tables if "org_id" in table.c]
         tables = [table for table in tables if not only or table.name in only]
         parts = [
             select(literal(table.name).label("name"), func.count().label("rows"))
             .select_from(table)
-            .where(table.c.org_id == org_id)
+            .where(table.c.org_id == org_id, *(_in_use(table) if only else ()))
             for table in tables
         ]
         return {row.name: row.rows for row in self._session.execute(union_all(*parts))}
+
+
+def _in_use(table: Table) -> Iterator[ColumnElement[bool]]:
+    """Rows of the table that are neither deleted nor archived."""
+    if "deleted_at" in table.c:
+        yield table.c.deleted_at.is_(None)
+    if "archived" in table.c:
+        yield ~table.c.archived
 
 
 def _slugs(name: str) -> Iterator[str]:

@@ -29,7 +29,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Home:
-    """The steps to show, and how many rows each table of the organisation holds."""
+    """The steps to show, and how many rows the lists of the organisation show at first, by table."""
 
     cards: tuple[Card, ...]
     counts: Mapping[str, int]
