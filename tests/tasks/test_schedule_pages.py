@@ -109,6 +109,18 @@ def test_it_is_turned_off_and_on_run_and_deleted(org, member):
     assert [(task.kind, task.schedule_id) for task in rows(Task)] == [("agent.export", schedule.id)]
 
 
+def test_the_last_runs_hold_those_that_a_person_began(org, member):
+    now = datetime.now(UTC)
+    schedule = tasks.schedule(org, next_run_at=SOON)
+    for hours in range(1, 13):
+        slot = now - timedelta(hours=hours)
+        tasks.task(org, schedule_id=schedule.id, slot_at=slot, created_at=now, status="succeeded")
+    begun = tasks.task(org, schedule_id=schedule.id, created_at=now - timedelta(minutes=90))
+    places = [link["href"] for link in member.page(f"/o/acme/schedules/{schedule.id}").select("tbody th a")]
+    assert len(places) == 10
+    assert places[1] == f"/o/acme/tasks/{begun.id}"
+
+
 def test_it_is_deleted_once_its_name_is_typed(org, member):
     schedule = tasks.schedule(org, kind="agent.export", next_run_at=SOON)
     path = f"/o/acme/schedules/{schedule.id}"

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, case, false, func, select, update
+from sqlalchemy import ColumnElement, Row, Select, case, false, func, select, union_all, update
 from sqlalchemy.orm import Session
 
 from app.agents.models import Agent, AgentVersion
@@ -137,9 +137,14 @@ class TasksRepo:
         return [_task_row(row) for row in found]
 
     def of_schedule(self, org_id: UUID, viewer: Viewer, schedule_id: UUID, limit: int) -> list[TaskRow]:
-        """The newest tasks of a schedule."""
-        statement = _named(org_id, viewer).where(Task.schedule_id == schedule_id)
-        rows = self._session.execute(statement.order_by(Task.slot_at.desc().nulls_last()).limit(limit))
+        """The newest tasks of a schedule, by when they were due; those that a person began count as due then."""
+        of_it = select(Task.id).where(Task.org_id == org_id, Task.schedule_id == schedule_id)
+        due = of_it.where(Task.slot_at.is_not(None)).order_by(Task.slot_at.desc()).limit(limit)
+        begun = of_it.where(Task.slot_at.is_(None)).order_by(Task.created_at.desc()).limit(limit)
+        newest = union_all(due.subquery().select(), begun.subquery().select())
+        moment = func.coalesce(Task.slot_at, Task.created_at)
+        statement = _named(org_id, viewer).where(Task.id.in_(newest))
+        rows = self._session.execute(statement.order_by(moment.desc(), Task.id.desc()).limit(limit))
         return [_task_row(row) for row in rows]
 
     def get(self, org_id: UUID, task_id: UUID) -> Task | None:
