@@ -86,6 +86,15 @@ def test_intervals_and_single_runs(org, member):
     assert found[None].run_at == datetime(2030, 7, 1, 7, tzinfo=UTC)
 
 
+def test_what_is_turned_off_runs_next_to_nothing_else(org, member):
+    tasks.schedule(org, name="Off", enabled=False, next_run_at=SOON - timedelta(days=300))
+    tasks.schedule(org, name="On", next_run_at=SOON)
+    tasks.schedule(org, name="Over", next_run_at=None)
+    for query in ("", "?sort=-next"):
+        names = [link.text for link in member.page(f"/o/acme/schedules{query}").select("#results tbody th a")]
+        assert (names[0], set(names[1:])) == ("On", {"Off", "Over"})
+
+
 def test_an_edit_keeps_the_input_and_a_stale_one_is_refused(org, member):
     schedule = tasks.schedule(org, kind="agent.export", payload={"format": "json"}, next_run_at=SOON)
     path = f"/o/acme/schedules/{schedule.id}/edit"

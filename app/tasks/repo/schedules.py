@@ -32,7 +32,7 @@ _STATE = case(
 _SORTS: dict[str, Any] = {
     "name": func.lower(Schedule.name),
     "created": Schedule.created_at,
-    "next": Schedule.next_run_at,
+    "next": case((Schedule.enabled, Schedule.next_run_at)),
 }
 _LISTED: dict[str, Any] = {
     "id": Schedule.id,
