@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import replace
+from urllib.parse import urlencode
 
 import pytest
 
@@ -112,6 +113,19 @@ def test_names_are_given_or_made_of_the_first_question(inside, org, to):
         "Refund rules in two countries",
         "Name a",
     }
+
+
+def test_tags_can_be_asked_for_and_taken_away_afterwards(inside, client, org, to):
+    tags = ["t" * 60, "-late", " late ", "cafe\u0301", "--", {"name": "vip"}]
+    message = {"role": "user", "content": "Hello"}
+    chat = {"id": "x", "chat": {"messages": [message]}, "meta": {"tags": tags}}
+    do_import(org, to, json.dumps([chat]).encode())
+    (row,) = rows(Thread, org_id=org.id)
+    assert row.tags == ["t" * 40, "late", "caf\u00e9", "vip"]
+    for tag in list(row.tags):
+        assert client.page("/o/acme/threads?" + urlencode({"tag": tag})).find("a", string=row.name)
+        assert client.submit(f"/o/acme/threads/{row.id}/untag", {"tag": tag}).status_code == 303
+    assert stored(row).tags == []
 
 
 def test_errors_are_counted(inside, org, to):

@@ -37,7 +37,6 @@ _SUMMARY = re.compile(r"\s*<summary>[^<]*</summary>")
 _QUOTED = re.compile(r"^> ?", re.MULTILINE)
 _OPEN, _CLOSE = "<details", "</details>"
 _ROLES = ("user", "assistant", "system", "tool")
-_MOST_TAGS = 20
 
 
 def fits(value: Mapping[str, Any]) -> bool:
@@ -106,8 +105,8 @@ def _first(usage: Mapping[str, Any], *names: str) -> int | None:
 
 
 def _tags(value: Any) -> tuple[str, ...]:
-    names = [line(tag, 50) or line(fields(tag).get("name"), 50) for tag in entries(value)]
-    return tuple(dict.fromkeys(name for name in names if name))[:_MOST_TAGS]
+    names = (line(tag) or line(fields(tag).get("name")) for tag in entries(value))
+    return tuple(name for name in names if name)
 
 
 def _unfolded(id_: str, content: str) -> list[RawPart]:

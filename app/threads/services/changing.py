@@ -1,7 +1,7 @@
 """Archiving, restoring, deleting and tagging threads, one or many, and taking it back."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -37,6 +37,12 @@ def read_tag(text: str) -> str:
             422, f"Enter a tag of at most {TAG_LENGTH} characters that does not begin with a minus."
         )
     return tag
+
+
+def tags_of(texts: Iterable[str]) -> list[str]:
+    """Tags that others made, as they can be filtered by and taken away here; what nothing is left of is none."""
+    tags = (clean(text).lstrip("- ")[:TAG_LENGTH].rstrip() for text in texts)
+    return list(dict.fromkeys(tag for tag in tags if tag))[:MOST_TAGS]
 
 
 def change_status(org_id: UUID, viewer: Viewer, ids: Sequence[UUID], act: str) -> Outcome:

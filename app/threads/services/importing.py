@@ -12,6 +12,7 @@ from app.threads.parts import ErrorPart, first_error
 from app.threads.readers.items import Refused
 from app.threads.readers.parsed import ParsedMessage, ParsedThread
 from app.threads.repo.imports import ORIGIN, ImportRepo, StoredMessage
+from app.threads.services.changing import tags_of
 from app.threads.services.writing import UNNAMED, message_values, name_from
 
 MOST_THREADS = 200
@@ -129,7 +130,7 @@ class _Rows:
                 "name": thread.name or _made_name(thread.messages),
                 "origin": ORIGIN,
                 "external_id": thread.external_id,
-                "tags": thread.tags,
+                "tags": tags_of(thread.tags),
                 "archived": thread.archived,
                 "created_at": thread.created_at,
                 "last_message_at": max(message.created_at for message in thread.messages),
