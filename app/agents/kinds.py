@@ -13,6 +13,7 @@ from app.agents.repo.agents import AgentRepo
 from app.agents.services.agents import change_status
 from app.audit.services import record
 from app.db.cursor import COUNT_CAP
+from app.db.session import transaction
 from app.db.work import Kind, TaskInput, Work
 from app.web.export import written
 from app.web.file_tasks import ListFile, leave_file
@@ -41,12 +42,10 @@ def exported_columns(state: ListState) -> list[str]:
 
 
 def export_agents(task: Work, given: ListFile) -> dict[str, Any]:
-    """Write the file in one step; the result says where it is."""
-    return {"file": task.step("write", lambda: _write(task, given))}
-
-
-def _write(task: Work, given: ListFile) -> dict[str, Any]:
-    state = read_list(agent_list(AgentRepo().choices(task.org_id)), given.zone, given.args, "agents")
+    """Write the list and keep the file in one step; the result says where it is."""
+    with transaction():
+        spec = agent_list(AgentRepo().choices(task.org_id))
+    state = read_list(spec, given.zone, given.args, "agents")
 
     def told(number: int) -> None:
         task.progress(number, words="agents written")
@@ -55,9 +54,10 @@ def _write(task: Work, given: ListFile) -> dict[str, Any]:
         rows = AgentRepo(session).stream(task.org_id, state)
         return written(given.format, exported_columns(state), rows, told)
 
-    file = leave_file(task, "agents", given.format, write)
-    record("agent.export", "agent_list", after={"format": given.format, "query": given.query})
-    return file
+    def note() -> None:
+        record("agent.export", "agent_list", after={"format": given.format, "query": given.query})
+
+    return {"file": leave_file(task, "agents", given.format, write, note)}
 
 
 def change_agents(task: Work, given: AgentChange) -> dict[str, Any]:

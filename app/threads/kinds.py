@@ -1,12 +1,14 @@
 """What is done to threads in the background: lists as files, and erasing what was deleted long ago."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
 from app.agents.kinds import erase_in_steps
 from app.audit.services import record
+from app.db.session import transaction
 from app.db.work import Kind, TaskInput, Work
 from app.orgs.repo.members import MemberRepo
 from app.threads.forms import asked_list
@@ -33,13 +35,26 @@ class ThreadErasure(TaskInput):
 
 
 def export_threads(task: Work, given: ListFile) -> dict[str, Any]:
-    """Write the list in one step; the result says where the file is."""
-    return {"file": task.step("write", lambda: _write(task, given))}
+    """Write the list and keep the file in one step; the result says where it is."""
+    viewer, state = _asked(task, given)
+
+    def write(session: Session) -> Iterable[bytes]:
+        rows = ThreadListRepo(session).stream(task.org_id, viewer, state)
+        return written(given.format, exported_columns(state), rows, partial(_tell, task))
+
+    note = partial(_note, "thread.export", given)
+    return {"file": leave_file(task, "threads", given.format, write, note, _right(viewer))}
 
 
 def export_whole_threads(task: Work, given: WholeFile) -> dict[str, Any]:
-    """Write the threads with their messages in one step; the result says where the file is."""
-    return {"file": task.step("write", lambda: _write_whole(task, given))}
+    """Write the threads with their messages and keep the file in one step; the result says where it is."""
+    viewer, state = _asked(task, given)
+
+    def write(session: Session) -> Iterable[bytes]:
+        return write_threads(session, task.org_id, viewer, state, given.format, partial(_tell, task))
+
+    note = partial(_note, "thread.export_whole", given)
+    return {"file": leave_file(task, "threads-with-messages", given.format, write, note, _right(viewer))}
 
 
 def erase_threads(task: Work, _given: ThreadErasure) -> dict[str, Any]:
@@ -50,38 +65,20 @@ def erase_threads(task: Work, _given: ThreadErasure) -> dict[str, Any]:
 def _asked(task: Work, given: ListFile) -> tuple[Viewer, ListState]:
     """Whose eyes the list is read with, and what it is asked for."""
     assert task.user_id is not None
-    role = MemberRepo().role(task.org_id, task.user_id)
-    viewer = Viewer(task.user_id, sees_all=role_has(role, SEES_ALL))
-    return viewer, read_list(asked_list(task.org_id, viewer, given.args), given.zone, given.args, "threads")
+    with transaction():
+        role = MemberRepo().role(task.org_id, task.user_id)
+        viewer = Viewer(task.user_id, sees_all=role_has(role, SEES_ALL))
+        spec = asked_list(task.org_id, viewer, given.args)
+    return viewer, read_list(spec, given.zone, given.args, "threads")
 
 
-def _write(task: Work, given: ListFile) -> dict[str, Any]:
-    viewer, state = _asked(task, given)
-
-    def told(number: int) -> None:
-        task.progress(number, words="threads written")
-
-    def write(session: Session) -> Iterable[bytes]:
-        rows = ThreadListRepo(session).stream(task.org_id, viewer, state)
-        return written(given.format, exported_columns(state), rows, told)
-
-    _note("thread.export", given)
-    return _left(viewer, leave_file(task, "threads", given.format, write))
+def _tell(task: Work, number: int) -> None:
+    task.progress(number, words="threads written")
 
 
-def _write_whole(task: Work, given: WholeFile) -> dict[str, Any]:
-    viewer, state = _asked(task, given)
-    _note("thread.export_whole", given)
-
-    def write(session: Session) -> Iterable[bytes]:
-        return write_threads(session, task.org_id, viewer, state, given.format)
-
-    return _left(viewer, leave_file(task, "threads-with-messages", given.format, write))
-
-
-def _left(viewer: Viewer, file: dict[str, Any]) -> dict[str, Any]:
-    """The file, with the right by which it may hold the private threads of others."""
-    return {**file, "right": SEES_ALL} if viewer.sees_all else file
+def _right(viewer: Viewer) -> str | None:
+    """The right by which a file may hold the private threads of others."""
+    return SEES_ALL if viewer.sees_all else None
 
 
 def _note(action: str, given: ListFile) -> None:

@@ -67,12 +67,28 @@ def begin_file(task: Kind[Any], kind: str, state: ListState) -> Response:
 
 
 def leave_file(
-    task: Work, name: str, kind: str, write: Callable[[Session], Iterable[bytes]]
+    task: Work,
+    name: str,
+    kind: str,
+    write: Callable[[Session], Iterable[bytes]],
+    note: Callable[[], None],
+    right: str | None = None,
 ) -> dict[str, Any]:
-    """Keep what `write` yields as a file that the result of the task names; it gets a read-only session."""
+    """Keep what `write` yields as a file that the result of the task names; it gets a read-only session.
+
+    That may take long, and no transaction waits for it. A step keeps the file with what `note` notes, and names the
+    `right` by which it was written.
+    """
     with TemporaryFile() as file:
         with analytics_session() as session:
             file.writelines(write(session))
-        size, blob_id = file.tell(), store_blob(task.org_id, file, KINDS[kind])
-    name = f"{name}-{datetime.now(UTC):%Y-%m-%d}.{kind}"
-    return {"id": str(blob_id), "name": name, "media_type": KINDS[kind], "byte_size": size}
+        size = file.tell()
+
+        def keep() -> dict[str, Any]:
+            note()
+            blob_id = store_blob(task.org_id, file, KINDS[kind])
+            kept = {"id": str(blob_id), "name": f"{name}-{datetime.now(UTC):%Y-%m-%d}.{kind}"}
+            facts = {"media_type": KINDS[kind], "byte_size": size}
+            return {**kept, **facts, **({"right": right} if right else {})}
+
+        return task.step("write", keep)

@@ -8,14 +8,17 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from app.agents import kinds
 from app.agents.kinds import CHANGE, EXPORT, AgentChange
 from app.agents.models import Agent
 from app.audit.models import AuditEvent
+from app.db.base import db
 from app.db.blobs import read_blob
 from app.db.queue import enqueue
 from app.db.session import transaction
 from app.db.tables import Blob, Task, TaskEvent
 from app.tasks.services.cleaning import clean_up
+from app.web.export import written
 from app.web.file_tasks import ListFile
 from tests.factories import agents, orgs, threads
 from tests.factories.rows import rows, save
@@ -55,6 +58,21 @@ def test_the_list_is_written_as_its_address_asks(acting, org, member):
     assert [row[1] for row in table] == ["name", "'=Evil", "Ada", "Bo"]
     assert ending.result["file"]["byte_size"] == rows(Blob)[0].byte_size
     assert [event.actor_label for event in rows(AuditEvent, action="agent.export")] == [member.email]
+
+
+def test_no_transaction_waits_while_a_file_is_written_and_who_waits_is_told(acting, org, member, monkeypatch):
+    agents.agent(org)
+    seen = []
+
+    def slowly(*given):
+        for part in written(*given):
+            seen.append((db.session().in_transaction(), rows(Task)[0].progress))
+            yield part
+
+    monkeypatch.setattr(kinds, "written", slowly)
+    acting(org, member)
+    assert do(EXPORT, ListFile()).status == "succeeded"
+    assert seen == [(False, {"done": 1, "total": None, "words": "agents written"})]
 
 
 def test_a_large_file_lies_in_parts_and_the_same_file_once(acting, org, member):

@@ -1,6 +1,6 @@
 """Whole threads as the text of a file."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from uuid import UUID
 
@@ -32,20 +32,26 @@ def exported_columns(state: ListState) -> list[str]:
 
 
 def write_threads(
-    session: Session, org_id: UUID, viewer: Viewer, state: ListState, kind: str
+    session: Session,
+    org_id: UUID,
+    viewer: Viewer,
+    state: ListState,
+    kind: str,
+    told: Callable[[int], None] = lambda _: None,
 ) -> Generator[bytes]:
-    """The threads that a list holds with their `messages`, as JSON or NDJSON in parts."""
+    """The threads that a list holds with their `messages`, as JSON or NDJSON in parts; `told` hears how many so far."""
     before, between, end = _FRAMES[kind]
-    after, comma = before, ""
+    after, comma, number = before, "", 0
     with closing(WholeThreadRepo(session).stream(org_id, viewer, state)) as parts:
         for part in parts:
             kept: list[str] = []
             for begins, body in part:
                 if begins:
                     kept += (after, body[:-1], ',"messages":[')
-                    after, comma = "]}" + between, ""
+                    after, comma, number = "]}" + between, "", number + 1
                 else:
                     kept += (comma, body)
                     comma = ","
             yield "".join(kept).encode()
+            told(number)
     yield (after.removesuffix(",\n") + end).encode()
