@@ -16,7 +16,7 @@ from app.db.cursor import COUNT_CAP
 from app.db.session import transaction
 from app.db.work import Kind, TaskInput, Work
 from app.web.export import written
-from app.web.file_tasks import ListFile, leave_file
+from app.web.file_tasks import ListFile, leave_file, understood
 from app.web.listing import ListState, read_list
 
 BATCH = 200
@@ -45,7 +45,7 @@ def export_agents(task: Work, given: ListFile) -> dict[str, Any]:
     """Write the list and keep the file in one step; the result says where it is."""
     with transaction():
         spec = agent_list(AgentRepo().choices(task.org_id))
-    state = read_list(spec, given.zone, given.args, "agents")
+    state = understood(read_list(spec, given.zone, given.args, "agents"))
 
     def told(number: int) -> None:
         task.progress(number, words="agents written")

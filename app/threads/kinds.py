@@ -18,7 +18,7 @@ from app.threads.repo.threads import Viewer
 from app.threads.services.exporting import exported_columns, write_threads
 from app.web.access import role_has
 from app.web.export import written
-from app.web.file_tasks import ListFile, leave_file
+from app.web.file_tasks import ListFile, leave_file, understood
 from app.web.listing import ListState, read_list
 
 SEES_ALL = "threads.read_all"
@@ -69,7 +69,7 @@ def _asked(task: Work, given: ListFile) -> tuple[Viewer, ListState]:
         role = MemberRepo().role(task.org_id, task.user_id)
         viewer = Viewer(task.user_id, sees_all=role_has(role, SEES_ALL))
         spec = asked_list(task.org_id, viewer, given.args)
-    return viewer, read_list(spec, given.zone, given.args, "threads")
+    return viewer, understood(read_list(spec, given.zone, given.args, "threads"))
 
 
 def _tell(task: Work, number: int) -> None:

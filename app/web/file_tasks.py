@@ -16,7 +16,7 @@ from app.db.cursor import COUNT_CAP
 from app.db.queue import enqueue
 from app.db.rows import Rows
 from app.db.session import analytics_session, transaction
-from app.db.work import Kind, TaskInput, Work
+from app.db.work import GiveUp, Kind, TaskInput, Work
 from app.web.errors import Refusal
 from app.web.export import KINDS
 from app.web.filters import viewer_zone
@@ -24,6 +24,9 @@ from app.web.identity import require_org
 from app.web.inputs import ZoneName
 from app.web.listing import ListState
 from app.web.render import leave, render, toast
+
+_PLACES = {"after", "before", "end"}
+"""Parameters that say where in a list somebody is."""
 
 
 class ListFile(TaskInput):
@@ -40,8 +43,9 @@ class ListFile(TaskInput):
 
     @property
     def args(self) -> MultiDict[str, str]:
-        """The parameters of the address."""
-        return MultiDict(parse_qsl(self.query, keep_blank_values=True))
+        """The parameters of the address; the file holds all pages."""
+        given = parse_qsl(self.query, keep_blank_values=True)
+        return MultiDict(pair for pair in given if pair[0] not in _PLACES)
 
 
 def too_long(rows: Rows) -> bool:
@@ -64,6 +68,15 @@ def begin_file(task: Kind[Any], kind: str, state: ListState) -> Response:
         task_id = enqueue(task, given)
     toast("A worker writes the file.", "info")
     return leave(url_for("tasks.show", org=require_org().slug, task_id=task_id))
+
+
+def understood(state: ListState) -> ListState:
+    """The state, if nothing was left out of it. GiveUp otherwise: other rows would be written, and nobody told."""
+    if state.notices:
+        raise GiveUp(
+            "What the list is filtered by is not understood, or no longer exists. Choose the filters again."
+        )
+    return state
 
 
 def leave_file(

@@ -75,6 +75,26 @@ def test_no_transaction_waits_while_a_file_is_written_and_who_waits_is_told(acti
     assert seen == [(False, {"done": 1, "total": None, "words": "agents written"})]
 
 
+@pytest.mark.parametrize(
+    "query", ["model=gone", "status=archved", "view=0192f0c1-0000-7000-8000-000000000001", "modell=m1"]
+)
+def test_a_file_whose_filter_is_not_understood_is_not_written(acting, org, member, query):
+    agents.agent(org, primary_model="m1")
+    acting(org, member)
+    ending = do(EXPORT, ListFile(query=query))
+    assert (ending.status, ending.outcome) == ("failed", "failed")
+    assert "no longer exists" in ending.error
+    assert rows(Blob) == []
+
+
+def test_a_file_holds_all_pages_wherever_its_address_was_copied(acting, org, member):
+    agents.agent(org, name="Ada")
+    acting(org, member)
+    ending = do(EXPORT, ListFile(format="ndjson", query="cols=name&after=x.y.z&sort=name"))
+    acting(org, member)
+    assert b"Ada" in content(org, ending)
+
+
 def test_a_large_file_lies_in_parts_and_the_same_file_once(acting, org, member):
     agents.agent(org, prompt="x" * 3_000_000)
     acting(org, member)

@@ -1,15 +1,18 @@
 """Lists of threads that are too long to wait for: a task leaves the file."""
 
 import json
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import update
 
 from app.audit.models import AuditEvent
 from app.db.blobs import read_blob
+from app.db.queue import enqueue
+from app.db.session import transaction
 from app.db.tables import Task
 from app.orgs.models import OrgMember
+from app.threads.kinds import EXPORT, EXPORT_WHOLE
 from app.web import file_tasks
 from tests.factories import orgs, threads
 from tests.factories.rows import rows
@@ -133,3 +136,13 @@ def test_ex_3_filters_too_long_to_keep_are_refused(client, held):
     assert answer.status_code == 422
     assert "too many filters" in answer.text
     assert rows(Task) == []
+
+
+@pytest.mark.parametrize("kind", [EXPORT, EXPORT_WHOLE])
+def test_ex_3_no_file_is_written_without_a_filter_that_is_gone(acting, org, ana, held, kind):
+    acting(org, ana)
+    with transaction():
+        enqueue(kind, kind.given(query=f"agent={uuid4()}"))
+    (claim,) = claims()
+    ending, _ = run(claim)
+    assert (ending.status, "no longer exists" in ending.error) == ("failed", True)
