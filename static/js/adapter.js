@@ -134,7 +134,7 @@ function send(form, button) {
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.method !== "post") return;
+  if (!form.matches("[method=post]")) return;
   if (!form.hasAttribute("aria-busy")) return send(form, event.submitter);
   event.preventDefault();
   event.stopImmediatePropagation();

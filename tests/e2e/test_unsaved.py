@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import listing
+from tests.factories import tools
 from tests.support.browser import let_keep
 
 pytestmark = pytest.mark.e2e
@@ -60,6 +61,21 @@ def test_a_second_click_while_sending_is_ignored(home, open_as):
     assert shown == ["Saving…", "true"]
     expect(page.locator("h1")).to_have_text("Only once")
     assert len(sent) == 1
+
+
+def test_a_form_with_a_field_named_method_is_sent_once_and_without_a_question(home, open_as):
+    tool = tools.tool(home.org, "https://1.1.1.1/{city}")
+    page = open_as(home.owner, f"/o/{home.org.slug}/tools/{tool.id}/edit")
+    asked, sent = _asked(page), []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    page.locator("#description").fill("Says something else")
+    shown = page.locator("[data-save]").evaluate(
+        "(button) => { button.click(); button.click(); return [button.innerText, button.ariaBusy]; }"
+    )
+    assert shown == ["Saving…", "true"]
+    expect(page.locator("h1")).to_have_text(tool.name)
+    expect(page.locator("main")).to_contain_text("Says something else")
+    assert (asked, len(sent)) == ([], 1)
 
 
 def test_limits_are_counted_from_four_fifths(home, open_as):
