@@ -35,7 +35,7 @@ function save() {
   form.dispatchEvent(new Event("autosave"));
 }
 
-// What was sent is what there is to lose no more.
+// What was sent is what there is to lose no more: the server has it, or the choice between both texts does.
 function keep([control, value, checked]) {
   if (control.options) for (const option of control.options) option.defaultSelected = option.value === value;
   else if (control.type === "checkbox") control.defaultChecked = checked;
@@ -77,7 +77,7 @@ onSwap((region, sender) => {
   clearTimeout(unanswered);
   const { saved, conflict } = region.dataset;
   stopped = conflict !== undefined;
-  if (saved) {
+  if (saved || stopped) {
     sent.forEach(keep);
     delete form.dataset.dirty;
     guard();

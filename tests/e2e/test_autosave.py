@@ -70,8 +70,11 @@ def test_wrong_values_and_anothers_change_are_told(home, open_as):
     expect(page.locator("#theirs-description")).to_have_text("Theirs", timeout=15_000)
     expect(state(page)).to_have_text("Changed elsewhere")
     assert page.locator("#name").input_value() == "Mine"
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
     page.get_by_role("button", name="Keep mine").click()
     expect(page.locator("h1")).to_have_text("Mine")
+    assert asked == []
 
 
 def test_without_scripts_the_button_saves_and_publishes(home, open_as):

@@ -78,6 +78,23 @@ def test_a_form_with_a_field_named_method_is_sent_once_and_without_a_question(ho
     assert (asked, len(sent)) == ([], 1)
 
 
+def test_the_choice_between_two_texts_is_unsaved_until_it_is_made(home, open_as):
+    page = open_as(home.owner, edit(home))
+    theirs = open_as(home.people["admin"], edit(home))
+    theirs.locator("#prompt").fill("their text")
+    theirs.get_by_role("button", name="Save").click()
+    expect(theirs.locator("h1")).to_have_text(home.agent.name)
+    page.locator("#prompt").fill("my text")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("button", name="Keep mine")).to_be_visible()
+    assert page.evaluate("() => !dispatchEvent(new Event('beforeunload', { cancelable: true }))")
+    asked = _asked(page)
+    page.get_by_role("button", name="Keep mine").click()
+    expect(page.locator("h1")).to_have_text(home.agent.name)
+    expect(page.locator("main")).to_contain_text("my text")
+    assert asked == []
+
+
 def test_limits_are_counted_from_four_fifths(home, open_as):
     page = open_as(home.owner, f"{listing(home)}/new")
     counter = page.locator("[data-counter=description]")
