@@ -149,10 +149,13 @@ function report(detail, text, retry) {
   byId("failed")?.remove();
   const alert = byId("failure").content.firstElementChild.cloneNode(true);
   const button = alert.querySelector("[data-retry]");
-  const { verb, path, elt, target, triggeringEvent } = detail.requestConfig;
+  const { verb, path, elt, target, triggeringEvent: event } = detail.requestConfig;
   alert.id = "failed";
   alert.querySelector("p").textContent = text;
-  button.addEventListener("click", () => window.htmx.ajax(verb, path, { source: elt, target, event: triggeringEvent }));
+  button.addEventListener("click", () => {
+    if (event?.submitter) event.submitter.click();
+    else window.htmx.ajax(verb, path, { source: elt, target, event });
+  });
   if (!retry) button.remove();
   (target.closest("#results, form") ?? target).before(alert);
 }

@@ -125,3 +125,16 @@ def test_without_a_connection_the_rows_stay_until_retry(home, open_as):
     page.context.set_offline(False)
     page.get_by_role("button", name="Retry").click()
     expect(page).to_have_url(re.compile("sort=name"))
+
+
+def test_retry_does_what_the_button_that_was_pressed_does(home, open_as):
+    page = open_as(home.owner, listing(home), expected=["ERR_INTERNET_DISCONNECTED", "htmx:sendError"])
+    page.get_by_role("checkbox", name="Select Agent 01").check()
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Archive").click()
+    expect(page.locator("#failed")).to_contain_text("No connection")
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Retry").click()
+    expect(page.locator("#toasts")).to_contain_text("1 archived.")
+    expect(page.locator("#failed")).to_have_count(0)
+    _expect_focus(page, "results")
