@@ -1,4 +1,4 @@
-// What htmx does, told to the visitor and to the other modules; no other module names its events.
+// What htmx does, told to the visitor and to the other modules.
 // Reads: meta csrf-token, body[data-epoch], #status, #progress, #toasts, templates #toast-good, #toast-bad, #failure.
 
 const BAR_AFTER = 300;
@@ -25,7 +25,7 @@ export function say(text) {
 on("oobBeforeSwap", ({ detail }) => {
   if (detail.target !== byId("status")) return;
   detail.shouldSwap = false;
-  say(detail.fragment.textContent.trim());
+  if (!quiet) say(detail.fragment.textContent.trim());
 });
 
 // Toasts
@@ -52,8 +52,8 @@ function show(toast) {
 }
 
 function toast({ level, text, undo_url: undo }) {
-  const kind = level === "error" || level === "warning" ? "bad" : "good";
-  const made = byId(`toast-${kind}`).content.firstElementChild.cloneNode(true);
+  const id = ["error", "warning"].includes(level) ? "toast-bad" : "toast-good";
+  const made = byId(id).content.firstElementChild.cloneNode(true);
   made.className = `toast toast-${level}`;
   made.querySelector("p").textContent = text;
   const form = made.querySelector("form");
@@ -63,7 +63,7 @@ function toast({ level, text, undo_url: undo }) {
 }
 
 document.addEventListener("app:toast", ({ detail }) => detail.toasts.forEach(toast));
-// Put in again, because a live region says only what arrives after the page.
+// Put in again: a live region says only what arrives after the page.
 document.querySelectorAll("#toasts [data-toast]").forEach(show);
 
 // Requests
@@ -73,13 +73,13 @@ const ended = [];
 const swapped = [];
 let bar;
 
-/** Calls `act` with the element that sent a request, whatever became of the request. */
+/** Calls `act` with the element that sent a request, whatever became of it. */
 export const onEnd = (act) => ended.push(act);
 
 /** Calls `act` with the region that has come in and the element that asked for it. */
 export const onSwap = (act) => swapped.push(act);
 
-const polls = (detail) => detail.requestConfig.triggeringEvent?.type === "hx:poll:trigger";
+const polls = ({ requestConfig }) => requestConfig.elt.matches("[hx-trigger^=every]");
 
 on("configRequest", ({ detail }) => {
   if (detail.verb !== "get") detail.headers["X-CSRFToken"] = document.querySelector("meta[name=csrf-token]").content;
@@ -97,7 +97,7 @@ on("beforeSend", ({ detail }) => {
   bar ??= setTimeout(() => { byId("progress").hidden = false; }, BAR_AFTER);
 });
 
-// Not with afterRequest: it does not reach the document where another answer replaced the element that asked.
+// afterRequest does not reach the document where another answer replaced the element that asked.
 function settle(xhr) {
   const region = pending.get(xhr);
   pending.delete(xhr);
@@ -179,20 +179,30 @@ for (const [name, words] of [["sendError", "offline"], ["timeout", "slow"]]) {
   on(name, ({ detail }) => polls(detail) || report(detail, byId("failure").dataset[words], true));
 }
 
-// Focus: htmx finds the same id again; what it cannot find has a neighbour.
+// Focus: htmx finds the same id again; the rest has a twin or a neighbour. Polls are quiet, and swap in news only.
 
 let left;
 let settled;
+let quiet;
+const known = {};
 
 on("beforeSwap", ({ detail }) => {
-  left = detail.target.contains(document.activeElement) ? document.activeElement : undefined;
+  const { path } = detail.requestConfig;
+  left = document.activeElement;
+  quiet = polls(detail);
+  if (quiet && known[path] === detail.serverResponse) detail.shouldSwap = false;
+  known[path] = detail.serverResponse;
 });
 
+const whole = (control) => control.form ?? control;
+
 function repair(region) {
-  if (!left || ![null, document.body].includes(document.activeElement)) return;
-  const neighbour = left.closest(".chips") && byId("chips-clear");
-  if (!neighbour) region.tabIndex = -1;
-  (neighbour ?? region).focus({ preventScroll: true });
+  if (left.isConnected) return;
+  const twin = [...document.querySelectorAll(left.localName)].find((other) => whole(other).isEqualNode(whole(left)));
+  region.tabIndex = -1;
+  for (const place of [twin, left.closest(".chips") && byId("chips-clear"), region]) {
+    if (document.activeElement === document.body) place?.focus({ preventScroll: true });
+  }
 }
 
 // Fires for every element that came in, those out of band too.
