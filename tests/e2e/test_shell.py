@@ -177,3 +177,12 @@ def test_without_scripts_the_top_bar_leads_to_the_search(home, open_as):
     expect(page.locator("#results")).to_contain_text(home.agent.name)
     with_scripts = open_as(home.owner, listing(home))
     expect(with_scripts.locator("#search-link")).to_be_hidden()
+
+
+def test_without_scripts_a_toast_stands_above_the_page_and_not_over_it(home, open_as):
+    page = open_as(home.owner, listing(home), java_script_enabled=False)
+    page.get_by_role("checkbox", name="Select Agent 01").check()
+    page.get_by_role("button", name="Archive").click()
+    toast = page.locator("[data-toast]", has_text="1 archived.").bounding_box()
+    head = page.locator(".page-head").bounding_box()
+    assert toast["y"] + toast["height"] <= head["y"]
