@@ -25,7 +25,7 @@ POLICY = (
 
 
 # Pages with a form whose answer leads to an identity provider.
-TO_PROVIDERS = frozenset({"auth.sign_in", "identities.index"})
+TO_PROVIDERS = frozenset({"auth.sign_in", "confirm.new", "identities.index"})
 
 
 class CsrfRefused(Exception):

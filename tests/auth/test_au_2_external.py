@@ -1,6 +1,7 @@
 """Signing in with GitHub and Google, against a provider that speaks their protocols."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import httpx2
@@ -199,6 +200,18 @@ def test_a_statement_for_another_sign_in_is_refused(client, provider, monkeypatc
     provider.id_token = lambda grant: real(replace(grant, client_id="another client"))
     assert come_back(client, "google").location == "/sign-in"
     assert rows(SignInSession) == []
+
+
+def test_who_has_no_password_confirms_with_the_provider(client, provider, word):
+    person = auth.user(**identity(word))
+    long_ago = datetime.now(UTC) - timedelta(minutes=16)
+    client.set_cookie("session", auth.sign_in_token(person, reauthenticated_at=long_ago))
+    asked = client.get("/me/email").location
+    form = client.page(asked).select_one("main form")
+    assert (form["action"], form.find(attrs={"name": "next"})["value"]) == (f"/sign-in/{word}", "/me/email")
+    assert f"form-action 'self' {provider.url}" in client.get(asked).headers["Content-Security-Policy"]
+    assert come_back(client, word, next="/me/email").location == "/me/email"
+    client.page("/me/email")
 
 
 def test_linking_and_removing(client, provider, word):

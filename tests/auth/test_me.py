@@ -208,6 +208,15 @@ def test_who_has_no_password_sets_one_only_with_a_fresh_sign_in(new_client):
     assert stored(person).password.startswith("$argon2id$")
 
 
+def test_who_has_no_way_to_confirm_is_told_what_to_do(app, new_client):
+    client, person = new_client(), auth.user(password=None)
+    with app.app_context():
+        client.set_cookie(session_cookie_name(), long_ago(person))
+    main = client.page(client.get("/me/email").location).find("main")
+    assert main.find("form") is None
+    assert "reset link" in main.text
+
+
 def test_an_address_changes_when_the_new_one_confirms(own, person, mails):
     assert own.submit("/me/email", {"email": "New@Example.org"}).location == "/me/email/sent"
     assert stored(person).email == person.email

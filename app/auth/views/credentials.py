@@ -4,6 +4,8 @@ from flask import Blueprint, Response, request, url_for
 
 from app.auth.access import ask_for_proof, has_recent_proof, keep_session, recent_password
 from app.auth.forms import ChangePasswordForm, ConfirmForm, EmailForm
+from app.auth.providers import configured
+from app.auth.repo.flows import SUBJECTS
 from app.auth.repo.sessions import SessionRepo
 from app.auth.services.changes import account_of, change_password
 from app.auth.services.email_changes import request_change
@@ -85,7 +87,7 @@ def email_sent() -> Response:
 @confirm.get("")
 @signed_in
 def new() -> Response:
-    """Ask for the password before something that needs it again."""
+    """Ask for the password, or who has none for a newer sign-in, before something that needs it."""
     return _confirm_page(ConfirmForm())
 
 
@@ -102,9 +104,16 @@ def create() -> Response:
 
 
 def _confirm_page(form: ConfirmForm, status: int = 200) -> Response:
-    has_password = account_of(require_visitor().id).password is not None
+    account = account_of(require_visitor().id)
     return render(
-        "me/confirm.html", status=status, form=form, next_path=_next_path(), has_password=has_password
+        "me/confirm.html",
+        status=status,
+        form=form,
+        next_path=_next_path(),
+        has_password=account.password is not None,
+        providers={
+            name: words for name, words in configured().items() if getattr(account, SUBJECTS[name].key)
+        },
     )
 
 
