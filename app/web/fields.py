@@ -42,6 +42,15 @@ def read_version(raw: object) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
+def overtaken(form: Any, thing: str, version: int) -> None:
+    """Have a form say that somebody else saved the thing after it was opened; sent again, it replaces that."""
+    form.lock_version.data = str(version)
+    form.form_errors.append(
+        f"Somebody else changed this {thing} in the meantime, and nothing of yours is saved yet. "
+        "Look at theirs in another tab; saving again replaces it."
+    )
+
+
 def name_field(label: str, longest: int, *, missing: str, **values: Any) -> StringField:
     """A required short text on one line; `missing` says what to do when it is empty, `values` as in the next."""
     return StringField(

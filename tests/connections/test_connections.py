@@ -163,7 +163,7 @@ def test_a_secret_is_taken_off_on_purpose(person, org, opened):
 def test_who_saves_over_anothers_change_is_told(person, org, opened):
     for version in ("7", "", "x"):
         answer = person.submit(path(opened, "/edit"), form_of(opened, name="Mine", lock_version=version))
-        assert answer.status_code == 409
+        assert (answer.status_code, 'value="Mine"' in answer.text) == (409, True)
     assert rows(ModelConnection)[0].name == "Main"
 
 

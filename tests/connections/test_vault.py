@@ -141,6 +141,7 @@ def test_who_saves_over_anothers_change_is_told(person, org):
         answer = person.submit(path(made, "/edit"), {**form, "lock_version": version})
         assert answer.status_code == 409
         assert "Somebody else changed this credential" in answer.text
+        assert ('value="Second"' in answer.text, SECRET in answer.text) == (True, False)
     assert rows(Credential)[0].name == "First"
 
 

@@ -95,15 +95,21 @@ def test_what_is_turned_off_runs_next_to_nothing_else(org, member):
         assert (names[0], set(names[1:])) == ("On", {"Off", "Over"})
 
 
-def test_an_edit_keeps_the_input_and_a_stale_one_is_refused(org, member):
+def test_an_edit_keeps_the_input_and_a_stale_one_is_asked_about(org, member):
     schedule = tasks.schedule(org, kind="agent.export", payload={"format": "json"}, next_run_at=SOON)
     path = f"/o/acme/schedules/{schedule.id}/edit"
     assert member.page(path).find("input", attrs={"name": "cron"})["value"] == "0 3 * * *"
     member.submit(path, {**FORM, "lock_version": "1"})
     assert stored(schedule).payload == {"format": "json"}
     assert stored(schedule).cron == "30 2 * * *"
-    assert member.submit(path, {**FORM, "name": "Mine", "lock_version": "1"}).status_code == 409
-    assert stored(schedule).name == "Nightly file"
+    answer = member.submit(path, {**FORM, "name": "Mine", "lock_version": "1"})
+    assert (answer.status_code, stored(schedule).name) == (409, "Nightly file")
+    page = parse(answer.text)
+    assert "nothing of yours is saved yet" in page.find(id="error-summary").text
+    assert page.find(id="name")["value"] == "Mine"
+    version = page.find(id="lock-version")["value"]
+    member.submit(path, {**FORM, "name": "Mine", "lock_version": version})
+    assert stored(schedule).name == "Mine"
 
 
 def test_it_is_turned_off_and_on_run_and_deleted(org, member):

@@ -15,7 +15,6 @@ from app.web.errors import NotFound, Refusal
 
 MOST_CASES = 100
 """Cases of an agent."""
-CHANGED = "Somebody changed this case in the meantime. Look at it again first."
 _ASK = "Run the evaluation cases against the draft first: this agent is published only when they pass."
 
 
@@ -29,12 +28,13 @@ def add_case(org_id: UUID, draft: Draft, values: Mapping[str, Any]) -> UUID:
     return case_id
 
 
-def change_case(org_id: UUID, case: CaseRow, lock_version: int, values: Mapping[str, Any]) -> None:
-    """Change a case that was read at `lock_version`. Raises Refusal 409 if somebody else changed it."""
+def change_case(org_id: UUID, case: CaseRow, lock_version: int, values: Mapping[str, Any]) -> bool:
+    """Change a case that was read at `lock_version`; whether it was: not if somebody else changed it since."""
     if not EvaluationRepo().change_case(org_id, case.id, lock_version, values):
-        raise Refusal(409, CHANGED)
+        return False
     before = {"name": case.name, "enabled": case.enabled, "checks": case.checks}
     _record("change", case.id, values["name"], _told(before), _told(values))
+    return True
 
 
 def delete_case(org_id: UUID, case: CaseRow) -> None:

@@ -12,6 +12,7 @@ from app.connections.repo.credentials import CredentialsRepo
 from app.connections.repo.known_models import KnownModelsRepo
 from app.connections.repo.model_connections import ConnectionFacts, ModelConnectionsRepo
 from app.connections.repo.taken import NameTaken
+from app.connections.services.changed import Stale
 from app.connections.services.connections import (
     change_connection,
     clean_base_url,
@@ -27,6 +28,7 @@ from app.db.session import transaction
 from app.orgs.forms import ConfirmForm
 from app.web.access import org_right
 from app.web.errors import NotFound
+from app.web.fields import overtaken
 from app.web.filters import viewer_zone
 from app.web.idempotency import once
 from app.web.identity import require_org
@@ -115,6 +117,9 @@ def update(org: str, connection_id: UUID) -> Response:
     except NameTaken:
         form.slug.errors = [NAME_IN_USE]
         return _form(form, found, 422)
+    except Stale:
+        overtaken(form, "connection", found.lock_version)
+        return _form(form, found, 409)
     toast(TAKEN_OFF if dropped else "Connection saved.", "warning" if dropped else "success")
     return leave(url_for(".show", org=org, connection_id=connection_id))
 

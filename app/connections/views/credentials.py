@@ -8,11 +8,13 @@ from app.audit.repo import AuditRepo
 from app.connections.forms import CREDENTIAL_LIST, USE_HINTS, USE_WORDS, CredentialForm, EditCredentialForm
 from app.connections.repo.credentials import CredentialFacts, CredentialsRepo
 from app.connections.repo.taken import NameTaken
+from app.connections.services.changed import Stale
 from app.connections.services.vault import change_credential, create_credential, delete_credential, in_use
 from app.db.session import transaction
 from app.orgs.forms import ConfirmForm
 from app.web.access import org_right
 from app.web.errors import NotFound
+from app.web.fields import overtaken
 from app.web.filters import viewer_zone
 from app.web.idempotency import once
 from app.web.identity import require_org
@@ -104,6 +106,9 @@ def update(org: str, credential_id: UUID) -> Response:
     except NameTaken:
         form.name.errors = [NAME_IN_USE]
         return _edit_form(form, found, 422)
+    except Stale:
+        overtaken(form, "credential", found.lock_version)
+        return _edit_form(form, found, 409)
     toast("Secret replaced." if secret else "Credential saved.")
     return leave(url_for(".show", org=org, credential_id=credential_id))
 

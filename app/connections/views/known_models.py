@@ -10,6 +10,7 @@ from app.connections.models import ConnectionModel
 from app.connections.providers import Offered
 from app.connections.repo.known_models import KnownModelsRepo
 from app.connections.repo.taken import NameTaken
+from app.connections.services.changed import Stale
 from app.connections.services.connections import try_connection
 from app.connections.services.known_models import add_model, add_offered, change_model, remove_model
 from app.connections.services.trying import ask_model
@@ -17,6 +18,7 @@ from app.connections.views.connections import connection_page, found_connection
 from app.db.session import transaction
 from app.web.access import org_right
 from app.web.errors import NotFound, Refusal
+from app.web.fields import overtaken
 from app.web.idempotency import once
 from app.web.identity import require_org
 from app.web.render import leave, render, toast
@@ -78,6 +80,9 @@ def update(org: str, connection_id: UUID, model_id: UUID) -> Response:
     except NameTaken:
         form.name.errors = [NAME_IN_USE]
         return _form(form, connection_id, 422, model=model)
+    except Stale:
+        overtaken(form, "model", model.lock_version)
+        return _form(form, connection_id, 409, model=model)
     toast("Model saved.")
     return leave(url_for("connections.show", org=org, connection_id=connection_id))
 

@@ -11,6 +11,7 @@ from app.connections.forms import SERVER_LIST, TRANSPORT_HINTS, TRANSPORT_WORDS,
 from app.connections.repo.credentials import CredentialsRepo
 from app.connections.repo.mcp_servers import McpServersRepo, ServerFacts
 from app.connections.repo.taken import NameTaken
+from app.connections.services.changed import Stale
 from app.connections.services.servers import (
     NO_PROGRAMS,
     begin_discovery,
@@ -25,6 +26,7 @@ from app.db.session import transaction
 from app.orgs.forms import ConfirmForm
 from app.web.access import org_right
 from app.web.errors import NotFound, Refusal
+from app.web.fields import overtaken
 from app.web.filters import viewer_zone
 from app.web.idempotency import once
 from app.web.identity import require_org, require_visitor
@@ -123,6 +125,9 @@ def update(org: str, server_id: UUID) -> Response:
     except NameTaken:
         form.name.errors = [NAME_IN_USE]
         return _form(form, found, 422)
+    except Stale:
+        overtaken(form, "server", found.lock_version)
+        return _form(form, found, 409)
     toast(TAKEN_OFF if dropped else "MCP server saved.", "warning" if dropped else "success")
     return leave(url_for(".show", org=org, server_id=server_id))
 

@@ -18,7 +18,8 @@ from app.knowledge.services.generations import build_again, cancel_build, roll_b
 from app.knowledge.services.reranking import offered_rerankers
 from app.orgs.forms import ConfirmForm
 from app.web.access import org_right
-from app.web.errors import NotFound, Refusal
+from app.web.errors import NotFound
+from app.web.fields import overtaken
 from app.web.filters import viewer_zone
 from app.web.idempotency import once
 from app.web.identity import require_org
@@ -36,7 +37,6 @@ _DONE = {
     "cancel": "The new generation was given up.",
 }
 NAME_IN_USE = "Another knowledge base has this name. Choose a different one."
-CHANGED = "Somebody else changed this knowledge base in the meantime. Look at it again first."
 
 
 @bp.get("")
@@ -125,8 +125,9 @@ def update(org: str, base_id: UUID) -> Response:
     except NameTaken:
         form.name.errors = [NAME_IN_USE]
         return _form(form, "knowledge/edit.html", 422, base=base)
-    except Stale as stale:
-        raise Refusal(409, CHANGED) from stale
+    except Stale:
+        overtaken(form, "knowledge base", base.lock_version)
+        return _form(form, "knowledge/edit.html", 409, base=base)
     toast("Knowledge base saved.")
     return leave(url_for(".show", org=org, base_id=base_id))
 

@@ -21,6 +21,7 @@ from app.threads.repo.threads import ThreadHead, ThreadRepo
 from app.threads.views.found import seen_thread
 from app.web.access import org_right
 from app.web.errors import NotFound, Refusal
+from app.web.fields import overtaken
 from app.web.identity import require_org
 from app.web.params import read_id
 from app.web.render import leave, render, toast
@@ -98,7 +99,10 @@ def update(org: str, agent_id: UUID, case_id: UUID) -> Response:
     if values is None:
         return _form(form, draft, rows, case.turns, case, 422)
     with transaction():
-        service.change_case(draft.agent.org_id, case, form.version(), values)
+        changed = service.change_case(draft.agent.org_id, case, form.version(), values)
+    if not changed:
+        overtaken(form, "case", case.lock_version)
+        return _form(form, draft, rows, case.turns, case, 409)
     toast("Case saved.")
     return leave(url_for(".index", org=org, agent_id=agent_id))
 

@@ -31,6 +31,7 @@ from app.threads.access import current_viewer
 from app.threads.repo.threads import ThreadRepo
 from app.web.access import org_right
 from app.web.errors import NotFound, Refusal
+from app.web.fields import overtaken
 from app.web.filters import viewer_zone
 from app.web.idempotency import once
 from app.web.identity import require_org
@@ -45,7 +46,6 @@ PARTS = {"choose": "kind_inputs", "preview": "next_runs"}
 """What of the form an act asks for that does not save it: the fields of a kind, the runs to come."""
 LONG = 80
 """Characters from which on an input is shown as a text."""
-CHANGED = "Somebody else changed this schedule in the meantime. Look at it again first."
 
 
 @bp.get("")
@@ -156,8 +156,9 @@ def update(org: str, schedule_id: UUID) -> Response:
     except SlotError as error:
         form.blame(str(error))
         return _form(form, "schedules/edit.html", 422, schedule=schedule)
-    except Stale as stale:
-        raise Refusal(409, CHANGED) from stale
+    except Stale:
+        overtaken(form, "schedule", schedule.lock_version)
+        return _form(form, "schedules/edit.html", 409, schedule=schedule)
     toast("Schedule saved.")
     return leave(url_for(".show", org=org, schedule_id=schedule_id))
 

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, request, url_for
 
 from app.audit.repo import AuditRepo
 from app.connections.repo.taken import NameTaken
+from app.connections.services.changed import Stale
 from app.db.session import transaction
 from app.orgs.forms import ConfirmForm
 from app.tools.forms.single import (
@@ -24,6 +25,7 @@ from app.tools.services.tabular import arguments_of, one_line
 from app.tools.services.tools import change_tool, create_tool, delete_tool, found_tool, set_state
 from app.tools.views.editing import NAME_IN_USE, fits, may_open, offer, tool_page
 from app.web.access import org_right
+from app.web.fields import overtaken
 from app.web.filters import viewer_zone
 from app.web.idempotency import once
 from app.web.identity import require_org
@@ -140,6 +142,9 @@ def update(org: str, tool_id: UUID) -> Response:
     except NameTaken:
         form.name.errors = [NAME_IN_USE]
         return tool_page(form, tool, 422)
+    except Stale:
+        overtaken(form, "tool", tool.lock_version)
+        return tool_page(form, tool, 409)
     toast(TAKEN_OFF if dropped else "Tool saved.", "warning" if dropped else "success")
     return leave(url_for(".show", org=org, tool_id=tool_id))
 
