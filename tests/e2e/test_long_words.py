@@ -1,4 +1,4 @@
-"""Words without a place to break, as long as a field takes them: no page scrolls sideways for them."""
+"""Words without a place to break, or of another direction: pages keep their shape around them."""
 
 import pytest
 
@@ -21,6 +21,7 @@ def owner(home):
     orgs.invitation(home.org, email=f"{'w' * 60}@{'w' * 60}.example.org", invited_by=owner.id)
     orgs.api_key(home.org, owner, name="W" * 120)
     threads.note(home.thread, owner)
+    orgs.saved_view(home.org, owner, name="W" * 80, shared=True)
     return owner
 
 
@@ -38,3 +39,20 @@ def test_no_page_scrolls_sideways_for_a_long_word(home, owner, open_as):
             page.set_viewport_size({"width": width, "height": 800})
             wide += [(path, width)] if overflows(page) else []
     assert wide == []
+
+
+def test_a_long_word_pushes_no_column_out_of_view(home, owner, open_as):
+    page = open_as(owner, f"/o/{home.org.slug}/agents?q={WORD[:200]}")
+    table = page.locator("#results .table-scroll")
+    assert table.evaluate("(region) => region.scrollWidth <= region.clientWidth")
+
+
+def test_on_a_card_every_value_stands_behind_its_words(home, open_as):
+    agents.agent(home.org, name="Arabic", primary_model="مساعد")
+    page = open_as(home.owner, f"/o/{home.org.slug}/agents?q=Arabic")
+    page.set_viewport_size({"width": NARROWEST, "height": 800})
+    left = page.locator("#results td[data-label=Model]").evaluate(
+        "(cell) => { const range = document.createRange(); range.selectNodeContents(cell);"
+        " return range.getBoundingClientRect().left; }"
+    )
+    assert left > NARROWEST / 2
