@@ -207,6 +207,18 @@ def test_a_name_is_asked_for_on_a_page_that_keeps_the_state(client, org):
     assert "Enter a name for the view." in page.text
 
 
+def test_own_views_stay_however_many_others_share(client, org, person):
+    colleague = orgs.member(org)
+    for number in range(100):
+        orgs.saved_view(org, colleague, list="agents", name=f"a{number:03}", shared=True)
+    orgs.saved_view(org, person, list="agents", name="Mine", params=[["status", "archived"]], is_default=True)
+    page = client.page(LIST)
+    assert current(page) == "Mine"
+    assert names(page) == ["Old"]
+    assert (len(tabs(page)), tabs(page)[1]) == (101, "a000, shared")
+    assert tabs(page)[-1] == "Mine"
+
+
 def test_nobody_keeps_more_than_fifty_views_of_a_list(client, org, person):
     for _ in range(50):
         orgs.saved_view(org, person)

@@ -20,18 +20,16 @@ class SavedViewRepo:
         self._session = session or db.session()
 
     def for_list(self, org_id: UUID, user_id: UUID, name: str) -> Sequence[SavedView]:
-        """A person's own views of a list and those shared with them, by name, at most 100."""
-        statement = (
-            select(SavedView)
-            .where(
-                SavedView.org_id == org_id,
-                SavedView.list == name,
-                or_(SavedView.user_id == user_id, SavedView.shared),
-            )
-            .order_by(func.lower(SavedView.name), SavedView.id)
+        """A person's own views of a list and those shared with them, by name; at most 100, others' give way."""
+        own, by_name = SavedView.user_id == user_id, (func.lower(SavedView.name), SavedView.id)
+        offered = (
+            select(SavedView.id)
+            .where(SavedView.org_id == org_id, SavedView.list == name, or_(own, SavedView.shared))
+            .order_by(own.desc(), *by_name)
             .limit(MOST_OFFERED)
         )
-        return self._session.scalars(statement).all()
+        statement = select(SavedView).where(SavedView.org_id == org_id, SavedView.id.in_(offered))
+        return self._session.scalars(statement.order_by(*by_name)).all()
 
     def get(self, org_id: UUID, view_id: UUID) -> SavedView | None:
         """A view, whoever keeps it."""
