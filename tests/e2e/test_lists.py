@@ -194,3 +194,13 @@ def test_p33_focus_is_never_lost_after_a_swap(page):
 def test_p36_nothing_scrolls_sideways_at_320(page):
     page.set_viewport_size({"width": 320, "height": 700})
     assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
+
+
+@pytest.mark.parametrize("width", [1280, 375, 320])
+def test_the_days_and_numbers_of_a_filter_fit_into_its_menu(page, home, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(f"/o/{home.org.slug}/threads")
+    for name in ("Last activity", "Created", "Tokens", "Cost"):
+        page.get_by_role("button", name=re.compile(f"^{name}")).click()
+        assert page.locator(":popover-open").evaluate("(menu) => menu.scrollWidth <= menu.clientWidth"), name
+        page.keyboard.press("Escape")
