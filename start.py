@@ -337,7 +337,10 @@ def main() -> int:
     parser.add_argument("action", nargs="?", choices=["run", "install"], default="run")
     parser.add_argument("--dev", action="store_true", help="install what tests and checks need, too")
     arguments = parser.parse_args()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    told = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # under nohup it outlives its terminal
+        told.remove(signal.SIGHUP)
+    for number in told:
         signal.signal(number, signal.default_int_handler)
     os.chdir(ROOT)
     try:

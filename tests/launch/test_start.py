@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import socket
+import subprocess
 from pathlib import Path
 
 import httpx2
@@ -27,6 +28,20 @@ def test_a_signal_stops_everything_it_started(data_dir: Path, number: signal.Sig
     assert instance.process.wait(60) == 0
     assert instance.living() == []
     assert not instance.places.runtime.exists()
+
+
+def test_under_nohup_it_outlives_the_terminal(data_dir: Path) -> None:
+    instance = Instance(data_dir)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        instance.start()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    instance.process.send(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        instance.process.wait(3)
+    assert get(instance, "/readyz")[0] == 200
+    instance.process.stop(signal.SIGTERM, seconds=60)
 
 
 def test_it_serves_its_address_and_says_how_to_claim_it(data_dir: Path) -> None:
