@@ -6,6 +6,7 @@
 const SEQUENCE = 1500;
 const DEBOUNCE = 150;
 const MOST = 20;
+const FEW = 5;
 const FIELDS = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
 const ID = /(^|\/|_)[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 
@@ -82,12 +83,15 @@ if (ID.test(location.pathname)) {
 
 const holds = (text, query) => query.toLowerCase().split(" ").every((word) => text.toLowerCase().includes(word));
 
+// A search needs room.
 function commands(query) {
+  const most = query && query[0] !== ">" ? FEW : MOST;
   return all("[data-commands]").reverse().map((place) => ({
     label: place.dataset.commands,
     items: all("a[href]", place)
       .map((link) => ({ text: link.dataset.command ?? link.textContent.trim(), url: link.href }))
-      .filter(({ text }) => holds(text, query.replace(">", ""))),
+      .filter(({ text }) => holds(text, query.replace(">", "")))
+      .slice(0, most),
   }));
 }
 

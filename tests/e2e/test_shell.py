@@ -78,6 +78,16 @@ def test_many_organisations_are_found_by_typing(home, open_as):
     expect(links).to_have_count(9)
 
 
+def test_many_organisations_leave_room_for_what_is_searched_for(home, open_as):
+    for number in range(21):
+        orgs.member(orgs.org(name=f"Customer {number}"), "viewer", home.owner)
+    agents.agent(home.org, name="Customer care")
+    page = open_as(home.owner, listing(home))
+    page.keyboard.press("Control+k")
+    page.keyboard.type("customer")
+    expect(page.get_by_role("option", name="Customer care")).to_be_visible()
+
+
 def test_sequences_lead_to_sections(home, open_as):
     page = open_as(home.owner, f"{listing(home)}/{home.agent.id}")
     go_by_keys(page, "ga", "Agents")
