@@ -19,10 +19,19 @@ def get(instance: Instance, path: str) -> tuple[int, bytes]:
     return answer.status_code, answer.content
 
 
+def start(instance: Instance, on_hangup: signal.Handlers) -> None:
+    """Start it as from a shell, or as by nohup, however these tests were started themselves."""
+    before = signal.signal(signal.SIGHUP, on_hangup)
+    try:
+        instance.start()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_everything_it_started(data_dir: Path, number: signal.Signals) -> None:
     instance = Instance(data_dir)
-    instance.start()
+    start(instance, signal.SIG_DFL)
     assert len(instance.living()) > 5
     instance.process.send(number)
     assert instance.process.wait(60) == 0
@@ -32,11 +41,7 @@ def test_a_signal_stops_everything_it_started(data_dir: Path, number: signal.Sig
 
 def test_under_nohup_it_outlives_the_terminal(data_dir: Path) -> None:
     instance = Instance(data_dir)
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        instance.start()
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    start(instance, signal.SIG_IGN)
     instance.process.send(signal.SIGHUP)
     with pytest.raises(subprocess.TimeoutExpired):
         instance.process.wait(3)
