@@ -1,6 +1,7 @@
 """`flask seed scale` on a database of its own, with small numbers."""
 
 import secrets
+import time
 
 import psycopg
 import pytest
@@ -11,6 +12,7 @@ from app.auth.services.sign_in import verify_credentials
 from app.commands import registry
 from app.commands.scale.blocks import make_block
 from app.commands.scale.cast import Size, make_cast
+from app.commands.scale.load import tidy
 from app.commands.scale.words import title, vocabulary
 from app.db.base import db
 from app.threads.parts import first_error, read_parts, text_content
@@ -98,13 +100,24 @@ def test_it_makes_what_was_asked_for_and_leaves_every_guard_in_place(place):
     assert "Made 60 threads with 300 messages" in said
 
 
+def hidden(connection) -> dict:
+    """Tables whose pages are not visible to all yet, with how many of how many are."""
+    statement = SQL("SELECT relpages, relallvisible FROM pg_class WHERE oid = {}::regclass")
+    tables = ("org_members", "agents", "threads", "thread_names", "messages", "message_search")
+    pages = {table: connection.execute(statement.format(table)).fetchone() for table in tables}
+    assert all(number > 0 for number, _ in pages.values()), pages
+    # A page or two of a table are still empty.
+    return {table: found for table, found in pages.items() if found[1] <= found[0] * 0.8}
+
+
 def test_its_pages_are_visible_to_all_so_that_indexes_alone_answer(place):
     app, connection = place
-    scale(app)
-    statement = SQL("SELECT relpages, relallvisible FROM pg_class WHERE oid = {}::regclass")
-    for table in ("org_members", "agents", "threads", "thread_names", "messages", "message_search"):
-        pages, visible = connection.execute(statement.format(table)).fetchone()
-        assert visible > pages * 0.8, (table, pages, visible)  # a page or two of a table are still empty
+    assert "Vacuuming" in scale(app)
+    for _ in range(5):
+        if hidden(connection):  # as long as somebody who is just connecting looks at the time before
+            time.sleep(1)
+            tidy(connection)
+    assert hidden(connection) == {}
 
 
 def test_side_tables_are_what_the_triggers_write(place):
