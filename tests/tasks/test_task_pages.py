@@ -1,14 +1,11 @@
 """The list of tasks, the page of one, and what people do there."""
 
-import tracemalloc
 from datetime import UTC, datetime, timedelta
-from tempfile import TemporaryFile
 from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
 from app.agents.kinds import EXPORT
-from app.db.blobs import PART_BYTES, store_blob
 from app.db.queue import enqueue
 from app.db.session import transaction
 from app.db.tables import Task, TaskAttempt, TaskEvent
@@ -164,30 +161,6 @@ def test_the_file_of_an_export_is_there_for_a_day(app, acting, org, new_client):
     with as_owner() as session:
         session.get(Task, task.id).finished_at = datetime.now(UTC) - timedelta(hours=25)
     assert client.get(link["href"]).status_code == 404
-
-
-def test_a_large_file_is_sent_in_parts(acting, org, new_client):
-    person, size = orgs.member(org), 24 * PART_BYTES
-    acting(org, person)
-    with TemporaryFile() as file, transaction():
-        file.truncate(size)
-        left = {"id": str(store_blob(org.id, file, "text/csv")), "byte_size": size}
-    task = tasks.task(
-        org,
-        kind="agent.export",
-        status="succeeded",
-        result={"file": {**left, "name": "agents.csv", "media_type": "text/csv"}},
-        created_by=person.id,
-        finished_at=datetime.now(UTC),
-    )
-    client = new_client(person)
-    tracemalloc.start()
-    try:
-        answer = client.get(f"/o/acme/tasks/{task.id}/file", buffered=False)
-        assert sum(map(len, answer.iter_encoded())) == answer.content_length == size
-        assert tracemalloc.get_traced_memory()[1] < size / 2
-    finally:
-        tracemalloc.stop()
 
 
 def test_the_tasks_of_another_organisation_are_not_there(org, new_client):
