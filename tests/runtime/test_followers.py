@@ -28,12 +28,13 @@ def speaker(app):
 @pytest.fixture
 def ear(monkeypatch, speaker):
     """The connections on which they listen, which give up a server that is silent for half a second."""
-    made = []
+    made, over = [], threading.Event()
 
     @contextmanager
     def impatient(channel):
         if made:
-            threading.Event().wait()  # the test is over
+            over.set()
+            threading.Event().wait()
         with queue.listening(channel) as connection:
             connection.patience = 0.5
             made.append(connection)
@@ -41,8 +42,10 @@ def ear(monkeypatch, speaker):
 
     monkeypatch.setattr(followers, "listening", impatient)
     monkeypatch.setattr(followers, "LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(followers, "RECONNECT_SECONDS", 0.1)
     yield made
     speaker.execute("SELECT pg_terminate_backend(%s)", (made[0].info.backend_pid,))
+    assert over.wait(5)  # before the database of another test is asked
 
 
 @pytest.mark.usefixtures("ear")
