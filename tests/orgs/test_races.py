@@ -20,6 +20,7 @@ from tests.support.pages import parse
 PERSON = {"first_name": "Bea", "last_name": "Berg", "password": "a long enough passphrase"}
 AT_ONCE = 6
 NEW = "an entirely different phrase"
+HOLD = "SELECT FROM users WHERE id = %s FOR UPDATE"
 
 
 @pytest.fixture
@@ -152,7 +153,24 @@ def test_two_administrators_who_demote_each_other_leave_one(clients, together):
     assert len(rows(User, role="ADMIN")) == 1
 
 
-def test_an_administrators_deletion_and_anothers_acceptance_do_not_lock_each_other_out(live, clients):
+@pytest.fixture
+def queued(live):
+    """A function that sends requests one after another while a statement holds what they need; their statuses."""
+
+    def send(requests, statement, *values):
+        with ThreadPoolExecutor(len(requests)) as pool:
+            with live.connect() as connection, connection.transaction():
+                connection.execute(statement, values)
+                answers = []
+                for number, request in enumerate(requests, 1):
+                    answers.append(pool.submit(request))
+                    wait_until_blocked(connection, number)
+            return [answer.result().status_code for answer in answers]
+
+    return send
+
+
+def test_an_administrators_deletion_and_anothers_acceptance_do_not_lock_each_other_out(queued, clients):
     """Both need the organisation's row and those of the administrators; while the test holds one, they queue up."""
     leaver, joiner = auth.platform_admin(), auth.platform_admin()
     org = orgs.org(slug="acme")
@@ -165,18 +183,11 @@ def test_an_administrators_deletion_and_anothers_acceptance_do_not_lock_each_oth
         prepared(own, "/me/delete", "/me/delete", {"name": leaver.email}),
         prepared(guest, "/invitations/open", "/invitations/open", {}),
     ]
-    with ThreadPoolExecutor(2) as pool:
-        with live.connect() as connection, connection.transaction():
-            connection.execute("SELECT FROM users WHERE id = %s FOR UPDATE", (joiner.id,))
-            answers = []
-            for number, request in enumerate(requests, 1):
-                answers.append(pool.submit(request))
-                wait_until_blocked(connection, number)
-        assert [answer.result().status_code for answer in answers] == [303, 303]
+    assert queued(requests, HOLD, joiner.id) == [303, 303]
     assert {row.user_id for row in rows(OrgMember, org_id=org.id)} == {owner.id, joiner.id}
 
 
-def test_an_organisation_made_the_default_is_not_deleted_meanwhile(live, clients):
+def test_an_organisation_made_the_default_is_not_deleted_meanwhile(queued, clients):
     admin, org = auth.platform_admin(), orgs.org(name="Acme", slug="acme")
     owner = orgs.member(org, "owner")
     desk, host = clients([admin, owner])
@@ -184,14 +195,7 @@ def test_an_organisation_made_the_default_is_not_deleted_meanwhile(live, clients
         prepared(desk, "/platform/orgs", "/platform/default-org", {"org_id": str(org.id)}),
         prepared(host, "/o/acme/settings/delete", "/o/acme/settings/delete", {"name": "Acme"}),
     ]
-    with ThreadPoolExecutor(2) as pool:
-        with live.connect() as connection, connection.transaction():
-            connection.execute("INSERT INTO platform_settings (id) VALUES (1)")
-            answers = []
-            for number, request in enumerate(requests, 1):
-                answers.append(pool.submit(request))
-                wait_until_blocked(connection, number)
-        assert [answer.result().status_code for answer in answers] == [303, 303]
+    assert queued(requests, "INSERT INTO platform_settings (id) VALUES (1)") == [303, 303]
     assert rows(Org) == []
 
 
@@ -207,7 +211,7 @@ def test_whoever_is_made_the_only_owner_while_deleting_their_account_leaves_no_o
     leave = prepared(host, "/o/acme/members/leave", "/o/acme/members/leave", {})
     with ThreadPoolExecutor(2) as pool:
         with live.connect() as connection, connection.transaction():
-            connection.execute("SELECT FROM users WHERE id = %s FOR UPDATE", (person.id,))
+            connection.execute(HOLD, (person.id,))
             deleting = pool.submit(delete)
             wait_until_blocked(connection)
             stepping_down = pool.submit(lambda: [promote().status_code, leave().status_code])
@@ -227,7 +231,7 @@ def test_a_key_made_while_its_person_is_removed_never_works(live, clients):
     make = prepared(own, new, new, {"name": "Late", "scopes": "org:read", "days": "90", "once": "this form"})
     with ThreadPoolExecutor(1) as pool:
         with live.connect() as connection, connection.transaction():
-            connection.execute("SELECT FROM users WHERE id = %s FOR UPDATE", (admin.id,))
+            connection.execute(HOLD, (admin.id,))
             making = pool.submit(make)
             wait_until_blocked(connection)
             assert remove().status_code == 303
@@ -245,23 +249,6 @@ def test_what_is_added_to_an_organisation_that_is_being_deleted_is_refused(live,
             answer = pool.submit(add)
             wait_until_blocked(connection)
         assert answer.result().status_code == 409
-
-
-@pytest.fixture
-def queued(live):
-    """A function that sends requests one after another while a person's row is held; their statuses."""
-
-    def send(person, requests):
-        with ThreadPoolExecutor(len(requests)) as pool:
-            with live.connect() as connection, connection.transaction():
-                connection.execute("SELECT FROM users WHERE id = %s FOR UPDATE", (person.id,))
-                answers = []
-                for number, request in enumerate(requests, 1):
-                    answers.append(pool.submit(request))
-                    wait_until_blocked(connection, number)
-            return [answer.result().status_code for answer in answers]
-
-    return send
 
 
 @pytest.fixture
@@ -288,7 +275,7 @@ def test_a_sign_in_and_a_reset_do_not_lock_each_other_out(clients, queued, perso
     known = {"email": person.email, "password": auth.PASSWORD}
     given = {name: value.format(email=person.email) for name, value in given.items()}
     requests = [prepared(browser, "/sign-in", "/sign-in", known), prepared(phone, page, page, given)]
-    assert queued(person, requests) == [303, status]
+    assert queued(requests, HOLD, person.id) == [303, status]
     assert len(rows(SignInSession, user_id=person.id)) == 1
 
 
@@ -306,7 +293,7 @@ def test_a_new_password_and_a_new_address_do_not_lock_each_other_out(
     phone.get("/email-changes/link")
     passwords = {"current_password": auth.PASSWORD, "password": NEW}
     requests = [prepared(own, "/me/password", "/me/password", passwords), prepared(phone, page, page, given)]
-    assert queued(person, requests) == [303, status]
+    assert queued(requests, HOLD, person.id) == [303, status]
     assert stored(person).email == person.email
 
 
@@ -314,7 +301,7 @@ def test_a_second_factor_begun_twice_has_one_secret(clients, queued):
     person = auth.user()
     page = "/me/two-factor"
     requests = [prepared(client, page, page, {}) for client in clients([person] * 2)]
-    assert queued(person, requests) == [303, 303]
+    assert queued(requests, HOLD, person.id) == [303, 303]
     assert len(rows(TotpDevice)) == 1
 
 
@@ -324,7 +311,7 @@ def test_recovery_codes_renewed_twice_are_those_shown_last(clients, queued):
     requests = [
         prepared(client, "/me/two-factor", "/me/two-factor/codes", {}) for client in clients([person] * 2)
     ]
-    assert queued(person, requests) == [200, 200]
+    assert queued(requests, HOLD, person.id) == [200, 200]
     assert len(rows(RecoveryCode)) == 10
 
 
