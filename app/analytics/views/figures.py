@@ -37,6 +37,7 @@ def index(org: str) -> Response:
         choice=choice,
         by=by,
         usual=USUAL,
+        measures=_measures(by),
         shown=report and shown(org, choice, report, by),
     )
 
@@ -50,9 +51,13 @@ def export(org: str, group: str) -> Response:
         record("analytics.export", "figures", after={"by": group, "range": choice.text})
     return stream_table(
         f"{org}-figures-by-{group}",
-        (group, *(measure for measure in MEASURES if group != "model" or measure not in OF_NO_MODEL)),
+        (group, *_measures(group)),
         lambda session: _rows(AnalyticsRepo(session).report(org_id, choice.period), group),
     )
+
+
+def _measures(group: str) -> list[str]:
+    return [measure for measure in MEASURES if group != "model" or measure not in OF_NO_MODEL]
 
 
 def _choice() -> Choice:
