@@ -47,7 +47,7 @@ def use_scope(scope: Scope, session: Session | None = None) -> None:
     session = session or db.session()
     session.info["scope"] = scope
     if session.in_transaction():
-        session.execute(_SET, scope.settings())
+        session.connection().execute(_SET, scope.settings())
 
 
 @contextmanager

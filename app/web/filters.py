@@ -89,20 +89,22 @@ def iso_time(moment: datetime) -> str:
 
 def full_time(moment: datetime) -> str:
     """`25 Nov 2026, 14:03 CET`, in the viewer's zone."""
+    return time_words(moment, "full")[1]
+
+
+def time_words(moment: datetime, shown: str) -> tuple[str, str, str]:
+    """The moment as `<time>` shows it: in UTC, in full, and in words: `ago`, its `date`, or in `full`."""
     local = moment.astimezone(viewer_zone())
-    return f"{day_words(local)}, {local.hour:02}:{local.minute:02} {local.tzname()}"
-
-
-def date_only(moment: datetime) -> str:
-    """`25 Nov 2026`, in the viewer's zone."""
-    return day_words(moment.astimezone(viewer_zone()))
+    day = day_words(local)
+    full = f"{day}, {local.hour:02}:{local.minute:02} {local.tzname()}"
+    return iso_time(moment), full, {"full": full, "date": day}.get(shown) or ago(local)
 
 
 def ago(moment: datetime, now: datetime | None = None) -> str:
-    """`5 min ago`, `in 3 h` within a day of now; the date beyond."""
+    """`5 min ago`, `in 3 h` within a day of now; beyond, the date in the moment's own zone."""
     distance = moment - (now or datetime.now(UTC))
     if abs(distance) >= _DAY:
-        return date_only(moment)
+        return day_words(moment)
     minutes = int(abs(distance).total_seconds() // 60)
     if minutes < 1:
         return "just now" if distance <= timedelta() else "in a moment"
@@ -177,8 +179,7 @@ def register(app: Flask) -> None:
     for shown in (
         iso_time,
         full_time,
-        date_only,
-        ago,
+        time_words,
         grouped,
         byte_size,
         size_bound,

@@ -306,7 +306,14 @@ def _messages() -> dict[str, Any]:
 
 
 def _message(number: int, role: str, author: str, parts: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-    plain = {"marked": False, "facts": False, "status": "complete", "version": 12, "model": "small"}
+    plain = {
+        "marked": False,
+        "facts": False,
+        "status": "complete",
+        "version": 12,
+        "model": "small",
+        "estimated": False,
+    }
     return {
         "id": UUID(int=number),
         "role": role,

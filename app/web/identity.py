@@ -75,7 +75,8 @@ def require_caller() -> Caller:
 
 def current_visitor() -> Visitor | None:
     """The signed-in person, or None."""
-    return current_user._get_current_object() if current_user.is_authenticated else None  # noqa: SLF001 - LocalProxy
+    user = current_user._get_current_object()  # noqa: SLF001 - LocalProxy
+    return user if user.is_authenticated else None
 
 
 def require_visitor() -> Visitor:

@@ -50,8 +50,15 @@ def session_token() -> str | None:
 
 
 def csrf_token() -> str:
-    """The token of this visitor's session; a visitor without one gets a signed cookie to tie it to."""
-    return _csrf_token(current_app.secret_key, _csrf_secret(create=True))
+    """The token of this visitor's session; a visitor without one gets a signed cookie to tie it to.
+
+    A page has one in each of its forms: what was made first serves the request to its end.
+    """
+    environ = request.environ
+    if CSRF_FIELD not in environ:
+        environ[CSRF_FIELD] = _csrf_token(current_app.secret_key, _csrf_secret(create=True))
+    token: str = environ[CSRF_FIELD]
+    return token
 
 
 def check_csrf() -> None:

@@ -1,38 +1,69 @@
-"""The Jinja environment of the pages: Jinja's own, with the two steps that pages take most made shorter.
+"""The Jinja environment of the pages: Jinja's own, with the steps that pages take most made shorter.
 
 A page of a thread escapes some 1,700 values and calls 500 macros and functions. Few values hold a sign of HTML, and of
 macros and kept answers it is known that they ask for nothing of the page.
 """
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 from flask.templating import Environment
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
-from jinja2.runtime import Context, Macro
+from jinja2.runtime import Context, Macro, markup_join
+from jinja2.utils import missing
 from markupsafe import Markup, escape
 
 _special = re.compile("[&<>'\"]").search
 _Kept = type(lru_cache(str))
+_SKIPPED = (missing,) * 16
+"""What a macro takes for the values that a call leaves to their defaults."""
 
 
 def shown(value: Any) -> str:
     """The value as HTML: markup as it is, anything else escaped."""
     if type(value) is str:
         return value if _special(value) is None else escape(value)
+    if type(value) is int:
+        return str(value)
     return value if type(value) is Markup else escape(value)
 
 
+def joined(values: Sequence[Any]) -> str:
+    """What `~` makes of values: their text, escaped as soon as one of them is markup."""
+    if all(type(value) is str for value in values):
+        return "".join(values)
+    return markup_join(values)
+
+
 class _Compiler(CodeGenerator):
-    """Makes templates escape by `shown` where they are known to be HTML."""
+    """Makes templates escape by `shown` where they are known to be HTML, and join by `joined`."""
+
+    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802 - the generator's own name
+        if frame.eval_ctx.volatile or not frame.eval_ctx.autoescape:
+            super().visit_Concat(node, frame)
+            return
+        self.write("environment.joined((")
+        for part in node.nodes:
+            self.visit(part, frame)
+            self.write(", ")
+        self.write("))")
 
     def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
         if frame.eval_ctx.volatile or not frame.eval_ctx.autoescape or finalize.src is not None:
             super()._output_child_pre(node, frame, finalize)
         else:
-            self.write("environment.shown(")
+            self.write("(" if _is_known(node) else "environment.shown(")
+
+
+def _is_known(node: nodes.Expr) -> bool:
+    """Whether the node is one of two texts of the template that are HTML as they stand."""
+    return isinstance(node, nodes.CondExpr) and all(
+        isinstance(end, nodes.Const) and type(end.value) is str and _special(end.value) is None
+        for end in (node.expr1, node.expr2)
+    )
 
 
 class _Names(Context):
@@ -40,13 +71,25 @@ class _Names(Context):
 
     def call(self, called: Any, /, *args: Any, **named: Any) -> Any:
         """What a template's call gives."""
-        if type(called) is Macro:
-            args = (self.eval_ctx, *args)
-        elif type(called) is not _Kept:
+        kind = type(called)
+        if kind is not Macro and kind is not _Kept:
             return super().call(called, *args, **named)
         named.pop("_loop_vars", None)
         named.pop("_block_vars", None)
-        return called(*args, **named)
+        if kind is _Kept:
+            return called(*args, **named)
+        if (
+            named
+            or not self.eval_ctx.autoescape
+            or called.caller
+            or called.catch_varargs
+            or called.catch_kwargs
+        ):
+            return called(self.eval_ctx, *args, **named)
+        lacking = called._argument_count - len(args)  # noqa: SLF001 - what Macro.__call__ does for such a call
+        if lacking < 0:
+            return called(self.eval_ctx, *args)
+        return str.__new__(Markup, called._func(*args, *_SKIPPED[:lacking]))  # noqa: SLF001
 
 
 class Templates(Environment):
@@ -54,4 +97,5 @@ class Templates(Environment):
 
     code_generator_class = _Compiler
     context_class = _Names
+    joined = staticmethod(joined)
     shown = staticmethod(shown)

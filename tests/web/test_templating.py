@@ -2,9 +2,10 @@
 
 import pytest
 from jinja2 import DictLoader, Environment, StrictUndefined, UndefinedError
+from jinja2.runtime import markup_join
 from markupsafe import Markup, escape
 
-from app.web.templating import Templates, shown
+from app.web.templating import Templates, joined, shown
 
 
 class Named(str):
@@ -42,6 +43,14 @@ PAGES = {
         {%- call own.frame("a & b") %}<i>{{ values[2] }}</i>{% endcall %}{{ own.cell("<") ~ "&" }}{{ both("<") }}""",
     "macros.html": """{% macro cell(value, mark="<") %}<td>{{ mark }}{{ value }}</td>{% endmacro %}
         {%- macro frame(title) %}<p title="{{ title }}">{{ caller() }}</p>{% endmacro %}""",
+    "calls.html": """{% macro some(one, two="<2>") %}{{ one }}{{ two }}{% endmacro %}
+        {%- macro more(one="1") %}{{ one }}{{ varargs }}{{ kwargs }}{% endmacro %}
+        {%- macro around(one="1") %}{{ one }}{{ caller(one) if caller is defined else "alone" }}{% endmacro %}
+        {{- some("<1>") }}{{ some(1, 2) }}{{ some(two=1, one="&") }}{{ more() }}{{ more(1, 2) }}{{ more(1, two=2) }}
+        {{- around() }}{{ around("<") }}{% call(what) around("&") %}{{ what }}{% endcall %}
+        {%- for value in values %}{{ some(value) ~ value }}{{ "<" ~ value ~ ">" }}{% endfor %}""",
+    "choices.html": """{% for value in values %}{{ "yes" if value else "no" }}{{ "<i>" if value else "&" }}
+        {{- "a" if value }}{{ value if value else "none" }}{{ 1 if value else 2 }}{% endfor %}""",
     "page.txt": """{% for value in values %}{{ value }}{% endfor %}""",
     "missing.html": "{{ nothing }}",
     "many.html": """{% macro one(value) %}{{ value }}{% endmacro %}{{ one(1, 2) }}""",
@@ -63,11 +72,26 @@ def test_a_value_is_shown_as_jinja_shows_it(value):
     assert str(shown(value)) == str(escape(value))
 
 
-@pytest.mark.parametrize("page", ["page.html", "page.txt"])
+@pytest.mark.parametrize("before", VALUES)
+@pytest.mark.parametrize("after", VALUES)
+def test_values_are_joined_as_jinja_joins_them(before, after):
+    ours, plain = joined((before, "<", after)), markup_join((before, "<", after))
+    assert (str(ours), isinstance(ours, Markup)) == (str(plain), isinstance(plain, Markup))
+
+
+@pytest.mark.parametrize("page", ["page.html", "page.txt", "calls.html"])
 def test_a_page_is_what_jinja_makes_of_it(environments, page):
     plain, ours = (environment.get_template(page).render(values=VALUES) for environment in environments)
     assert ours == plain
     assert ("<script>" in ours) is (page == "page.txt")
+
+
+def test_choices_are_what_jinja_makes_of_them(environments):
+    plain, ours = (
+        environment.get_template("choices.html").render(values=[True, 1, "<b>"])
+        for environment in environments
+    )
+    assert ours == plain
 
 
 def test_an_unknown_name_and_a_value_too_many_are_errors(environments):

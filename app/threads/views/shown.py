@@ -20,7 +20,7 @@ LONGEST_TEXT = 20_000
 _NOTHING = Opinions()
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class ShownMessage:
     """A message with its parts arranged, what people think of it, and the branches that leave it."""
 
@@ -72,9 +72,16 @@ def shown_messages(
     thread: ThreadHead, rows: Sequence[MessageRow], beside: Beside, files_url: str, marked: UUID | None = None
 ) -> list[ShownMessage]:
     """The messages of a window; `files_url` is where the files of the thread are served."""
-    calls = Calls.of(rows)
+    calls, versions = Calls.of(rows), _version_urls(rows)
     return [
-        _shown(thread, row, list(arranged(row.parts, files_url, calls)), beside, marked=row.id == marked)
+        _shown(
+            thread,
+            row,
+            list(arranged(row.parts, files_url, calls)),
+            beside,
+            version_url=versions.get(row.agent_version_id),
+            marked=row.id == marked,
+        )
         for row in rows
     ]
 
@@ -112,10 +119,12 @@ def arranged(
         yield {"kind": "citations", "citations": citations}
 
 
-def _version_url(version_id: UUID | None) -> str | None:
-    if version_id is None:
-        return None
-    return url_for("agent_version_links.show", org=require_org().slug, version_id=version_id)
+def _version_urls(rows: Sequence[MessageRow]) -> Mapping[UUID | None, str]:
+    """Where the versions are that wrote these messages: most often one or two wrote them all."""
+    slug, versions = require_org().slug, {row.agent_version_id for row in rows} - {None}
+    return {
+        version: url_for("agent_version_links.show", org=slug, version_id=version) for version in versions
+    }
 
 
 def _draft_url(row: MessageRow) -> str | None:
@@ -134,7 +143,13 @@ def _cited(part: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _shown(
-    thread: ThreadHead, row: MessageRow, parts: Sequence[Mapping[str, Any]], beside: Beside, *, marked: bool
+    thread: ThreadHead,
+    row: MessageRow,
+    parts: Sequence[Mapping[str, Any]],
+    beside: Beside,
+    *,
+    version_url: str | None,
+    marked: bool,
 ) -> ShownMessage:
     authors = {"user": thread.user_name or thread.external_user, "assistant": thread.agent_name}
     used = [count for count in (row.input_tokens, row.output_tokens) if count is not None]
@@ -146,7 +161,7 @@ def _shown(
         created_at=row.created_at,
         parts=parts,
         version=row.version,
-        version_url=_version_url(row.agent_version_id),
+        version_url=version_url,
         model=row.model,
         tokens=sum(used) if used else None,
         cost=None if row.cost_micros is None else row.cost_micros / 1_000_000,
