@@ -84,7 +84,7 @@ def _zone(name: str) -> ZoneInfo | None:
 
 def iso_time(moment: datetime) -> str:
     """The moment in UTC for `<time datetime>`."""
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return moment.astimezone(UTC).isoformat()[:19] + "Z"
 
 
 def full_time(moment: datetime) -> str:

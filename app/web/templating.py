@@ -17,7 +17,9 @@ from jinja2.utils import missing
 from markupsafe import Markup, escape
 
 _special = re.compile("[&<>'\"]").search
-_Kept = type(lru_cache(str))
+_texts = frozenset({str}).issuperset
+_PLAIN = frozenset({type(lru_cache(str)), type({}.get)})
+"""What asks for nothing of a page: kept answers, and what Python itself is made of."""
 _SKIPPED = (missing,) * 16
 """What a macro takes for the values that a call leaves to their defaults."""
 
@@ -33,7 +35,7 @@ def shown(value: Any) -> str:
 
 def joined(values: Sequence[Any]) -> str:
     """What `~` makes of values: their text, escaped as soon as one of them is markup."""
-    if all(type(value) is str for value in values):
+    if _texts(map(type, values)):
         return "".join(values)
     return markup_join(values)
 
@@ -71,19 +73,18 @@ class _Names(Context):
 
     def call(self, called: Any, /, *args: Any, **named: Any) -> Any:
         """What a template's call gives."""
-        kind = type(called)
-        if kind is not Macro and kind is not _Kept:
+        if type(called) is not Macro and type(called) not in _PLAIN:
             return super().call(called, *args, **named)
         named.pop("_loop_vars", None)
         named.pop("_block_vars", None)
-        if kind is _Kept:
+        if type(called) is not Macro:
             return called(*args, **named)
         if (
             named
-            or not self.eval_ctx.autoescape
             or called.caller
             or called.catch_varargs
             or called.catch_kwargs
+            or not self.eval_ctx.autoescape
         ):
             return called(self.eval_ctx, *args, **named)
         lacking = called._argument_count - len(args)  # noqa: SLF001 - what Macro.__call__ does for such a call
