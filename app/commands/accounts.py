@@ -17,7 +17,9 @@ from app.orgs.repo.members import MemberRepo
 from app.orgs.services.accounts import AddressTaken, NewAccount, create_user
 from app.orgs.services.api_keys import create_api_key
 from app.orgs.services.orgs import create_org
+from app.orgs.services.platform import remove_second_factor
 from app.web.access import SCOPES
+from app.web.errors import Refusal
 
 users = AppGroup("users", help="Accounts.")
 orgs = AppGroup("orgs", help="Organisations.")
@@ -68,6 +70,18 @@ def _join(org_id: UUID, user: User, role: str) -> None:
 def reset_account(*, email: str) -> str:
     """Print a link that lets EMAIL choose a new password, once, within 60 minutes."""
     return issue_reset(user_of(email))
+
+
+@users.command("remove-second-factor")
+@click.argument("email", type=Address())
+@changes
+def remove_factor(*, email: str) -> str:
+    """Let EMAIL, who lost authenticator and recovery codes, sign in without a code; ends the account's sessions."""
+    try:
+        remove_second_factor(user_of(email).id)
+    except Refusal:
+        raise click.UsageError(f"The account {email} has no second factor.") from None
+    return f"Removed the second factor of {email}."
 
 
 @orgs.command("create")

@@ -5,9 +5,11 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pyotp
 from argon2 import PasswordHasher
+from flask import Flask
 
-from app.auth.models import SignInSession, User
+from app.auth.models import RecoveryCode, SignInSession, TotpDevice, User
 from app.web.security import hash_token
 from tests.factories.rows import save
 
@@ -38,3 +40,10 @@ def sign_in_token(user: User, **values: Any) -> str:
         )
     )
     return token
+
+
+def second_factor(app: Flask, user: User, recovery_code: bytes = b"0" * 32) -> None:
+    """Turn this person's second factor on, with one recovery code that has this hash."""
+    with app.app_context():
+        save(TotpDevice(user_id=user.id, secret=pyotp.random_base32(), confirmed_at=datetime.now(UTC)))
+    save(RecoveryCode(user_id=user.id, code_hash=recovery_code))

@@ -8,7 +8,7 @@ from click.testing import Result
 from app import create_app
 from app.agents.models import Agent, AgentVersion
 from app.audit.models import AuditEvent
-from app.auth.models import User
+from app.auth.models import SignInSession, TotpDevice, User
 from app.commands import registry
 from app.db.tables import WorkerProcess
 from app.orgs.models import ApiKey, Org, OrgMember
@@ -95,6 +95,20 @@ def test_users_reset_password_prints_a_link_that_works(run, client):
     link = run("users", "reset-password", "ana@example.org").output.strip()
     assert client.get(link.partition("8000")[2], follow_redirects=True).status_code == 200
     assert "no account" in run("users", "reset-password", "eve@example.org", status=2).output
+
+
+def test_users_remove_second_factor_lets_who_lost_it_in(app, run, client):
+    user = auth.user(email="ana@example.org")
+    auth.second_factor(app, user)
+    auth.sign_in_token(user)
+    assert "Removed" in run("users", "remove-second-factor", " Ana@example.org").output
+    assert (rows(TotpDevice), rows(SignInSession)) == ([], [])
+    (event,) = rows(AuditEvent, action="second_factor.remove")
+    assert (event.target_id, event.actor_label) == (user.id, "command line")
+    entry = {"email": user.email, "password": auth.PASSWORD, "next": "/me"}
+    assert client.submit("/sign-in", entry).location == "/me"
+    again = run("users", "remove-second-factor", "ana@example.org", status=2)
+    assert "has no second factor" in again.output
 
 
 def test_orgs_create(run):

@@ -1,9 +1,12 @@
 """The pages of whoever runs the instance."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from app.audit.models import AuditEvent
-from app.auth.models import SignInSession, User
+from app.auth.models import RecoveryCode, SignInSession, TotpDevice, User
+from app.db.tables import EmailOutbox
 from app.orgs.models import OrgMember, PlatformSettings
 from tests.factories import auth, orgs
 from tests.factories.auth import PASSWORD
@@ -104,6 +107,41 @@ def test_the_notice_of_a_reset_is_said_at_the_next_sign_in_once(desk, new_client
     assert "An administrator made a link" in theirs.get("/me").text
     assert "An administrator made a link" not in theirs.get("/me").text
     assert "notice" not in stored(user).preferences
+
+
+def test_a_lost_second_factor_is_removed(app, desk, new_client):
+    user = auth.user()
+    theirs = new_client(user)
+    auth.second_factor(app, user)
+    path = f"/platform/users/{user.id}"
+    assert desk.page(path).find("form", action=f"{path}/second-factor/remove")
+    assert desk.submit(f"{path}/second-factor/remove").location == path
+    assert (rows(TotpDevice), rows(RecoveryCode)) == ([], [])
+    assert theirs.get("/me").status_code == 302
+    assert (
+        theirs.submit("/sign-in", {"email": user.email, "password": PASSWORD, "next": "/me"}).location
+        == "/me"
+    )
+    (event,) = rows(AuditEvent, action="second_factor.remove")
+    assert (event.target_id, event.org_id) == (user.id, None)
+    (mail,) = [row for row in rows(EmailOutbox) if row.template == "account_changed"]
+    assert mail.recipient == user.email
+    assert desk.page(path).find("form", action=f"{path}/second-factor/remove") is None
+    assert desk.submit(f"{path}/second-factor/remove").status_code == 409
+
+
+def test_a_second_factor_is_removed_by_another_person_with_a_recent_password(app, client, operator):
+    user = auth.user()
+    for person in (user, operator):
+        auth.second_factor(app, person)
+    long_ago = datetime.now(UTC) - timedelta(minutes=16)
+    client.set_cookie("session", auth.sign_in_token(operator, reauthenticated_at=long_ago))
+    answer = client.submit(f"/platform/users/{user.id}/second-factor/remove")
+    assert answer.location.startswith("/me/confirm")
+    assert client.submit("/me/confirm", {"current_password": PASSWORD}).status_code == 303
+    assert client.submit(f"/platform/users/{operator.id}/second-factor/remove").status_code == 409
+    assert client.submit(f"/platform/users/{user.id}/second-factor/remove").status_code == 303
+    assert [code.user_id for code in rows(RecoveryCode)] == [operator.id]
 
 
 def test_sessions_are_ended(desk, new_client):

@@ -116,6 +116,7 @@ ACTIONS = {
     "schedule.run": "Schedule run at once",
     "second_factor.off": "Second factor switched off",
     "second_factor.on": "Second factor switched on",
+    "second_factor.remove": "Second factor removed by an administrator",
     "second_factor.renew_codes": "Recovery codes renewed",
     "session.end": "Signed out",
     "session.revoke": "Session revoked",

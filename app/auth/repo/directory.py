@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, case, delete, func, select
+from sqlalchemy import ColumnElement, Row, case, delete, exists, func, select
 from sqlalchemy.orm import Session
 
-from app.auth.models import SignInSession, User
+from app.auth.models import SignInSession, TotpDevice, User
 from app.auth.repo.sessions import LIVE
 from app.db.base import db
 from app.db.cursor import Order, Page, paginate
@@ -25,6 +25,7 @@ _ACCOUNT: Mapping[str, Any] = {
     "role": User.role,
     "status": _STATUS,
     "has_password": User.password.is_not(None),
+    "has_second_factor": exists().where(TotpDevice.user_id == User.id, TotpDevice.confirmed_at.is_not(None)),
     "created_at": User.created_at,
 }
 _SIGN_IN: Mapping[str, Any] = {
@@ -58,6 +59,7 @@ class AccountRow:
     role: str
     status: str
     has_password: bool
+    has_second_factor: bool
     created_at: datetime
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 from app.audit.services import record
 from app.auth.models import User
 from app.auth.repo.directory import DirectoryRepo
+from app.auth.repo.factors import FactorRepo
 from app.auth.repo.links import ResetRepo
 from app.auth.repo.sessions import SessionRepo
 from app.auth.repo.users import UserRepo
@@ -17,6 +18,10 @@ from app.web.errors import NotFound, Refusal
 
 LAST_ADMIN = "The instance keeps at least one administrator. Make someone else one first."
 TOLD = "An administrator made a link that sets a new password for your account. If you did not ask for it, tell them."
+FACTOR_REMOVED = (
+    "An administrator removed the second factor of your AgentPress account, and its sessions ended. Signing in no "
+    "longer asks for a code until you turn it on again. If you did not ask for this, tell them."
+)
 
 
 def disable(user_id: UUID) -> User:
@@ -77,6 +82,23 @@ def reset_for(user_id: UUID) -> tuple[User, str]:
     user.preferences = {**user.preferences, "notice": TOLD}
     notify(user.email, user, "A reset link was made", TOLD)
     return user, link
+
+
+def remove_second_factor(user_id: UUID) -> User:
+    """Let an account be signed in to without a code, for who lost app and recovery codes, in the caller's transaction.
+
+    Its sessions end, and its person is told. Refusal 409 without a second factor, and for one's own, which is
+    turned off on one's own page.
+    """
+    if user_id == current_scope().user_id:
+        raise Refusal(409, "You cannot remove your own second factor here. Turn it off on your own page.")
+    user = _account(user_id)
+    if not FactorRepo().remove(user_id):
+        raise Refusal(409, "This account has no second factor.")
+    SessionRepo().remove_for(user_id)
+    record("second_factor.remove", "user", user_id, user.email)
+    notify(user.email, user, "Second factor removed", FACTOR_REMOVED)
+    return user
 
 
 def end_sign_in(session_id: UUID) -> None:

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request, url_for
 
+from app.auth.access import recent_password
 from app.auth.repo.directory import AccountRow, DirectoryRepo
 from app.auth.services.devices import device_name
 from app.db.session import transaction
@@ -14,6 +15,7 @@ from app.orgs.services.platform import (
     disable,
     enable,
     end_sign_in,
+    remove_second_factor,
     reset_for,
     set_default_org,
     set_platform_role,
@@ -74,6 +76,17 @@ def create_reset(user_id: UUID) -> Response:
         person, link = reset_for(user_id)
     crumbs = [("Users", url_for(".users")), (person.email, url_for(".user", user_id=user_id))]
     return render("members/reset_link.html", email=person.email, link=link, crumbs=crumbs)
+
+
+@bp.post("/users/<uuid:user_id>/second-factor/remove")
+@platform_admin
+@recent_password
+def remove_factor(user_id: UUID) -> Response:
+    """Take away the second factor of somebody who lost it."""
+    with transaction():
+        person = remove_second_factor(user_id)
+    toast(f"{person.email} has no second factor any more; all its sessions have ended.")
+    return leave(url_for(".user", user_id=user_id))
 
 
 @bp.get("/orgs")
