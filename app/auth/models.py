@@ -21,7 +21,10 @@ def _user_key() -> Mapped[uuid.UUID]:
 
 
 class User(Identified, Stamped, Base):
-    """An account. Addresses are stored in lower case; an external identity is (provider, subject), never an address."""
+    """An account. Addresses are stored in lower case; an external identity is (provider, subject), never an address.
+
+    Without `email_proven_at` anybody may have registered the address: no mail to it has reached the person.
+    """
 
     __tablename__ = "users"
     __table_args__ = (
@@ -42,6 +45,7 @@ class User(Identified, Stamped, Base):
     disabled_at: Mapped[datetime | None]
     preferences: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     failures_told_at: Mapped[datetime | None]
+    email_proven_at: Mapped[datetime | None]
 
 
 class SignInSession(Identified, Created, Base):
@@ -59,12 +63,13 @@ class SignInSession(Identified, Created, Base):
 
 
 class PasswordReset(Identified, Created, Base):
-    """A reset link, good once for 60 minutes."""
+    """A reset link, good once for 60 minutes; `mailed` if only who reads the mail of its account knows it."""
 
     __tablename__ = "password_resets"
 
     user_id: Mapped[uuid.UUID] = _user_key()
     token_hash: Mapped[bytes] = mapped_column(unique=True)
+    mailed: Mapped[bool] = mapped_column(server_default="false")
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
 

@@ -47,7 +47,8 @@ def _accepted(_context: click.Context, _parameter: click.Parameter, password: st
 def create_account(*, slug: str | None, role: str, admin: bool, password: str, **who: str) -> str:
     """Create an account that signs in with EMAIL and a password."""
     org = org_of(slug) if slug else None
-    account = NewAccount(**who, role="ADMIN" if admin else "GUEST", password_hash=hash_password(password))
+    platform_role, password_hash = "ADMIN" if admin else "GUEST", hash_password(password)
+    account = NewAccount(**who, role=platform_role, password_hash=password_hash, proven=True)
     try:
         user = create_user(account)
     except AddressTaken:

@@ -121,6 +121,22 @@ def test_au_2_b_a_verified_address_is_linked_after_the_password_only(client, pro
     assert (linked.github_id or linked.google_id) == "1001"
 
 
+def test_classic_federated_merge(client, new_client, provider, mails, word, sign_in):
+    """Who registered the address with a password shares no account with the person who comes from the provider."""
+    stranger = new_client()
+    entry = {"email": "ana@example.org", "first_name": "Ana", "password": PASSWORD}
+    assert stranger.submit("/sign-up", entry).status_code == 303
+    assert come_back(client, word, next="/me").location == "/sign-in?next=/me"
+    assert not [user for user in rows(User) if user.github_id or user.google_id]
+    client.submit("/reset", {"email": "ana@example.org"})
+    client.submit(f"/reset/{mails()[-1].token()}", {"password": "an entirely different phrase"})
+    assert sign_in(client, "ana@example.org", "an entirely different phrase").status_code == 303
+    (linked,) = [user for user in rows(User) if user.github_id or user.google_id]
+    assert (linked.email, linked.email_proven_at is not None) == ("ana@example.org", True)
+    assert stranger.get("/me").status_code == 302
+    assert sign_in(stranger, "ana@example.org").status_code == 422
+
+
 def test_an_identity_of_a_disabled_account_keeps_nobody_out_of_another(client, provider, word):
     former = auth.user(disabled_at="2026-01-01T00:00:00Z", email="former@example.org", **identity(word))
     owner = auth.user(email="ana@example.org")

@@ -20,10 +20,11 @@ _numbers = itertools.count(1)
 
 
 def user(**values: Any) -> User:
-    """Return a stored account whose password is PASSWORD."""
+    """Return a stored account with a proven address, whose password is PASSWORD."""
     number = next(_numbers)
     defaults = {"email": f"person{number}@example.org", "first_name": "Pat", "last_name": f"Person {number}"}
-    return save(User(**{**defaults, "password": PASSWORD_HASH, **values}))
+    proven = {"password": PASSWORD_HASH, "email_proven_at": datetime.now(UTC) - timedelta(days=1)}
+    return save(User(**{**defaults, **proven, **values}))
 
 
 def platform_admin(**values: Any) -> User:

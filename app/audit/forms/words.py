@@ -37,6 +37,7 @@ ACTIONS = {
     "credential.replace": "Secret of a credential replaced",
     "data.export": "Table exported",
     "email.change": "E-mail address changed",
+    "email.prove": "E-mail address confirmed for the first time",
     "email.request": "Change of e-mail address requested",
     "email.undo": "Change of e-mail address undone",
     "evaluation_case.change": "Evaluation case changed",

@@ -16,9 +16,8 @@ class ResetRepo:
     def __init__(self, session: Session | None = None) -> None:
         self._session = session or db.session()
 
-    def add(self, user_id: UUID, token_hash: bytes, expires_at: datetime) -> PasswordReset:
+    def add(self, reset: PasswordReset) -> PasswordReset:
         """Store a link."""
-        reset = PasswordReset(user_id=user_id, token_hash=token_hash, expires_at=expires_at)
         self._session.add(reset)
         self._session.flush()
         return reset
@@ -27,15 +26,14 @@ class ResetRepo:
         """Whose password the link resets; None if it does not work at this moment."""
         return self._session.scalar(select(PasswordReset.user_id).where(*_pending(token_hash)))
 
-    def consume(self, token_hash: bytes) -> bool:
-        """Use up the link; False if it does not work, or no longer. The caller holds the account."""
-        used = (
+    def consume(self, token_hash: bytes) -> PasswordReset | None:
+        """Use up the link; None if it does not work, or no longer. The caller holds the account."""
+        return self._session.scalar(
             update(PasswordReset)
             .where(*_pending(token_hash))
             .values(used_at=func.now())
-            .returning(PasswordReset.id)
+            .returning(PasswordReset)
         )
-        return self._session.scalar(used) is not None
 
     def withdraw(self, user_id: UUID) -> None:
         """Let no pending link of a person work any more."""

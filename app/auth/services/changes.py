@@ -1,5 +1,6 @@
 """Changes of one's own account, each told to the person by mail where it concerns security."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -75,6 +76,15 @@ def set_password(user: User, password_hash: str, kept_session: UUID | None) -> N
         "Your password was changed",
         "The password of your AgentPress account was changed, and its other sessions ended.",
     )
+
+
+def prove_address(user: User, moment: datetime) -> bool:
+    """Note that the address is known to be its person's, in the caller's transaction; False if it was before."""
+    if user.email_proven_at is not None:
+        return False
+    user.email_proven_at = moment
+    record("email.prove", "user", user.id, user.email)
+    return True
 
 
 def notify(recipient: str, user: User, title: str, what: str, *, gone: bool = False) -> None:

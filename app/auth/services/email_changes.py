@@ -10,8 +10,10 @@ from app.auth.models import EmailChange, User
 from app.auth.repo.links import EmailChangeRepo, ResetRepo
 from app.auth.repo.sessions import SessionRepo
 from app.auth.repo.users import UserRepo
+from app.auth.services.changes import prove_address
 from app.db.base import db
 from app.db.queue import queue_email
+from app.web.identity import current_visitor
 from app.web.security import hash_token, new_token, settings
 
 CONFIRM_WITHIN = timedelta(hours=24)
@@ -22,15 +24,20 @@ class ChangeGone(Exception):
     """The link is used, expired, replaced or unknown, or the address belongs to another account by now."""
 
 
-def request_change(user: User, email: str) -> None:
-    """Ask the new address for its confirmation, in the caller's transaction; an earlier request ends.
+class NotSignedIn(Exception):
+    """The link confirms the present address of an account that this browser is not signed in to."""
 
-    Whether another account has the address is not told: then nothing is sent.
+
+def request_change(user: User, email: str) -> None:
+    """Ask the address for its confirmation, in the caller's transaction; an earlier request ends.
+
+    It is the new one, or the present one that was not proven yet. Whether another account has the address is not told:
+    then nothing is sent.
     """
     UserRepo().lock(user.id)
     EmailChangeRepo().withdraw(user.id)
     record("email.request", "user", user.id, user.email, after={"email": email})
-    if UserRepo().for_email(email) is not None:
+    if email != user.email and UserRepo().for_email(email) is not None:
         return
     token, token_hash = new_token()
     expires_at = datetime.now(UTC) + CONFIRM_WITHIN
@@ -48,7 +55,7 @@ def request_change(user: User, email: str) -> None:
         "former_email": user.email,
         "confirm_url": f"{settings().base_url}/email-changes/{token}",
     }
-    queue_email(email, "email_confirm", "Confirm your new AgentPress address", context)
+    queue_email(email, "email_confirm", "Confirm your AgentPress address", context)
 
 
 def pending_change(token: str) -> EmailChange | None:
@@ -62,24 +69,24 @@ def undoable_change(token: str) -> EmailChange | None:
 
 
 def confirm_change(token: str) -> EmailChange:
-    """Move the account to the new address and send the former one a way back, in the caller's transaction.
+    """Prove the address that the link was sent to, in the caller's transaction, and move the account there.
 
-    Raises ChangeGone.
+    The former address gets a way back. Where the address stays, only the account's own session proves it: a stranger
+    may have registered it, and whoever reads its mail may follow any link. Raises ChangeGone, NotSignedIn.
     """
     undo, undo_hash = new_token()
+    visitor = current_visitor()
     user = _owner(pending_change(token))
     change = EmailChangeRepo().confirm(hash_token(token), undo_hash, datetime.now(UTC) + UNDO_WITHIN)
-    if change is None:
+    if change is None or change.used_at is None:
         raise ChangeGone
     former = user.email
-    _move(user, change.email)
-    record("email.change", "user", user.id, user.email, before={"email": former}, after={"email": user.email})
-    context = {
-        "name": user.first_name or "",
-        "new_email": user.email,
-        "undo_url": f"{settings().base_url}/email-changes/undo/{undo}",
-    }
-    queue_email(former, "email_changed", "Your AgentPress address was changed", context)
+    if change.email != former:
+        _move(user, change.email)
+        _tell_former(user, former, undo)
+    elif visitor is None or visitor.id != user.id:
+        raise NotSignedIn
+    prove_address(user, change.used_at)
     return change
 
 
@@ -90,11 +97,23 @@ def undo_change(token: str) -> EmailChange:
     if change is None:
         raise ChangeGone
     wrong = user.email
+    if user.email_proven_at and change.used_at and user.email_proven_at >= change.used_at:
+        user.email_proven_at = None  # the former address was not proven when it was left
     EmailChangeRepo().remove_since(change)
     SessionRepo().remove_for(user.id)
     _move(user, change.former_email)
     record("email.undo", "user", user.id, user.email, before={"email": wrong}, after={"email": user.email})
     return change
+
+
+def _tell_former(user: User, former: str, undo: str) -> None:
+    record("email.change", "user", user.id, user.email, before={"email": former}, after={"email": user.email})
+    context = {
+        "name": user.first_name or "",
+        "new_email": user.email,
+        "undo_url": f"{settings().base_url}/email-changes/undo/{undo}",
+    }
+    queue_email(former, "email_changed", "Your AgentPress address was changed", context)
 
 
 def _owner(change: EmailChange | None) -> User:

@@ -16,7 +16,7 @@ from app.auth.models import OAuthFlow, User
 from app.auth.providers import LABELS, Profile, Secrets
 from app.auth.repo.flows import SUBJECTS, FlowRepo, IdentityRepo
 from app.auth.repo.users import UserRepo
-from app.auth.services.changes import notify
+from app.auth.services.changes import notify, prove_address
 from app.db.session import transaction
 from app.late import load
 from app.web.errors import NotFound, Refusal
@@ -123,6 +123,8 @@ def link(user_id: UUID, profile: Profile) -> None:
     except IntegrityError as error:
         raise Refusal(409, f"This {label} account signs in to another account here.") from error
     user = _account(user_id)
+    if profile.email == user.email:
+        prove_address(user, datetime.now(UTC))
     record("identity.link", "user", user.id, user.email, after={"provider": profile.provider})
     notify(user.email, user, f"{label} was added", f"Your AgentPress account can now be opened with {label}.")
 

@@ -1,13 +1,18 @@
 """A forgotten password."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from app.audit.services import record
 from app.auth.access import act_as
-from app.auth.models import User
+from app.auth.models import PasswordReset, User
+from app.auth.providers import LABELS
+from app.auth.repo.factors import FactorRepo
+from app.auth.repo.flows import SUBJECTS
 from app.auth.repo.links import ResetRepo
 from app.auth.repo.users import UserRepo
-from app.auth.services.changes import change_password, set_password
+from app.auth.services.changes import change_password, notify, prove_address, set_password
 from app.auth.services.throttle import Limit, TooManyAttempts, count_attempt, source_network
 from app.db.queue import queue_email
 from app.db.scope import current_scope
@@ -19,21 +24,43 @@ RESET_LIFE = timedelta(minutes=60)
 MAILS_PER_DAY = 5
 REQUESTS_PER_ADDRESS = 200
 _DAY_SECONDS = 24 * 60 * 60
+_FIRST_PROOF = (
+    "Your password was reset by mail, which is the first proof that the address of your AgentPress account is yours. "
+    "Somebody else may have registered it before you, so these were removed from it: {}. If they were yours, set them "
+    "up again."
+)
 
 
 class ResetGone(Exception):
     """The link is used, expired, replaced or unknown."""
 
 
-def issue_reset(user: User) -> str:
+@dataclass(frozen=True)
+class Reset:
+    """A password that was set by a link.
+
+    `renewed` is the token under which the session goes on that used it. `first_proof` if nothing had shown before that
+    the address is its person's.
+    """
+
+    user_id: UUID
+    renewed: str | None
+    first_proof: bool
+
+
+def issue_reset(user: User, *, mailed: bool = False) -> str:
     """A link that lets its holder choose a new password once within 60 minutes, in the caller's transaction.
 
-    Links issued before end. The second factor is still asked at the next sign-in.
+    Links issued before end. The second factor is still asked at the next sign-in. `mailed` if it goes nowhere but to
+    the address of the account.
     """
     token, token_hash = new_token()
     UserRepo().lock(user.id)
     ResetRepo().withdraw(user.id)
-    ResetRepo().add(user.id, token_hash, datetime.now(UTC) + RESET_LIFE)
+    expires_at = datetime.now(UTC) + RESET_LIFE
+    ResetRepo().add(
+        PasswordReset(user_id=user.id, token_hash=token_hash, mailed=mailed, expires_at=expires_at)
+    )
     record("password_reset.issue", "user", user.id, user.email)
     return f"{settings().base_url}/reset/{token}"
 
@@ -52,7 +79,7 @@ def request_reset(email: str) -> None:
     try:
         with transaction():
             count_attempt([Limit(f"reset {user.id}", MAILS_PER_DAY, _DAY_SECONDS)])
-            context = {"name": user.first_name or "", "reset_url": issue_reset(user)}
+            context = {"name": user.first_name or "", "reset_url": issue_reset(user, mailed=True)}
             queue_email(user.email, "password_reset", "Reset your AgentPress password", context)
     except TooManyAttempts:
         return
@@ -63,21 +90,40 @@ def is_pending(token: str) -> bool:
     return ResetRepo().owner(hash_token(token)) is not None
 
 
-def reset_password(token: str, password_hash: str) -> str | None:
+def reset_password(token: str, password_hash: str) -> Reset:
     """Give the account of the link a new password, in the caller's transaction; its other sessions end.
 
-    The session of who is signed in to it goes on under the token that is returned. Raises ResetGone.
+    A mailed link proves the address. If it is the first proof, a stranger may have registered it: then other ways in
+    end. Raises ResetGone.
     """
     repo, token_hash = ResetRepo(), hash_token(token)
     user_id = repo.owner(token_hash)
     user = UserRepo().lock(user_id) if user_id else None
-    if user is None or user.disabled_at is not None or not repo.consume(token_hash):
+    link = repo.consume(token_hash) if user and user.disabled_at is None else None
+    if user is None or link is None:
         raise ResetGone
     visitor, renewed = current_visitor(), None
     act_as(user.id, user.email)
+    first_proof = link.mailed and prove_address(user, datetime.now(UTC))
+    if first_proof:
+        _end_other_ways_in(user)
     if visitor and visitor.id == user.id:
         renewed = change_password(user.id, visitor.session_id, password_hash)
     else:
         set_password(user, password_hash, kept_session=None)
     record("password_reset.use", "user", user.id, user.email)
-    return renewed
+    return Reset(user.id, renewed, first_proof)
+
+
+def _end_other_ways_in(user: User) -> None:
+    """Take away what a stranger who registered the address could come back with."""
+    ended = [LABELS[provider] for provider, column in SUBJECTS.items() if getattr(user, column.key)]
+    for provider, column in SUBJECTS.items():
+        if getattr(user, column.key):
+            setattr(user, column.key, None)
+            record("identity.unlink", "user", user.id, user.email, before={"provider": provider})
+    if FactorRepo().remove(user.id):
+        record("second_factor.off", "user", user.id, user.email)
+        ended.append("the second factor")
+    if ended:
+        notify(user.email, user, "Other ways in were removed", _FIRST_PROOF.format(", ".join(ended)))

@@ -69,11 +69,12 @@ def update_email() -> Response:
         raise Refusal(409, MAIL_IS_OFF)
     if not form.validate():
         return _email_page(form, 422)
-    if form.email.data == visitor.email:
+    account = account_of(visitor.id)
+    if form.email.data == account.email and account.email_proven_at is not None:
         form.email.errors = ["This is your address already."]
         return _email_page(form, 422)
     with transaction():
-        request_change(account_of(visitor.id), form.email.data)
+        request_change(account, form.email.data)
     return leave(url_for(".email_sent"))
 
 
@@ -151,4 +152,5 @@ def _password_page(form: ChangePasswordForm, status: int = 200) -> Response:
 
 
 def _email_page(form: EmailForm, status: int = 200) -> Response:
-    return render("me/email.html", status=status, form=form, mail_is_on=mail_is_on())
+    proven = account_of(require_visitor().id).email_proven_at is not None
+    return render("me/email.html", status=status, form=form, mail_is_on=mail_is_on(), proven=proven)

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, url_for
 from app.auth.models import EmailChange
 from app.auth.services.email_changes import (
     ChangeGone,
+    NotSignedIn,
     confirm_change,
     pending_change,
     undo_change,
@@ -14,7 +15,7 @@ from app.auth.services.email_changes import (
 )
 from app.db.session import transaction
 from app.web.access import public
-from app.web.errors import LinkGone
+from app.web.errors import LinkGone, Refusal
 from app.web.identity import current_visitor
 from app.web.links import drop_token, keep_token, kept_token, unreferred
 from app.web.render import leave, render, toast
@@ -49,8 +50,11 @@ def update() -> Response:
             change = confirm_change(kept_token(CONFIRM) or "")
     except ChangeGone:
         raise LinkGone from None
+    except NotSignedIn:
+        return _sign_in_first()
     drop_token(CONFIRM)
-    toast(f"Your address is {change.email} from now on.")
+    moved = change.email != change.former_email
+    toast(f"Your address is {change.email} from now on." if moved else f"{change.email} is confirmed.")
     return leave(url_for("credentials.edit_email" if current_visitor() else "auth.sign_in"))
 
 
@@ -84,6 +88,13 @@ def update_undo() -> Response:
     response = leave(url_for("resets.new"))
     drop_token(UNDO)
     return response
+
+
+def _sign_in_first() -> Response:
+    if current_visitor() is not None:
+        raise Refusal(403, "This link confirms the address of another account. Sign in to that one first.")
+    toast("Sign in to your account, then confirm its address.", "info")
+    return leave(url_for("auth.sign_in", next=url_for(".edit")))
 
 
 def _found(find: Callable[[str], EmailChange | None], token: str | None) -> EmailChange:

@@ -27,6 +27,7 @@ from app.auth.views.entering import enter, password_mark
 from app.db.session import transaction
 from app.web.access import public, signed_in
 from app.web.identity import require_visitor
+from app.web.mail import mail_is_on
 from app.web.render import leave, render, toast
 
 bp = Blueprint("second_factor", __name__, url_prefix="/me/two-factor")
@@ -66,8 +67,13 @@ def answer() -> Response:
 @signed_in
 def index() -> Response:
     """Whether it is on, and what can be done about it."""
-    user_id = require_visitor().id
-    return render("me/two_factor.html", on=is_on(user_id), codes_left=FactorRepo().codes_left(user_id))
+    user = account_of(require_visitor().id)
+    return render(
+        "me/two_factor.html",
+        on=is_on(user.id),
+        codes_left=FactorRepo().codes_left(user.id),
+        proven=user.email_proven_at is not None or not mail_is_on(),
+    )
 
 
 @bp.post("")

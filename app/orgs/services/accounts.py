@@ -1,6 +1,7 @@
 """The only creator of accounts."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from sqlalchemy.exc import IntegrityError
 
@@ -18,7 +19,10 @@ class AddressTaken(Exception):
 
 @dataclass(frozen=True)
 class NewAccount:
-    """Who is to get an account. `password_hash` is empty for people who sign in elsewhere."""
+    """Who is to get an account. `password_hash` is empty for people who sign in elsewhere.
+
+    `proven` if the address is known to be theirs, and not just typed by whoever asks.
+    """
 
     email: str
     first_name: str | None = None
@@ -28,6 +32,7 @@ class NewAccount:
     provider: str = "EMAIL"
     github_id: str | None = None
     google_id: str | None = None
+    proven: bool = False
 
 
 def create_user(account: NewAccount) -> User:
@@ -44,6 +49,7 @@ def create_user(account: NewAccount) -> User:
         provider=account.provider,
         github_id=account.github_id,
         google_id=account.google_id,
+        email_proven_at=datetime.now(UTC) if account.proven else None,
     )
     db.session.add(user)
     try:

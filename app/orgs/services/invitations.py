@@ -137,9 +137,13 @@ def accept(token: str) -> None:
 
 
 def accept_anew(token: str, account: NewAccount) -> User:
-    """Create the account, with the invited address, that joins by a link. Raises LinkGone, AddressTaken."""
+    """Create the account, with the invited address, that joins by a link. Raises LinkGone, AddressTaken.
+
+    Whoever invites sees the link, too: it proves the address only where not everyone can have an organisation.
+    """
     invitation = _take(token)
-    user = create_user(replace(account, email=invitation.email))
+    proven = account.proven or not settings().open_registration
+    user = create_user(replace(account, email=invitation.email, proven=proven))
     use_scope(replace(current_scope(), user_id=user.id, actor_label=user.email))
     if not MemberRepo().add(invitation.org_id, user.id, invitation.role):  # the default organisation invites
         MemberRepo().set_role(invitation.org_id, user.id, invitation.role)

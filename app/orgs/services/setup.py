@@ -49,7 +49,7 @@ def claim(token: str, account: NewAccount, org_name: str) -> tuple[User, Org]:
         raise AlreadyClaimed
     if not hmac.compare_digest(hash_token(token), instance.setup_token_hash or b""):
         raise WrongToken
-    user = create_user(replace(account, role="ADMIN"))
+    user = create_user(replace(account, role="ADMIN", proven=True))
     use_scope(replace(current_scope(), user_id=user.id, actor_label=user.email))
     record("instance.claim", "user", user.id, user.email)
     org = create_org(org_name, user.id)

@@ -77,7 +77,7 @@ def _account(form: NamesForm | SignUpForm, waiting: Identified | None) -> NewAcc
     profile = waiting.profile
     assert profile.email is not None
     subject = {f"{profile.provider.lower()}_id": profile.subject}
-    return NewAccount(email=profile.email, provider=profile.provider, **names, **subject)
+    return NewAccount(email=profile.email, provider=profile.provider, proven=True, **names, **subject)
 
 
 def _page(form: NamesForm | SignUpForm, waiting: Identified | None, status: int = 200) -> Response:

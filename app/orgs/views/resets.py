@@ -5,12 +5,12 @@ from flask import Blueprint, Response, url_for
 from app.auth.access import keep_session
 from app.auth.forms import NewPasswordForm, RequestResetForm
 from app.auth.services.passwords import RULES, hash_password
-from app.auth.services.resets import ResetGone, is_pending, request_reset, reset_password
+from app.auth.services.resets import ResetGone, is_pending, request_reset
 from app.auth.services.throttle import TooManyAttempts
 from app.db.session import transaction
+from app.orgs.services.recovery import recover
 from app.web.access import public
 from app.web.errors import LinkGone, Refusal
-from app.web.identity import require_visitor
 from app.web.links import drop_token, keep_token, kept_token, unreferred
 from app.web.mail import mail_is_on
 from app.web.render import leave, render, toast
@@ -80,14 +80,14 @@ def update(token: str | None) -> Response:
     password_hash = hash_password(form.password.data)
     try:
         with transaction():
-            renewed = reset_password(token, password_hash)
+            reset = recover(token, password_hash)
     except ResetGone:
         raise LinkGone from None
     drop_token(LINK)
     toast("Your password is changed. Sign in with it.")
     response = leave(url_for("auth.sign_in"))
-    if renewed:
-        keep_session(response, renewed, require_visitor().id)
+    if reset.renewed:
+        keep_session(response, reset.renewed, reset.user_id)
     return response
 
 

@@ -1,0 +1,183 @@
+"""Accounts that a stranger registered for somebody else's address before they came (Sudhodanan and Paverd, 2022)."""
+
+from dataclasses import replace
+
+import pytest
+
+from app.audit.models import AuditEvent
+from app.auth.models import RecoveryCode, SignInSession, User
+from app.orgs.models import ApiKey, OrgMember
+from tests.factories import auth, orgs
+from tests.factories.auth import PASSWORD
+from tests.factories.rows import rows, stored
+from tests.support.pages import parse
+
+EMAIL, NEW = "ana@example.org", "an entirely different phrase"
+
+
+@pytest.fixture
+def registration_is_open(app, mails):
+    app.extensions["settings"] = replace(app.extensions["settings"], open_registration=True)
+    auth.platform_admin()
+
+
+@pytest.fixture
+def stranger(registration_is_open, new_client):
+    """The browser of a stranger who registered EMAIL."""
+    client = new_client()
+    assert (
+        client.submit("/sign-up", {"email": EMAIL, "first_name": "Ana", "password": PASSWORD}).status_code
+        == 303
+    )
+    return client
+
+
+def account() -> User:
+    (found,) = rows(User, email=EMAIL)
+    return found
+
+
+def reset(client, mails):
+    assert client.submit("/reset", {"email": EMAIL}).location == "/reset/sent"
+    token = [mail.token() for mail in mails() if mail.template == "password_reset"][-1]
+    assert client.submit(f"/reset/{token}", {"password": NEW}).location == "/sign-in"
+
+
+def enters(client, sign_in) -> bool:
+    return sign_in(client, EMAIL, NEW, next="/me").location == "/me"
+
+
+def test_unexpired_session(stranger, client, mails, sign_in):
+    assert stranger.get("/me").status_code == 200
+    reset(client, mails)
+    assert stranger.get("/me").status_code == 302
+    assert rows(SignInSession, user_id=account().id) == []
+    assert sign_in(stranger, EMAIL).status_code == 422
+    assert enters(client, sign_in)
+
+
+def test_trojan_identifier(app, connection, stranger, client, mails, sign_in):
+    """A provider, a second factor and a key of the stranger's own, which would outlive the password."""
+    person = account()
+    connection.exec_driver_sql("UPDATE users SET github_id = 'stranger' WHERE email = %s", (EMAIL,))
+    auth.second_factor(app, person)
+    org = orgs.org()
+    orgs.member(org, user=person)
+    orgs.api_key(org, person)
+    kept, _ = orgs.api_key(org, orgs.member(org))
+    reset(client, mails)
+    found = account()
+    assert (found.github_id, found.google_id, rows(RecoveryCode)) == (None, None, [])
+    assert [key.id for key in rows(ApiKey) if key.revoked_at is None] == [kept.id]
+    assert enters(client, sign_in)
+    told = [mail.context["what"] for mail in mails() if "Other ways in" in mail.context.get("title", "")]
+    assert len(told) == 1
+    assert "GitHub, the second factor" in told[0]
+    assert {"email.prove", "identity.unlink", "second_factor.off", "api_key.revoke"} <= {
+        event.action for event in rows(AuditEvent)
+    }
+
+
+def test_unexpired_email_change(stranger, client, mails, sign_in):
+    stranger.submit("/me/email", {"email": "stranger@example.org"})
+    waiting = mails()[-1].token("confirm_url")
+    reset(client, mails)
+    assert client.get(f"/email-changes/{waiting}").status_code == 410
+    assert enters(client, sign_in)
+
+
+def test_an_address_that_was_left_and_is_given_back_is_as_unproven_as_before(
+    app, stranger, client, mails, sign_in
+):
+    stranger.submit("/me/email", {"email": "stranger@example.org"})
+    stranger.get(f"/email-changes/{mails()[-1].token('confirm_url')}")
+    assert stranger.submit("/email-changes/confirm").status_code == 303
+    (moved,) = rows(User, email="stranger@example.org")
+    assert moved.email_proven_at
+    auth.second_factor(app, moved)
+    client.get(f"/email-changes/undo/{mails()[-1].token('undo_url')}")
+    assert client.submit("/email-changes/undo").location == "/reset"
+    reset(client, mails)
+    assert enters(client, sign_in)
+
+
+def test_a_proven_address_stays_so_when_it_is_given_back(app, client, mails, sign_in):
+    person = auth.user(email=EMAIL)
+    auth.second_factor(app, person)
+    client.sign_in(person)
+    client.submit("/me/email", {"email": "other@example.org"})
+    client.get(f"/email-changes/{mails()[-1].token('confirm_url')}")
+    assert client.submit("/email-changes/confirm").status_code == 303
+    client.get(f"/email-changes/undo/{mails()[-1].token('undo_url')}")
+    assert client.submit("/email-changes/undo").location == "/reset"
+    reset(client, mails)
+    assert sign_in(client, EMAIL, NEW).location == "/sign-in/code"
+
+
+def test_what_a_proven_address_has_survives_a_reset(app, client, mails, sign_in):
+    person = auth.user(email=EMAIL, github_id="theirs")
+    auth.second_factor(app, person)
+    org = orgs.org()
+    orgs.member(org, user=person)
+    key, _ = orgs.api_key(org, person)
+    reset(client, mails)
+    assert sign_in(client, EMAIL, NEW).location == "/sign-in/code"
+    assert (stored(person).github_id, stored(key).revoked_at) == ("theirs", None)
+
+
+def test_what_was_set_up_after_the_first_reset_survives_the_next(app, stranger, client, mails, sign_in):
+    reset(client, mails)
+    auth.second_factor(app, account())
+    reset(client, mails)
+    assert sign_in(client, EMAIL, NEW).location == "/sign-in/code"
+
+
+def test_a_link_that_was_handed_over_proves_nothing_and_removes_nothing(app, stranger, new_client, sign_in):
+    person = account()
+    auth.second_factor(app, person)
+    desk = new_client(auth.platform_admin())
+    shown = parse(desk.submit(f"/platform/users/{person.id}/resets").text).find(id="reset-link")["value"]
+    client = new_client()
+    assert client.submit(shown[shown.index("/reset/") :], {"password": NEW}).status_code == 303
+    assert sign_in(client, EMAIL, NEW).location == "/sign-in/code"
+    assert account().email_proven_at is None
+
+
+def test_who_is_signed_in_proves_the_address_of_the_account(app, stranger, client, mails, sign_in):
+    assert stranger.page("/me/two-factor").find(string=lambda text: "is not confirmed" in text)
+    form = stranger.page("/me/email").find("input", attrs={"type": "hidden", "name": "email"})
+    assert stranger.submit("/me/email", {"email": form["value"]}).location == "/me/email/sent"
+    token = mails()[-1].token("confirm_url")
+    client.get(f"/email-changes/{token}")
+    assert client.submit("/email-changes/confirm").location == "/sign-in?next=/email-changes/confirm"
+    assert account().email_proven_at is None
+    stranger.get(f"/email-changes/{token}")
+    assert "reaches you" in stranger.page("/email-changes/confirm").text
+    assert stranger.submit("/email-changes/confirm").location == "/me/email"
+    assert account().email_proven_at
+    assert "is not confirmed" not in stranger.get("/me/two-factor").text
+    assert stranger.submit("/me/email", {"email": EMAIL}).status_code == 422
+    assert stranger.get(f"/email-changes/{token}").status_code == 410
+    assert not [mail for mail in mails() if mail.template == "email_changed"]
+
+
+def test_another_account_proves_no_address(stranger, new_client, mails):
+    stranger.submit("/me/email", {"email": EMAIL})
+    other = new_client(auth.user())
+    other.get(f"/email-changes/{mails()[-1].token('confirm_url')}")
+    assert other.submit("/email-changes/confirm").status_code == 403
+    assert account().email_proven_at is None
+
+
+@pytest.mark.parametrize(("is_open", "proven"), [(True, False), (False, True)])
+def test_an_invitation_proves_an_address_where_not_everyone_can_invite(
+    app, registration_is_open, client, is_open, proven
+):
+    app.extensions["settings"] = replace(app.extensions["settings"], open_registration=is_open)
+    org = orgs.org()
+    owner = orgs.member(org, role="owner")
+    _, token = orgs.invitation(org, email=EMAIL, invited_by=owner.id)
+    client.get(f"/invitations/{token}")
+    assert client.submit("/invitations/open", {"first_name": "Ana", "password": PASSWORD}).status_code == 303
+    assert (account().email_proven_at is not None) is proven
+    assert rows(OrgMember, user_id=account().id)
