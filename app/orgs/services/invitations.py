@@ -16,7 +16,7 @@ from app.orgs.repo.invitations import MAIL_TEMPLATE, InvitationFacts, Invitation
 from app.orgs.repo.members import MemberRepo
 from app.orgs.repo.orgs import OrgRepo
 from app.orgs.services.accounts import NewAccount, create_user
-from app.web.access import manageable_roles
+from app.web.access import ROLES, manageable_roles
 from app.web.errors import LinkGone, NotFound, Refusal
 from app.web.security import hash_token, new_token, settings
 from app.web.selection import Outcome, Skipped
@@ -123,17 +123,25 @@ def open_invitation(token: str) -> InvitationFacts:
         return _usable(*found)
 
 
-def accept(token: str) -> None:
-    """Let the actor join by a link, in the caller's transaction. Of several at once one wins. Raises LinkGone.
+def accept(token: str) -> tuple[str | None, str]:
+    """Let the actor join by a link, in the caller's transaction: their former role there, if any, and the present one.
 
-    Reset links end: an owner may have made one while the account reached no further than their organisation.
+    Who became a member meanwhile is raised to the invited role, never lowered. Of several at once one wins. Raises
+    LinkGone. Reset links end: an owner may have made one while the account reached no further than their organisation.
     """
     user_id = current_scope().user_id
     assert user_id is not None
     invitation = _take(token)
-    MemberRepo().add(invitation.org_id, user_id, invitation.role)
+    former = MemberRepo().role(invitation.org_id, user_id)
+    if former is None:
+        MemberRepo().add(invitation.org_id, user_id, invitation.role)
+    elif ROLES.index(invitation.role) > ROLES.index(former):
+        MemberRepo().set_role(invitation.org_id, user_id, invitation.role)
+        before, after = {"role": former}, {"role": invitation.role}
+        record("member.change_role", "user", user_id, invitation.email, before=before, after=after)
     ResetRepo().withdraw(user_id)
     _consume(invitation, user_id)
+    return former, max(former or invitation.role, invitation.role, key=ROLES.index)
 
 
 def accept_anew(token: str, account: NewAccount) -> User:

@@ -49,8 +49,8 @@ def create(token: str | None = None) -> Response:
         return _wrong_account()
     if visitor:
         with transaction():
-            accept(token)
-        return _joined(invitation)
+            former, role = accept(token)
+        return _joined(invitation, _said_to_member(former, role, invitation.org_name))
     return _join_anew(token, invitation)
 
 
@@ -90,10 +90,19 @@ def _join_anew(token: str, invitation: InvitationFacts) -> Response:
     return response
 
 
-def _joined(invitation: InvitationFacts) -> Response:
+def _joined(invitation: InvitationFacts, said: str | None = None) -> Response:
     drop_token(LINK)
-    toast(f"Welcome to {invitation.org_name}.")
+    toast(said or f"Welcome to {invitation.org_name}.")
     return leave(url_for("home.show", org=invitation.org_slug))
+
+
+def _said_to_member(former: str | None, role: str, org_name: str) -> str | None:
+    """What is said instead of a welcome to who belonged to the organisation before."""
+    if former is None:
+        return None
+    if former == role:
+        return f"You belong to {org_name} already. Your role is still {role}."
+    return f"You belong to {org_name} already. Your role was {former} and is {role} from now on."
 
 
 def _token() -> str:
