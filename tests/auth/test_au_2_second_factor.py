@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pyotp
 import pytest
 
+from app.audit.models import AuditEvent
 from app.auth.models import LoginAttempt, RecoveryCode, SignInSession, TotpDevice
 from app.auth.services import second_factor
 from app.auth.views import second_factor as views
@@ -101,6 +102,14 @@ def test_a_recovery_code_works_once(client, new_client, owner, clock):
         other = new_client()
         other.submit("/sign-in", {"email": owner.email, "password": PASSWORD})
         assert other.submit("/sign-in/code", {"code": code.upper()}).status_code == status
+    (event,) = rows(AuditEvent, action="second_factor.use_code")
+    assert (event.actor_id, event.target_id, event.after) == (owner.id, owner.id, {"codes_left": 9})
+
+
+def test_a_code_of_the_app_uses_no_recovery_code(client, owner, clock):
+    prove_password(client, owner)
+    assert client.submit("/sign-in/code", {"code": clock()}).status_code == 303
+    assert rows(AuditEvent, action="second_factor.use_code") == []
 
 
 def test_a_recovery_code_works_without_the_key_that_the_secret_was_sealed_with(

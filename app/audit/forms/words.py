@@ -119,6 +119,7 @@ ACTIONS = {
     "second_factor.on": "Second factor switched on",
     "second_factor.remove": "Second factor removed by an administrator",
     "second_factor.renew_codes": "Recovery codes renewed",
+    "second_factor.use_code": "Recovery code used to sign in",
     "session.end": "Signed out",
     "session.revoke": "Session revoked",
     "session.revoke_others": "All other sessions revoked",

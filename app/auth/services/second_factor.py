@@ -13,6 +13,7 @@ import pyotp
 from flask import current_app
 
 from app.audit.services import record
+from app.auth.access import act_as
 from app.auth.models import TotpDevice, User
 from app.auth.repo.factors import FactorRepo
 from app.auth.services.changes import locked_account, notify
@@ -84,8 +85,8 @@ def check(user_id: UUID, code: str) -> None:
     with transaction():
         attempt = count_attempt([Limit(f"second factor {user_id}", ATTEMPTS)])
     with transaction():
-        if not _is_present(user_id, _digits(code)) and not FactorRepo().use_code(user_id, _hashed(code)):
-            raise WrongCode
+        if not _is_present(user_id, _digits(code)):
+            _use_recovery_code(user_id, code)
         attempt.take_back()
 
 
@@ -115,6 +116,15 @@ def renew_codes(user_id: UUID) -> list[str]:
         "Your AgentPress account has new recovery codes for its second factor. The former ones no longer work.",
     )
     return _new_codes(user_id)
+
+
+def _use_recovery_code(user_id: UUID, code: str) -> None:
+    user = locked_account(user_id)
+    if not FactorRepo().use_code(user_id, _hashed(code)):
+        raise WrongCode
+    act_as(user.id, user.email)
+    left = {"codes_left": FactorRepo().codes_left(user_id)}
+    record("second_factor.use_code", "user", user.id, user.email, after=left)
 
 
 def _new_codes(user_id: UUID) -> list[str]:
