@@ -146,6 +146,12 @@ def refresh(url: str) -> Response:
     return _see_other(url)
 
 
+def slowed(response: Response, seconds: int) -> Response:
+    """An answer that says when the next attempt is allowed."""
+    response.headers["Retry-After"] = str(seconds)
+    return response
+
+
 def to_sign_in(url: str) -> Response:
     """The answer to a request that needs a session: htmx 401 with HX-Redirect, a browser 302 (303 after a form)."""
     if is_htmx():

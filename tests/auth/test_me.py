@@ -4,13 +4,15 @@ from uuid import uuid4
 import pytest
 
 from app.audit.models import AuditEvent
-from app.auth.models import SignInSession, User
+from app.auth.models import EmailChange, SignInSession, User
+from app.auth.services import email_changes
 from app.auth.services.passwords import hash_password
 from app.auth.views import credentials
 from app.web.security import session_cookie_name
 from tests.factories import auth
 from tests.factories.auth import PASSWORD
 from tests.factories.rows import rows, stored
+from tests.support.pages import parse
 
 NEW = "an entirely different phrase"
 PAGES = [
@@ -260,6 +262,19 @@ def test_an_address_taken_meanwhile_is_refused(own, person, mails):
     own.get(f"/email-changes/{mails()[0].token('confirm_url')}")
     assert own.submit("/email-changes/confirm").status_code == 410
     assert stored(person).email == person.email
+
+
+def test_confirmations_are_limited_and_what_was_typed_is_kept(own, person, mails):
+    for number in range(email_changes.MAILS_PER_DAY):
+        assert own.submit("/me/email", {"email": f"new{number}@example.org"}).status_code == 303
+    answer = own.submit("/me/email", {"email": "newest@example.org"})
+    assert (answer.status_code, int(answer.headers["Retry-After"]) > 0) == (429, True)
+    page = parse(answer.text)
+    assert page.find("input", type="email")["value"] == "newest@example.org"
+    assert "Too many links were asked for. Wait 24 hours" in page.main.text
+    assert len(mails()) == email_changes.MAILS_PER_DAY
+    (waiting,) = rows(EmailChange)
+    assert waiting.email == "new9@example.org"
 
 
 def test_without_mail_the_address_stays(own, person):

@@ -11,13 +11,18 @@ from app.auth.repo.links import EmailChangeRepo, ResetRepo
 from app.auth.repo.sessions import SessionRepo
 from app.auth.repo.users import UserRepo
 from app.auth.services.changes import prove_address
+from app.auth.services.throttle import Limit, count_attempt, source_network
 from app.db.base import db
 from app.db.queue import queue_email
+from app.db.scope import current_scope
 from app.web.identity import current_visitor
 from app.web.security import hash_token, new_token, settings
 
 CONFIRM_WITHIN = timedelta(hours=24)
 UNDO_WITHIN = timedelta(days=7)
+MAILS_PER_DAY = 10
+MAILS_PER_NETWORK = 200
+_DAY_SECONDS = 24 * 60 * 60
 
 
 class ChangeGone(Exception):
@@ -32,8 +37,15 @@ def request_change(user: User, email: str) -> None:
     """Ask the address for its confirmation, in the caller's transaction; an earlier request ends.
 
     It is the new one, or the present one that was not proven yet. Whether another account has the address is not told:
-    then nothing is sent.
+    then nothing is sent. Raises TooManyAttempts if one person or one network asks too often.
     """
+    network = source_network(current_scope().address)
+    count_attempt(
+        [
+            Limit(f"email {user.id}", MAILS_PER_DAY, _DAY_SECONDS),
+            Limit(f"email {network}", MAILS_PER_NETWORK, _DAY_SECONDS),
+        ]
+    )
     UserRepo().lock(user.id)
     EmailChangeRepo().withdraw(user.id)
     record("email.request", "user", user.id, user.email, after={"email": email})

@@ -34,13 +34,18 @@ class TooManyAttempts(Exception):
     @property
     def message(self) -> str:
         """The words for the person."""
+        return f"Too many attempts. {self.advice}"
+
+    @property
+    def advice(self) -> str:
+        """How long to wait."""
         seconds = self.retry_after
-        wait = (
-            f"{seconds} second{'s' * (seconds != 1)}"
-            if seconds <= 90
-            else f"{math.ceil(seconds / 60)} minutes"
-        )
-        return f"Too many attempts. Wait {wait}, then try again."
+        wait = f"{seconds} second{'s' * (seconds != 1)}"
+        if seconds > 90 * 60:
+            wait = f"{math.ceil(seconds / 3600)} hours"
+        elif seconds > 90:
+            wait = f"{math.ceil(seconds / 60)} minutes"
+        return f"Wait {wait}, then try again."
 
 
 @dataclass(frozen=True)

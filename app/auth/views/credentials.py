@@ -18,7 +18,7 @@ from app.web.access import signed_in
 from app.web.errors import Refusal
 from app.web.identity import require_visitor
 from app.web.mail import mail_is_on
-from app.web.render import leave, render, toast
+from app.web.render import leave, render, slowed, toast
 from app.web.security import safe_next
 
 bp = Blueprint("credentials", __name__, url_prefix="/me")
@@ -73,8 +73,12 @@ def update_email() -> Response:
     if form.email.data == account.email and account.email_proven_at is not None:
         form.email.errors = ["This is your address already."]
         return _email_page(form, 422)
-    with transaction():
-        request_change(account, form.email.data)
+    try:
+        with transaction():
+            request_change(account, form.email.data)
+    except TooManyAttempts as refusal:
+        form.form_errors.append(f"Too many links were asked for. {refusal.advice}")
+        return slowed(_email_page(form, 429), refusal.retry_after)
     return leave(url_for(".email_sent"))
 
 

@@ -28,7 +28,7 @@ from app.db.session import transaction
 from app.web.access import public, signed_in
 from app.web.identity import require_visitor
 from app.web.mail import mail_is_on
-from app.web.render import leave, render, toast
+from app.web.render import leave, render, slowed, toast
 
 bp = Blueprint("second_factor", __name__, url_prefix="/me/two-factor")
 challenge = Blueprint("challenge", __name__, url_prefix="/sign-in/code")
@@ -59,7 +59,7 @@ def answer() -> Response:
         return _challenge_page(form, 422)
     except TooManyAttempts as refusal:
         form.form_errors.append(refusal.message)
-        return _slowed(_challenge_page(form, 429), refusal)
+        return slowed(_challenge_page(form, 429), refusal.retry_after)
     return enter(user, session[CHALLENGE]["next"])
 
 
@@ -109,7 +109,7 @@ def finish() -> Response:
         return _enrolment_page(form, 422)
     except TooManyAttempts as refusal:
         form.form_errors.append(refusal.message)
-        return _slowed(_enrolment_page(form, 429), refusal)
+        return slowed(_enrolment_page(form, 429), refusal.retry_after)
     return render("me/recovery_codes.html", codes=codes)
 
 
@@ -156,8 +156,3 @@ def _enrolment_page(form: CodeForm, status: int = 200) -> Response:
     secret, uri = found
     picture = segno.make(uri, error="m").svg_data_uri(scale=5, border=2, light="white")
     return render("me/enrol.html", status=status, form=form, secret=secret, picture=picture)
-
-
-def _slowed(response: Response, refusal: TooManyAttempts) -> Response:
-    response.headers["Retry-After"] = str(refusal.retry_after)
-    return response

@@ -11,7 +11,7 @@ from app.auth.views.entering import admit
 from app.db.session import transaction
 from app.web.access import public, signed_in
 from app.web.identity import current_visitor
-from app.web.render import leave, render
+from app.web.render import leave, render, slowed
 from app.web.security import safe_next, session_token
 
 bp = Blueprint("auth", __name__)
@@ -35,9 +35,7 @@ def sign_in() -> Response:
         return admit(user, next_path)
     except TooManyAttempts as refusal:
         form.form_errors.append(refusal.message)
-        response = _page(form, next_path, 429)
-        response.headers["Retry-After"] = str(refusal.retry_after)
-        return response
+        return slowed(_page(form, next_path, 429), refusal.retry_after)
     except WrongCredentials:
         form.form_errors.append(WRONG)
         return _page(form, next_path, 422)

@@ -9,6 +9,7 @@ from uuid import UUID
 from app.audit.services import record
 from app.auth.models import User
 from app.auth.repo.links import ResetRepo
+from app.auth.services.throttle import Limit, TooManyAttempts, count_attempt, source_network
 from app.db.queue import queue_email
 from app.db.scope import current_scope, in_org, use_scope
 from app.orgs.models import Invitation
@@ -22,7 +23,12 @@ from app.web.security import hash_token, new_token, settings
 from app.web.selection import Outcome, Skipped
 
 DEFAULT_HOURS, MOST_HOURS = 24, 168
+MAILS_PER_ADDRESS = 10
+"""How many mails an organisation sends to one address in a day."""
+MAILS_PER_INVITER, MAILS_PER_NETWORK = 200, 500
+"""How many a person, and all behind one network address, cause in an hour."""
 _SUBJECT_NAME = 28
+_HOUR_SECONDS, _DAY_SECONDS = 60 * 60, 24 * 60 * 60
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,8 @@ class Sent:
 def invite(org_id: UUID, email: str, role: str, hours: int) -> Sent | None:
     """Invite an address, in the caller's transaction; a link it already has dies.
 
-    None if the address belongs to a member. Refusal 403 for a role above what the actor manages.
+    None if the address belongs to a member. Refusal 403 for a role above what the actor manages. Raises TooManyAttempts
+    where too many were mailed.
     """
     org = OrgRepo().lock(org_id)
     if org is None:
@@ -47,6 +54,9 @@ def invite(org_id: UUID, email: str, role: str, hours: int) -> Sent | None:
     _check_right(org_id, inviter, role)
     if MemberRepo().for_email(org_id, email):
         return None
+    mailed = settings().mail is not None
+    if mailed:
+        _count_mail(org_id, email)
     repo = InvitationRepo()
     former = repo.revoke_for(org_id, email)
     if former is not None:
@@ -60,9 +70,8 @@ def invite(org_id: UUID, email: str, role: str, hours: int) -> Sent | None:
     record("invitation.create", "invitation", invitation.id, email, after={"role": role, "hours": hours})
     facts = repo.get(org_id, invitation.id)
     assert facts is not None
-    link, mailed = f"{settings().base_url}/invitations/{quote(token)}", settings().mail is not None
-    sent = Sent(facts, link, mailed, former is not None)
-    if sent.mailed:
+    sent = Sent(facts, f"{settings().base_url}/invitations/{quote(token)}", mailed, former is not None)
+    if mailed:
         _mail(sent)
     return sent
 
@@ -109,7 +118,7 @@ def renew_many(org_id: UUID, invitation_ids: Sequence[UUID]) -> tuple[list[Sent]
     for invitation in [_get(org_id, invitation_id) for invitation_id in invitation_ids]:
         try:
             made.append(_renewed(org_id, invitation.id))
-        except Refusal as refusal:
+        except (Refusal, TooManyAttempts) as refusal:
             skipped.append(Skipped(invitation.id, invitation.email, f"was skipped. {refusal.message}"))
     return made, Outcome(len(made), skipped)
 
@@ -211,6 +220,17 @@ def _usable(org_id: UUID, invitation_id: UUID) -> InvitationFacts:
     if invitation.role not in manageable_roles(inviter.role):
         raise LinkGone
     return invitation
+
+
+def _count_mail(org_id: UUID, email: str) -> None:
+    scope = current_scope()
+    count_attempt(
+        [
+            Limit(f"invitation {org_id} {email}", MAILS_PER_ADDRESS, _DAY_SECONDS),
+            Limit(f"invitation {scope.user_id}", MAILS_PER_INVITER, _HOUR_SECONDS),
+            Limit(f"invitation {source_network(scope.address)}", MAILS_PER_NETWORK, _HOUR_SECONDS),
+        ]
+    )
 
 
 def _mail(sent: Sent) -> None:

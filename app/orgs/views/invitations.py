@@ -5,6 +5,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request, url_for
 
+from app.auth.services.throttle import TooManyAttempts
 from app.db.session import transaction
 from app.orgs.forms import INVITATIONS, ROLE_HINTS, InvitationForm, offer_roles
 from app.orgs.repo.invitations import InvitationRepo
@@ -15,10 +16,11 @@ from app.web.filters import viewer_zone
 from app.web.identity import require_org
 from app.web.links import unreferred
 from app.web.listing import read_list, show_list
-from app.web.render import refresh, render, toast
+from app.web.render import refresh, render, slowed, toast
 from app.web.selection import report, ticked
 
 bp = Blueprint("invitations", __name__, url_prefix="/o/<org>/invitations")
+_TOO_MANY = "Too many invitations were sent to this address, or by you, in the last hours."
 
 
 @bp.get("")
@@ -45,8 +47,12 @@ def create(org: str) -> Response:
     if not form.validate():
         return _page(form, 422)
     hours = form.expires_in_hours.data or 0
-    with transaction():
-        sent = invitations.invite(require_org().org_id, form.email.data, form.role.data, hours)
+    try:
+        with transaction():
+            sent = invitations.invite(require_org().org_id, form.email.data, form.role.data, hours)
+    except TooManyAttempts as refusal:
+        form.form_errors.append(f"{_TOO_MANY} {refusal.advice}")
+        return slowed(_page(form, 429), refusal.retry_after)
     return _sent(sent, form.email.data)
 
 
@@ -54,8 +60,11 @@ def create(org: str) -> Response:
 @org_right("invitations.manage")
 def renew(org: str, invitation_id: UUID) -> Response:
     """Make a new link, which ends the former one, and show it this once."""
-    with transaction():
-        email, sent = invitations.renew(require_org().org_id, invitation_id)
+    try:
+        with transaction():
+            email, sent = invitations.renew(require_org().org_id, invitation_id)
+    except TooManyAttempts as refusal:
+        raise Refusal(429, f"{_TOO_MANY} {refusal.advice}", refusal.retry_after) from refusal
     return _sent(sent, email)
 
 
