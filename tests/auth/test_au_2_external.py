@@ -244,6 +244,19 @@ def test_linking_and_removing(client, provider, word):
     assert len(rows(AuditEvent, action="identity.unlink")) == 1
 
 
+def test_linking_and_confirming_end_the_former_token(client, new_client, provider, word):
+    """A copy of the cookie from before works no longer, and there is one session of the browser."""
+    user, copied = auth.user(), new_client()
+    copied.set_cookie("session", client.sign_in(user).get_cookie("session").value)
+    back = httpx2.get(client.submit(f"/me/sign-in-methods/{word}").location).headers["location"]
+    assert client.get(back[back.index("/sign-in/") :]).location == "/me/sign-in-methods"
+    assert (client.get("/me").status_code, copied.get("/me").status_code) == (200, 302)
+    copied.set_cookie("session", client.get_cookie("session").value)
+    assert come_back(client, word, next="/me/email").location == "/me/email"
+    assert (client.get("/me").status_code, copied.get("/me").status_code) == (200, 302)
+    assert len(rows(SignInSession, user_id=user.id)) == 1
+
+
 def test_an_identity_in_use_is_not_linked_twice(client, provider, word):
     auth.user(**identity(word))
     client.sign_in(auth.user())

@@ -40,10 +40,19 @@ def change_password(user_id: UUID, session_id: UUID, password_hash: str) -> str:
     with another new password.
     """
     user = locked_account(user_id)
+    token = renew_session(session_id)
+    set_password(user, password_hash, kept_session=session_id)
+    return token
+
+
+def renew_session(session_id: UUID) -> str:
+    """Let a session go on under the token that is returned, in the transaction of the caller, who holds its account.
+
+    Refusal 409 if it has ended meanwhile.
+    """
     token, token_hash = new_token()
     if not SessionRepo().renew(session_id, token_hash):
         raise Refusal(409, "This session has ended in the meantime. Sign in again.")
-    set_password(user, password_hash, kept_session=session_id)
     return token
 
 

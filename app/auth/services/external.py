@@ -16,7 +16,7 @@ from app.auth.models import OAuthFlow, User
 from app.auth.providers import LABELS, Profile, Secrets
 from app.auth.repo.flows import SUBJECTS, FlowRepo, IdentityRepo
 from app.auth.repo.users import UserRepo
-from app.auth.services.changes import notify, prove_address
+from app.auth.services.changes import notify, prove_address, renew_session
 from app.db.session import transaction
 from app.late import load
 from app.web.errors import NotFound, Refusal
@@ -127,6 +127,17 @@ def link(user_id: UUID, profile: Profile) -> None:
         prove_address(user, datetime.now(UTC))
     record("identity.link", "user", user.id, user.email, after={"provider": profile.provider})
     notify(user.email, user, f"{label} was added", f"Your AgentPress account can now be opened with {label}.")
+
+
+def link_in_session(user_id: UUID, session_id: UUID, profile: Profile) -> str:
+    """What `link` does, for the person at the keyboard: the token under which their session goes on.
+
+    Refusal 409 as `link`, and if the session has ended meanwhile.
+    """
+    _account(user_id)
+    token = renew_session(session_id)
+    link(user_id, profile)
+    return token
 
 
 def unlink(user_id: UUID, provider: str) -> None:

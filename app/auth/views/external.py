@@ -4,7 +4,7 @@ import secrets
 
 from flask import Blueprint, Response, request, session, url_for
 
-from app.auth.access import recent_password
+from app.auth.access import keep_session, recent_password
 from app.auth.providers import GITHUB, GOOGLE, LABELS, ProviderRefused, configured
 from app.auth.repo.flows import SUBJECTS
 from app.auth.repo.users import UserRepo
@@ -15,7 +15,7 @@ from app.auth.services.external import (
     begin,
     finish,
     hold,
-    link,
+    link_in_session,
     owner_of,
     unlink,
 )
@@ -127,9 +127,11 @@ def _link(found: Identified) -> Response:
     if visitor is None or visitor.id != found.link_to:
         raise Refusal(400, _STRANGE)
     with transaction():
-        link(visitor.id, found.profile)
+        token = link_in_session(visitor.id, visitor.session_id, found.profile)
     toast(f"{LABELS[found.profile.provider]} now opens your account.")
-    return leave(url_for("identities.index"))
+    response = leave(url_for("identities.index"))
+    keep_session(response, token, visitor.id)
+    return response
 
 
 def _enter(found: Identified) -> Response:
