@@ -90,8 +90,9 @@ def has_recent_proof() -> bool:
 
 def ask_for_proof() -> Response:
     """Lead to the page that asks for the password, and back here; after a form to the page that it stood on."""
-    back = None if request.method in SAFE_METHODS else page_before()
-    return leave(url_for("confirm.new", next=back or request.path))
+    if request.method in SAFE_METHODS:
+        return leave(url_for("confirm.new", next=request.path))
+    return leave(url_for("confirm.new", next=page_before() or request.path, unsent=1))
 
 
 def act_as(user_id: UUID, email: str) -> None:

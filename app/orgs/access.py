@@ -17,7 +17,7 @@ from app.web.filters import choose_zone
 from app.web.identity import Caller, Membership, Visitor, current_visitor
 from app.web.json_body import JSON_TYPE
 from app.web.limits import UNKNOWN_KEYS, spend
-from app.web.render import leave
+from app.web.render import is_htmx, leave
 from app.web.security import (
     FORM_TYPES,
     SAFE_METHODS,
@@ -67,14 +67,12 @@ def _check_form(endpoint: str) -> None:
 
 
 def _sign_in_url() -> str:
-    """Where to sign in, to come back afterwards: to the page that was asked for, or that the form was on."""
-    path = request.full_path.rstrip("?")
-    if request.method not in {"GET", "HEAD"}:
-        before = page_before()
-        if before is None:
-            return url_for("auth.sign_in")
-        path = before
-    return f"{url_for('auth.sign_in')}?next={quote(path, safe='/')}"
+    """Where to sign in, to come back afterwards: to the page that was asked for, or that the form or part was on."""
+    sent = request.method not in SAFE_METHODS
+    path = page_before() if sent or is_htmx() else request.full_path.rstrip("?")
+    if path is None:
+        return url_for("auth.sign_in")
+    return f"{url_for('auth.sign_in')}?next={quote(path, safe='/')}{'&unsent=1' if sent else ''}"
 
 
 def _scope(visitor: Visitor | None) -> Scope:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, current_app, g, make_response, render_template
+from flask import Flask, Response, current_app, g, make_response, render_template, request
 from psycopg.errors import ForeignKeyViolation
 from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -25,7 +25,7 @@ from app.web.render import (
     wants_fragment,
     wants_json,
 )
-from app.web.security import CsrfRefused
+from app.web.security import SAFE_METHODS, CsrfRefused, page_before
 
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 PROBLEM_TYPE = "application/problem+json"
@@ -47,6 +47,8 @@ _TITLES = {
     507: "There is no room left",
 }
 """Headings of pages."""
+_SENT_AGAIN = {400, 409, 413, 415, 422, 424, 429, 503, 507}
+"""After which a form may well be sent again."""
 _DETAILS = {405: "This address does not take that method; `Allow` names those that it takes."}
 """What programs are told where the heading of a page would not fit."""
 
@@ -125,6 +127,7 @@ def failure(
             status=status,
             heading=title,
             message=message,
+            back=page_before() if status in _SENT_AGAIN and request.method not in SAFE_METHODS else None,
             request_id=g.get("request_id"),
         )
         response = make_response(page, status)
@@ -205,8 +208,8 @@ def refused(error: Refusal) -> Response:
 def _csrf_refused(_error: CsrfRefused) -> Response:
     return failure(
         400,
-        "The page was open for too long or came from elsewhere. Go back, copy what you wrote, reload the page and send"
-        " it again.",
+        "The page was open for too long, you signed in anew since, or it came from elsewhere. Nothing was saved; reload"
+        " the page and send it again.",
     )
 
 

@@ -10,6 +10,7 @@ import secrets
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, current_app, request, session
+from werkzeug.exceptions import HTTPException
 
 from app.config import Settings
 
@@ -134,10 +135,16 @@ def origin(url: str) -> str:
 
 
 def page_before() -> str | None:
-    """The page of this site that the request came from, with its query; None if it came from none, or says nothing."""
+    """The page of this site that the request came from, with its query; None if it came from none, or says nothing.
+
+    None, too, for what only a form leads to, such as the answer to a form with errors: it cannot be opened again.
+    """
+    pages = current_app.create_url_adapter(request)
+    assert pages is not None
     try:
         came = urlsplit(request.referrer or "")
-    except ValueError:
+        pages.match(came.path, method="GET")
+    except (ValueError, HTTPException):
         return None
     return f"{came.path}?{came.query}".rstrip("?") if came.netloc == request.host else None
 

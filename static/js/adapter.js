@@ -71,6 +71,7 @@ document.querySelectorAll("#toasts [data-toast]").forEach(show);
 const pending = new Map();
 const ended = [];
 const swapped = [];
+const refused = [];
 let bar;
 
 /** Calls `act` with the element that sent a request, whatever became of it. */
@@ -78,6 +79,9 @@ export const onEnd = (act) => ended.push(act);
 
 /** Calls `act` with the region that has come in and the element that asked for it. */
 export const onSwap = (act) => swapped.push(act);
+
+/** Calls `act` when the session has ended (true) or the page is of an older one (false). */
+export const onRefusal = (act) => refused.push(act);
 
 const polls = ({ requestConfig }) => requestConfig.elt.matches("[hx-trigger^=every]");
 
@@ -168,6 +172,7 @@ function told(xhr) {
 on("beforeOnLoad", (event) => {
   const { detail } = event;
   const { xhr } = detail;
+  if ([400, 401].includes(xhr.status)) refused.forEach((act) => act(xhr.status === 401));
   if (xhr.status < 400 || ANSWERS.includes(xhr.status)) return;
   event.preventDefault();
   if (polls(detail)) return;

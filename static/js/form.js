@@ -1,11 +1,11 @@
 // Forms: the warning about unsaved work, counters, passwords, Ctrl S and Ctrl Enter.
-// Reads: form[data-form], form[data-dirty] (errors), body[data-public] (no warning), [data-save],
+// Reads: form[data-form], form[data-dirty] (errors), body[data-public] or [data-leaving] (no warning), [data-save],
 // [data-send], [data-counter] and [data-reveal] (ids).
 import { onEnd, onSwap } from "./adapter.js";
 
 // Unsaved work; a form that is being sent is none.
 
-const guarded = "body:not([data-public]) form[data-form]:not([aria-busy])";
+const guarded = "body:not([data-public], [data-leaving]) form[data-form]:not([aria-busy])";
 
 // A list that names no choice shows its first one.
 function chosenAnew(options, many) {

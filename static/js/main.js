@@ -1,11 +1,12 @@
 // What every page starts with: the modules it has a use for, times that stay true, and the zone told to the server.
-// Reads: [data-copy], form[data-later] and form[data-autosave] (their modules wait for the focus),
+// Reads: [data-copy], form[data-later] and form[data-autosave] (their modules wait for the focus), sessionStorage,
 // time[data-ago] with datetime and title; template #ago with the words. Writes: cookie time_zone.
 import { onSwap } from "./adapter.js";
 
 const NEEDS = {
   "#palette": "./keys.js",
   "form[data-form]:not([data-later])": "./form.js",
+  "form[data-dirty]": "./kept.js",
   "#results": "./list.js",
   "[data-thread]": "./thread.js",
   "[data-stream]": "./stream.js",
@@ -23,6 +24,8 @@ document.addEventListener("focusin", ({ target }) => {
   if (target.closest("[data-later]")) import("./form.js");
   if (target.closest("[data-autosave]")) import("./autosave.js");
 });
+
+document.addEventListener("input", ({ target }) => target.closest("form[method=post]") && import("./kept.js"));
 
 document.addEventListener("click", async ({ target }) => {
   const button = target.closest("[data-copy]");
@@ -52,4 +55,5 @@ const zone = `time_zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
 if (!document.cookie.split("; ").includes(zone)) document.cookie = `${zone}; path=/; max-age=31536000; samesite=lax`;
 
 load();
+if (sessionStorage.getItem("kept")) import("./kept.js");
 onSwap(load);

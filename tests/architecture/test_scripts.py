@@ -10,10 +10,11 @@ from tests.architecture import source
 SCRIPTS = sorted((source.ROOT / "static" / "js").glob("*.js"))
 # Bytes as sent.
 CEILINGS = {
-    "adapter": 3000,
+    "adapter": 3070,
     "autosave": 1200,
     "copy": 430,
-    "form": 1300,
+    "form": 1320,
+    "kept": 2050,
     "keys": 2700,
     "list": 1250,
     "main": 1100,

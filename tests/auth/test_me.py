@@ -61,14 +61,20 @@ def test_the_pages_of_an_account_need_a_session(connection, person, own, new_cli
 @pytest.mark.parametrize(
     ("page", "place"),
     [
-        ("http://localhost/me?a=1", "/sign-in?next=/me%3Fa%3D1"),
+        ("http://localhost/me?a=1", "/sign-in?next=/me%3Fa%3D1&unsent=1"),
         ("http://evil.example/me", "/sign-in"),
+        ("http://localhost/sign-out", "/sign-in"),
         ("nonsense", "/sign-in"),
         ("http://[", "/sign-in"),
     ],
 )
 def test_a_form_of_an_ended_session_leads_back_to_its_page(connection, person, new_client, page, place):
     assert new_client().submit("/me", {"first_name": "Ana"}, headers={"Referer": page}).location == place
+
+
+def test_a_part_that_finds_no_session_leads_back_to_its_page(connection, person, new_client):
+    came = {"HX-Request": "true", "Referer": "http://localhost/me/sessions"}
+    assert new_client().get("/me", headers=came).headers["HX-Redirect"] == "/sign-in?next=/me/sessions"
 
 
 def test_names_are_changed(own, person):
@@ -180,7 +186,9 @@ def test_guessing_the_current_password_is_limited(own):
 
 def test_the_password_is_asked_again_after_fifteen_minutes(stale):
     assert stale.get("/me/email").location == "/me/confirm?next=/me/email"
-    assert stale.submit("/me/email", {"email": "new@example.org"}).location == "/me/confirm?next=/me/email"
+    asked = stale.submit("/me/email", {"email": "new@example.org"}).location
+    assert asked == "/me/confirm?next=/me/email&unsent=1"
+    assert stale.page(asked).select_one("main [data-unsent]")
     assert stale.submit("/me/confirm", {"current_password": "wrong", "next": "/me/email"}).status_code == 422
     answer = stale.submit("/me/confirm", {"current_password": PASSWORD, "next": "/me/email"})
     assert (answer.status_code, answer.location) == (303, "/me/email")

@@ -115,6 +115,7 @@ def _confirm_page(form: ConfirmForm, status: int = 200) -> Response:
         status=status,
         form=form,
         next_path=_next_path(),
+        unsent=bool(request.values.get("unsent")),
         has_password=account.password is not None,
         providers={
             name: words for name, words in configured().items() if getattr(account, SUBJECTS[name].key)

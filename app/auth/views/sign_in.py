@@ -55,4 +55,11 @@ def sign_out() -> Response:
 
 
 def _page(form: SignInForm, next_path: str, status: int = 200) -> Response:
-    return render("auth/sign_in.html", status=status, form=form, next_path=next_path, providers=configured())
+    return render(
+        "auth/sign_in.html",
+        status=status,
+        form=form,
+        next_path=next_path,
+        unsent=bool(request.values.get("unsent")),
+        providers=configured(),
+    )
