@@ -48,8 +48,7 @@ function reveal(button) {
   const field = document.getElementById(button.dataset.reveal);
   const shown = field.type === "password";
   field.type = shown ? "text" : "password";
-  button.setAttribute("aria-pressed", shown);
-  button.textContent = shown ? button.dataset.hide : button.dataset.show;
+  button.firstElementChild.textContent = shown ? button.dataset.hide : button.dataset.show;
 }
 
 document.addEventListener("click", ({ target }) => {
