@@ -6,7 +6,7 @@ import { onRefusal, onSwap } from "./adapter.js";
 import { guard, unsaved } from "./form.js";
 
 const KEY = "kept";
-const TOKENS = ["csrf_token", "once"];
+const OWN = ["csrf_token", "once", "username"];
 const NEVER = ["password", "file", "submit", "button", "image", "reset"];
 const { user } = document.body.dataset;
 
@@ -18,13 +18,13 @@ const unsent = () => !user || document.querySelector("[data-unsent]");
 // A password that is shown is a field of text.
 function keeps(control) {
   const { id, name, type } = control;
-  if (!name || !("value" in control) || TOKENS.includes(name) || NEVER.includes(type)) return false;
+  if (!name || !("value" in control) || OWN.includes(name) || NEVER.includes(type)) return false;
   return control.autocomplete !== "one-time-code" && !document.querySelector(`[data-reveal="${id}"]`);
 }
 
 const controls = (form) => [...form.elements].filter(keeps);
 const written = ({ type, value }) => ["text", "textarea"].includes(type) && value;
-const holds = (form) => form.matches("[data-form]") || controls(form).some(written);
+const holds = (form) => controls(form).some(form.matches("[data-form]") ? Boolean : written);
 const chosen = ({ selectedOptions }) => selectedOptions && [...selectedOptions].map(({ value }) => value);
 
 function record(control) {

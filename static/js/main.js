@@ -55,5 +55,5 @@ const zone = `time_zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
 if (!document.cookie.split("; ").includes(zone)) document.cookie = `${zone}; path=/; max-age=31536000; samesite=lax`;
 
 load();
-if (sessionStorage.getItem("kept")) import("./kept.js");
 onSwap(load);
+if (sessionStorage.getItem("kept")) import("./kept.js");

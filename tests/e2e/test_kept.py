@@ -141,6 +141,16 @@ def test_secrets_are_kept_nowhere_even_while_they_are_shown(home, open_as, after
     expect(page.locator("#secret")).to_have_value("")
 
 
+def test_of_passwords_alone_nothing_is_kept(home, open_as, after):
+    page = open_as(home.owner, "/me/password")
+    page.locator("#current_password").fill(PASSWORD)
+    page.locator("#password").fill("another long passphrase")
+    after("end", home.owner)
+    send(page)
+    expect(page.locator("h1")).to_have_text("Sign in")
+    assert page.evaluate(KEPT) is None
+
+
 def test_a_message_is_back_in_its_composer(home, open_as, after):
     connections.connection(home.org, slug="main")
     page = open_as(home.owner, f"{listing(home)}/{home.agent.id}/playground")
