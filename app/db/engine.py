@@ -34,6 +34,8 @@ PING_SECONDS = 2
 GRACE_SECONDS = 2
 SILENCE_SECONDS = 1
 MAIN_SECONDS = 15
+FILES_AT_ONCE = 4
+"""Files that a process sends as it reads them; each holds a connection for long reads until its reader has it."""
 ANALYTICS_SECONDS = 30
 _READING = "-c default_transaction_read_only=on -c cursor_tuple_fraction=1"
 """Every cursor is read to its end: what comes first need not come soon."""
@@ -147,8 +149,8 @@ def main_options() -> dict[str, Any]:
 
 
 def analytics_options() -> dict[str, Any]:
-    """The engine of long reads: read-only, a statement ends after 30 s, two connections."""
-    return _options(pool_size=2, max_overflow=0, seconds=ANALYTICS_SECONDS, more=_READING)
+    """The engine of long reads: read-only, a statement ends after 30 s, two connections beside those of files."""
+    return _options(pool_size=2 + FILES_AT_ONCE, max_overflow=0, seconds=ANALYTICS_SECONDS, more=_READING)
 
 
 def _options(*, pool_size: int, max_overflow: int, seconds: int, more: str = "") -> dict[str, Any]:

@@ -4,10 +4,11 @@ import csv
 import io
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import chain, islice
+from threading import BoundedSemaphore
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -16,14 +17,17 @@ from flask import Response, stream_with_context
 from sqlalchemy.orm import Session
 
 from app.db.blobs import send_blob
+from app.db.engine import FILES_AT_ONCE, POOL_WAIT_SECONDS
 from app.db.rows import Rows
 from app.db.session import analytics_session
+from app.web.errors import Refusal
 
 Record = Mapping[str, Any]
 Part = TypeVar("Part")
 KINDS = {"csv": "text/csv; charset=utf-8", "json": "application/json", "ndjson": "application/x-ndjson"}
 _BOM = "\ufeff"
 _PART = 64 * 1024
+_places = BoundedSemaphore(FILES_AT_ONCE)
 _RISKY = re.compile(r"\s*[=+\-@|\uff1d\uff0b\uff0d\uff20\uff5c]| *[\t\r]")
 
 
@@ -45,20 +49,36 @@ def stream_table(name: str, columns: Sequence[str], read: Callable[[Session], Ge
 def stream_parts(kind: str, name: str, write: Callable[[Session], Generator[bytes]]) -> Response:
     """An attachment `<name>-<date>.<kind>` of the parts that `write` yields.
 
-    `write` gets a read-only session of its own, open as long as the answer is sent; the running transaction must have
-    ended before. Raises TooSlow if the first rows do not come in time.
+    `write` gets a session of its own, see file_session; the running transaction must have ended before. Raises TooSlow
+    if the first rows do not come in time.
     """
-    with ExitStack() as stack:
-        parts = write(stack.enter_context(analytics_session()))
-        stack.callback(parts.close)
-        content = begun(parts)
-        reading = stack.pop_all()
-    response = Response(content, content_type=KINDS[kind])
+
+    def read() -> Generator[bytes]:
+        with file_session() as session, closing(write(session)) as parts:
+            yield from parts
+
+    reading = read()
+    response = Response(begun(reading), content_type=KINDS[kind])
     response.call_on_close(reading.close)
     response.headers["Content-Disposition"] = (
         f'attachment; filename="{name}-{datetime.now(UTC):%Y-%m-%d}.{kind}"'
     )
     return response
+
+
+@contextmanager
+def file_session() -> Iterator[Session]:
+    """A read-only session for a file that is sent as it is read; Refusal 503 while too many are being sent.
+
+    Whoever is slow to take one holds its connection, and none of those of the figures.
+    """
+    if not _places.acquire(timeout=POOL_WAIT_SECONDS):
+        raise Refusal(503, "Too many files are being sent at this moment. Try again in a minute.", 60)
+    try:
+        with analytics_session() as session:
+            yield session
+    finally:
+        _places.release()
 
 
 def stream_blob(org_id: UUID, blob_id: UUID, byte_size: int, content_type: str) -> Response:

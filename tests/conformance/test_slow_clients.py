@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import psutil
 import pytest
 
+from app.db.engine import FILES_AT_ONCE
 from tests.factories import orgs, tasks, threads, world
 from tests.support.processes import wait_until
 
@@ -22,6 +23,11 @@ ASLEEP = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transacti
 MORE_PARTS = """
     INSERT INTO blob_parts (org_id, blob_id, position, content)
     SELECT p.org_id, p.blob_id, n, p.content FROM blob_parts p, generate_series(1, %s) n WHERE p.blob_id = %s
+"""
+MORE_MESSAGES = """
+    INSERT INTO messages (id, org_id, thread_id, role, parts, text_content)
+    SELECT gen_random_uuid(), org_id, thread_id, role, parts, text_content
+    FROM messages, generate_series(1, 400) WHERE id = %s
 """
 
 
@@ -107,3 +113,21 @@ def test_sl_3_the_file_of_a_task_is_never_in_memory_as_a_whole(live, home, blob)
                 most = max(most, resident(live))
     assert read == FILE_MIB * MIB
     assert most - before < GROWTH
+
+
+def test_sl_4_those_who_are_slow_to_take_lists_leave_the_figures_to_others(live, home):
+    message = threads.message(home.thread, "word " * 20_000)
+    with live.connect() as connection:
+        connection.execute(MORE_MESSAGES, (message.id,))
+    place = f"/o/{home.org.slug}"
+    ways = [f"{place}/threads/{home.thread.id}.json", f"{place}/threads/messages.ndjson"]
+    with live.client(home.owner) as client, ExitStack() as slow:
+        for number in range(FILES_AT_ONCE):
+            answer = slow.enter_context(client.stream("GET", ways[number % 2]))
+            assert answer.status_code == 200
+        refused = client.get(ways[0])
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "60")
+        assert client.get(f"{place}/analytics").status_code == 200
+        assert client.get(f"{place}/agents").status_code == 200
+        slow.close()
+        wait_until(lambda: client.get(ways[0]).status_code == 200, 20, "a place for a file")

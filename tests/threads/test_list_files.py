@@ -3,12 +3,15 @@
 import csv
 import io
 import json
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from app.audit.models import AuditEvent
+from app.db.engine import FILES_AT_ONCE
 from app.db.rows import IN_PARTS
+from app.web import export
 from tests.factories import agents, orgs, threads
 from tests.factories.rows import rows
 from tests.support.queries import queries
@@ -141,6 +144,21 @@ def test_oi_1_nobody_gets_what_the_list_hides(client, new_client, org, owner, he
     for path in ("threads.csv", "threads/messages.ndjson"):
         assert client.get(f"/o/{other.slug}/{path}").status_code == 404
     assert client.get("/o/acme/threads.xlsx").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["threads.csv", "threads/messages.json", "threads/{id}.md"])
+def test_a_file_too_many_is_refused_until_another_one_has_been_taken(client, acting, held, monkeypatch, name):
+    monkeypatch.setattr(export, "POOL_WAIT_SECONDS", 0.1)
+    path = f"/o/acme/{name.format(id=held[1].id)}"
+    acting()
+    with ExitStack() as taken:
+        for _ in range(FILES_AT_ONCE):
+            taken.enter_context(export.file_session())
+        answer = client.get(path)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
+        assert "Too many files are being sent" in answer.text
+    for _ in range(2 * FILES_AT_ONCE):
+        assert client.get(path).status_code == 200
 
 
 def test_the_list_offers_its_files(client, held):

@@ -1,7 +1,6 @@
 """A whole thread as Markdown, JSON or a page to print, and the files of its messages."""
 
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack
 from dataclasses import asdict
 from urllib.parse import quote
 from uuid import UUID
@@ -10,7 +9,7 @@ import orjson
 from flask import Blueprint, Response, render_template, request, stream_with_context, url_for
 
 from app.audit.services import record
-from app.db.session import analytics_session, transaction
+from app.db.session import transaction
 from app.threads.repo.attachments import AttachmentRepo
 from app.threads.repo.beside import Beside
 from app.threads.repo.messages import MAIN_BRANCH, MessageRepo, MessageRow, MessageWindow
@@ -20,7 +19,7 @@ from app.threads.views.place import read_id
 from app.threads.views.shown import shown_messages
 from app.web.access import org_right
 from app.web.errors import NotFound
-from app.web.export import begun, stream_blob
+from app.web.export import begun, file_session, stream_blob
 from app.web.identity import require_org
 from app.web.render import render
 
@@ -38,10 +37,8 @@ def export(org: str, thread_id: UUID, kind: str) -> Response:
     thread, org_id = seen_thread(thread_id), require_org().org_id
     with transaction():
         record("thread.export", "thread", thread.id, thread.name, after={"format": kind})
-    with ExitStack() as stack:
-        repo = MessageRepo(stack.enter_context(analytics_session()))
-        rows = begun(repo.stream(org_id, thread_id, MAIN_BRANCH if kind == "md" else None))
-        reading = stack.pop_all()
+    reading = _read(org_id, thread_id, MAIN_BRANCH if kind == "md" else None)
+    rows = begun(reading)
     files_url = url_for("thread.show", org=org, thread_id=thread_id, _external=True) + "/files"
     parts = _markdown(thread, rows, files_url) if kind == "md" else _json(thread, rows)
     response = Response(stream_with_context(parts), content_type=TYPES[kind])
@@ -84,6 +81,11 @@ def file(org: str, thread_id: UUID, blob_id: UUID) -> Response:
     response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(found.name, safe='')}"
     response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'; frame-ancestors 'none'"
     return response
+
+
+def _read(org_id: UUID, thread_id: UUID, branch: int | None) -> Generator[MessageRow]:
+    with file_session() as session:
+        yield from MessageRepo(session).stream(org_id, thread_id, branch)
 
 
 def _markdown(thread: ThreadHead, rows: Iterator[MessageRow], files_url: str) -> Generator[str]:
