@@ -1,20 +1,25 @@
 """Ends of tasks that the database does not take."""
 
+from dataclasses import replace
 from uuid import uuid4
 
+import psycopg
 import pytest
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.audit.models import AuditEvent
 from app.db.queue import enqueue
 from app.db.session import transaction
 from app.db.tables import Task
 from app.tasks.repo.runs import Claim, Ending
-from app.tasks.worker import dispatch, running
+from app.tasks.worker import dispatch, process, running
 from app.tasks.worker.dispatch import Dispatcher
 from app.tasks.worker.running import settle
 from tests.factories import orgs
 from tests.factories.rows import rows
 from tests.support.claims import claims
+from tests.support.processes import wait_until
 from tests.support.task_kinds import TELLING, Plain
 
 pytestmark = pytest.mark.usefixtures("kinds_of_tests")
@@ -56,13 +61,97 @@ def test_a_task_whose_reason_cannot_be_stored_has_failed_all_the_same(acting, or
     assert (stored().status, stored().error) == ("failed", running.UNSAID)
 
 
-def test_a_task_that_cannot_be_settled_leaves_its_place(app, monkeypatch):
-    def broken(*_values):
-        raise KeyError("as asked")
+@pytest.fixture
+def started(app, monkeypatch):
+    """A function that starts a worker with one task that has come to its end, which is settled as the test says."""
+    monkeypatch.setattr(dispatch, "RECONNECT_SECONDS", 0.05)
+    monkeypatch.setattr(dispatch, "attempt", lambda *_values: Ending("succeeded", "succeeded"))
 
-    ended = Ending("succeeded", "succeeded")
-    monkeypatch.setattr(dispatch, "attempt", lambda *_values: ended)
-    monkeypatch.setattr(dispatch, "settle", broken)
-    worker = Dispatcher(app, uuid4(), 1, [], 10)
-    worker._start(Claim(uuid4(), uuid4(), "test.plain", 1))
+    def start(settle):
+        monkeypatch.setattr(dispatch, "settle", settle)
+        worker = Dispatcher(app, uuid4(), 1, [], 10)
+        worker._start(Claim(uuid4(), uuid4(), "test.plain", 1))
+        return worker
+
+    return start
+
+
+class Settling:
+    """Raises one error after the other, the last again and again; None is none."""
+
+    def __init__(self, *errors):
+        self.errors, self.endings = list(errors), []
+
+    def __call__(self, _org, _task, _attempt, ending):
+        self.endings.append(ending.outcome)
+        error = self.errors.pop(0) if len(self.errors) > 1 else self.errors[0]
+        if error:
+            raise error
+
+
+LOST = OperationalError("SELECT 1", None, psycopg.errors.AdminShutdown("as asked"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError("as asked"),
+        IntegrityError("SELECT 1", None, psycopg.errors.ForeignKeyViolation("as asked")),
+        ProgrammingError("SELECT 1", None, psycopg.errors.UndefinedFunction("as asked")),
+    ],
+)
+def test_a_task_that_cannot_be_settled_leaves_its_place(started, error):
+    settling = Settling(error)
+    assert started(settling).finish(5)
+    assert settling.endings == ["succeeded"]
+
+
+def test_the_end_of_a_task_waits_for_the_database(started):
+    settling = Settling(LOST, PoolTimeout(), psycopg.OperationalError("as asked"), None)
+    worker = started(settling)
+    worker.stop()
     assert worker.finish(5)
+    assert settling.endings == ["succeeded"] * 4
+
+
+def test_the_end_of_a_task_that_waits_for_the_database_is_not_late(started, monkeypatch):
+    monkeypatch.setattr(dispatch, "attempt", overdue)
+    settling = Settling(LOST)
+    worker = started(settling)
+    wait_until(lambda: settling.endings, 5)
+    worker.watch()
+    assert set(settling.endings) == {"succeeded"}
+    worker.hand_back(5)
+
+
+def overdue(_claim, begun):
+    begun(None, replace(TELLING, seconds=0))
+    return Ending("succeeded", "succeeded")
+
+
+def test_a_worker_that_ends_waits_for_no_database(started, monkeypatch):
+    monkeypatch.setattr(dispatch, "RECONNECT_SECONDS", 60)
+    settling = Settling(LOST)
+    worker = started(settling)
+    wait_until(lambda: settling.endings, 5)
+    worker.stop()
+    worker.hand_back(5)
+    assert settling.endings == ["succeeded"] * 2
+    assert worker.held() == []
+
+
+def test_a_task_that_cannot_be_given_back_keeps_no_other_one(app, acting, org, member, monkeypatch):
+    acting(org, member)
+    add(), add()
+    given, left = claims()
+
+    def settle_all_but_one(_org_id, task_id, *_values):
+        if task_id == given.task_id:
+            raise KeyError("as asked")
+        settled.append(task_id)
+
+    settled = []
+    monkeypatch.setattr(process, "settle", settle_all_but_one)
+    process._settle(given, running.returned())
+    process._settle(left, running.returned())
+    assert settled == [left.task_id]

@@ -22,12 +22,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.db.base import db
 from app.db.work import Kind
 from app.tasks.repo.runs import CLAIM, Claim, Ending
-from app.tasks.worker.running import RunningTask, attempt, failure, returned, settle
+from app.tasks.worker.running import AWAY, RunningTask, attempt, failure, returned, settle
 
 CHANNEL = "procrastinate_any_queue_v1"
 POLL_SECONDS = 1.0
 BUSY_SECONDS = 0.01
 RECONNECT_SECONDS = 1.0
+MOST_SECONDS = 5.0
+"""The longest pause before the end of a task is written again: shorter than a worker that stops waits for it."""
 KEPT_FREE = 2
 """Places of a worker that one organisation leaves to the others."""
 TOO_LONG = "ran longer than {seconds} s"
@@ -68,6 +70,7 @@ class Dispatcher:
         self._threads = 0
         self._abandoned = 0
         self._stopping = threading.Event()
+        self._handing_back = threading.Event()
         self._wake_reader, self._wake_writer = os.pipe()
 
     @property
@@ -100,6 +103,7 @@ class Dispatcher:
 
     def hand_back(self, seconds: float) -> None:
         """Have the running tasks end at their next step; those that do not in time are queued again all the same."""
+        self._handing_back.set()
         for place in list(self._places.values()):
             if place.running:
                 place.running.returning.set()
@@ -213,6 +217,7 @@ class Dispatcher:
             place.deadline = time.monotonic() + kind.seconds
 
         ending = attempt(claim, begun)
+        place.deadline = float("inf")  # the end of a task that has come to it may have to wait
         if ending is None:
             _log.warning("lost lease", extra={"task_id": str(claim.task_id), "attempt": claim.attempt})
         else:
@@ -220,21 +225,25 @@ class Dispatcher:
         return self._leave(claim)
 
     def _settle(self, claim: Claim, ending: Ending) -> None:
-        """Write the end down, as soon as the database can be reached.
+        """Write the end down, as soon as the database can be reached; once more when the worker ends.
 
-        After any other error the task is left: it is found again like those whose worker ended.
+        After any other error the task is left: the reaper finds it, held by nobody, and queues it again.
         """
+        pause, last = RECONNECT_SECONDS, False
         while True:
             try:
                 settle(*_key(claim), ending)
-            except (SQLAlchemyError, DriverError) as error:
+            except AWAY as error:
                 _log.warning("task waits for the database", extra={"reason": type(error).__name__})
-                time.sleep(RECONNECT_SECONDS)
             except Exception:  # noqa: BLE001 - whatever it is, the place is for others
                 _log.exception("task is left unsettled", extra={"task_id": str(claim.task_id)})
                 return
             else:
                 return
+            if last:
+                return
+            last = self._handing_back.wait(pause)
+            pause = min(2 * pause, MOST_SECONDS)
 
     def _leave(self, claim: Claim) -> bool:
         """Free the place; False if it was freed before."""

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any, NoReturn
 from uuid import UUID
 
+import psycopg
 from pydantic import ValidationError
 from sqlalchemy.exc import DataError
 
@@ -17,7 +18,10 @@ from app.db.session import transaction
 from app.db.work import Answer, GiveUp, Kind, UnknownKind, kinds, tell_ended
 from app.tasks.repo.runs import WAITING, Claim, Ending, RunRepo, Standing
 from app.web.access import role_has
+from app.web.errors import DATABASE_AWAY
 
+AWAY = (*DATABASE_AWAY, psycopg.OperationalError, psycopg.InterfaceError)
+"""Errors after which the same may go well in a moment, of the library and of its driver."""
 MOST_FAILURES = 3
 MOST_LOSSES = 5
 """How often a task may lose its worker: more often than fail, since what ended the worker is mostly not its doing."""
