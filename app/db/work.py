@@ -55,6 +55,9 @@ class Work(Protocol):
         A step that an earlier attempt finished is not repeated: its answer is returned. It must be JSON.
         """
 
+    def answered(self, name: str) -> Any:
+        """The answer of a step that an earlier attempt finished; None if none has."""
+
     def key(self, step: str) -> str:
         """The idempotency key of a step for effects outside the database: the same in every attempt."""
 

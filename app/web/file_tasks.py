@@ -90,8 +90,13 @@ def leave_file(
     """Keep what `write` yields as a file that the result of the task names; it gets a read-only session.
 
     That may take long, and no transaction waits for it. A step keeps the file with what `note` notes, and names the
-    `right` by which it was written.
+    `right` by which it was written. Whoever goes on with the task on the same day leaves the same file; later it may
+    be deleted, and the list another one.
     """
+    day = f"{datetime.now(UTC):%Y-%m-%d}"
+    step = f"write-{day}"
+    if written := task.answered(step):
+        return dict(written)
     with TemporaryFile() as file:
         with analytics_session() as session:
             file.writelines(write(session))
@@ -100,8 +105,8 @@ def leave_file(
         def keep() -> dict[str, Any]:
             note()
             blob_id = store_blob(task.org_id, file, KINDS[kind])
-            kept = {"id": str(blob_id), "name": f"{name}-{datetime.now(UTC):%Y-%m-%d}.{kind}"}
+            kept = {"id": str(blob_id), "name": f"{name}-{day}.{kind}"}
             facts = {"media_type": KINDS[kind], "byte_size": size}
             return {**kept, **facts, **({"right": right} if right else {})}
 
-        return task.step("write", keep)
+        return task.step(step, keep)

@@ -17,11 +17,15 @@ from app.db.blobs import read_blob
 from app.db.queue import enqueue
 from app.db.session import transaction
 from app.db.tables import Blob, Task, TaskEvent
+from app.tasks.repo.runs import Ending
 from app.tasks.services.cleaning import clean_up
+from app.tasks.services.tasks import retry_tasks
+from app.tasks.worker.running import attempt, returned, settle
 from app.web.export import written
 from app.web.file_tasks import ListFile
 from tests.factories import agents, orgs, threads
 from tests.factories.rows import rows, save
+from tests.support.apart import apart
 from tests.support.claims import claims, run
 from tests.support.database import as_owner
 
@@ -117,6 +121,7 @@ def test_a_file_goes_after_a_day_unless_it_is_in_use(acting, org, member):
     assert len(rows(Blob)) == 1
     with as_owner() as session:
         session.execute(text("UPDATE tasks SET finished_at = now() - interval '25 hours'"))
+        session.execute(text("UPDATE blobs SET created_at = now() - interval '25 hours'"))
     message = threads.message(threads.thread(org, member), "See file")
     kept = threads.attachment(message, rows(Blob)[0], "agents.csv")
     clean_up()
@@ -126,6 +131,59 @@ def test_a_file_goes_after_a_day_unless_it_is_in_use(acting, org, member):
     clean_up()
     assert rows(Blob) == []
     assert ending.result["file"]["name"].startswith("agents-")
+
+
+def test_whoever_goes_on_with_a_task_leaves_the_file_that_it_has_kept(acting, org, member, monkeypatch):
+    agents.agent(org, name="Ada")
+    acting(org, member)
+    with transaction():
+        enqueue(EXPORT, ListFile())
+    (claim,) = claims()
+    first = attempt_of(claim)
+    agents.agent(org, name="Bo")
+    acting(org, member)
+    assert settle(org.id, claim.task_id, claim.attempt, returned())
+    (again,) = claims()
+    with monkeypatch.context() as patched:
+        patched.setattr(kinds, "written", None)  # nothing is written again
+        second = attempt_of(again)
+    assert second.result == first.result
+    assert (len(rows(Blob)), len(rows(AuditEvent, action="agent.export"))) == (1, 1)
+
+
+def test_a_task_that_is_run_again_days_later_leaves_a_file_of_that_day(acting, org, member):
+    agents.agent(org, name="Ada")
+    acting(org, member)
+    with transaction():
+        enqueue(EXPORT, ListFile())
+    (claim,) = claims()
+    attempt_of(claim)
+    acting(org, member)
+    assert settle(org.id, claim.task_id, claim.attempt, Ending("lost", "failed", error="its worker ended"))
+    with as_owner() as session:
+        session.execute(text("UPDATE tasks SET finished_at = now() - interval '3 days'"))
+        session.execute(text("UPDATE blobs SET created_at = now() - interval '3 days'"))
+        session.execute(text(LAST_WEEK))
+    clean_up()
+    acting(org, member)
+    assert rows(Blob) == []
+    agents.agent(org, name="Bo")
+    with transaction():
+        assert retry_tasks(org.id, [claim.task_id]).changed == 1
+    (again,) = claims()
+    ending = run(again)[0]
+    acting(org, member)
+    assert b"Bo" in content(org, ending)
+
+
+LAST_WEEK = """
+    UPDATE task_events SET data = jsonb_set(data, '{name}', '"write-2020-01-01"') WHERE data->>'name' LIKE 'write-%'
+"""
+
+
+def attempt_of(claim):
+    """Do a task whose worker dies before it can write the end down; how it ended."""
+    return apart(attempt, claim, lambda *_: None)
 
 
 def test_many_agents_are_changed_step_by_step(acting, org, member):

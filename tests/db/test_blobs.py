@@ -7,18 +7,20 @@ from datetime import UTC, datetime, timedelta
 from time import sleep
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 
 from app.db.base import db
 from app.db.blobs import read_blob, store_blob
 from app.db.scope import Scope, use_scope
 from app.db.session import transaction
+from app.db.tables import Blob
 from app.orgs.models import Org
 from app.tasks.repo.upkeep import ExpiryRepo
 from tests.factories import orgs, tasks
 from tests.support.database import as_owner, source
 
 CONTENT = b"name\r\nAda\r\n"
+KIND = "text/csv"
 DAY = timedelta(days=1)
 
 
@@ -30,7 +32,10 @@ def org(app):
         use_scope(Scope(made.id))
         with transaction():
             file = {"id": str(keep(made))}
-        tasks.task(made, status="succeeded", finished_at=datetime.now(UTC) - 2 * DAY, result={"file": file})
+        past = datetime.now(UTC) - 2 * DAY
+        tasks.task(made, status="succeeded", finished_at=past, result={"file": file})
+        with as_owner() as session:
+            session.execute(update(Blob).where(Blob.org_id == made.id).values(created_at=past))
         yield made
         with as_owner() as session:
             session.execute(delete(Org).where(Org.id == made.id))
@@ -53,11 +58,11 @@ def beside(app, org):
 
 
 def keep(org):
-    return store_blob(org.id, io.BytesIO(CONTENT), "text/csv")
+    return store_blob(org.id, io.BytesIO(CONTENT), KIND)
 
 
 def clear(org):
-    ExpiryRepo().remove_files(org.id, DAY)
+    ExpiryRepo().remove_files(org.id, (KIND,), DAY)
 
 
 def kept(org, blob_id):

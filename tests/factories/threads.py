@@ -67,7 +67,9 @@ def note(thread: Thread, author: User, body: str = "Look into this.") -> ThreadN
     return save(ThreadNote(org_id=thread.org_id, thread_id=thread.id, author_id=author.id, body=body))
 
 
-def blob(org: Org, content: bytes = b"bytes", media_type: str = "application/octet-stream") -> Blob:
+def blob(
+    org: Org, content: bytes = b"bytes", media_type: str = "application/octet-stream", **values: Any
+) -> Blob:
     """Store a small file."""
     row = save(
         Blob(
@@ -75,6 +77,7 @@ def blob(org: Org, content: bytes = b"bytes", media_type: str = "application/oct
             sha256=hashlib.sha256(content).digest(),
             media_type=media_type,
             byte_size=len(content),
+            **values,
         )
     )
     save(BlobPart(org_id=org.id, blob_id=row.id, position=0, content=content))

@@ -3,12 +3,14 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from app.audit.models import AuditEvent
 from app.auth.models import LoginAttempt, OAuthFlow, PasswordReset, SignInSession
 from app.db.tables import Blob, EmailOutbox, IdempotencyKey, TaskEvent, WorkerProcess
 from app.tasks.services.cleaning import clean_up
 from app.threads.models import MessageAttachment
+from app.web.export import KINDS
 from tests.factories import agents, auth, knowledge, orgs, tasks, threads
 from tests.factories.rows import rows, save, stored
 from tests.support.claims import claims, run
@@ -116,20 +118,31 @@ def test_nothing_that_was_said_in_an_erased_thread_is_left(acting):
     assert (left.status, left.thread_id, left.payload) == ("succeeded", None, {"thread_id": str(gone.id)})
 
 
+DAY_AGO = NOW - timedelta(hours=25)
+LIST = b"name\r\nAda\r\n"
+
+
+def left_file(org, content=LIST, media_type=KINDS["csv"], created_at=DAY_AGO):
+    """Store what a task left in an organisation."""
+    return threads.blob(org, content, media_type, created_at=created_at)
+
+
 @pytest.mark.parametrize("attach", ["message", "source", "nothing"])
 def test_files_that_tasks_left_go_after_a_day_unless_something_shows_them(acting, attach):
     acting()
-    org, other, left = orgs.org(), orgs.org(), b"name\r\nAda\r\n"
+    org, other = orgs.org(), orgs.org()
     if attach == "source":
-        (blob,) = rows(Blob, id=knowledge.file(knowledge.base(org), left).blob_id)
+        (blob,) = rows(Blob, id=knowledge.file(knowledge.base(org), LIST).blob_id)
+        with as_owner() as session:
+            session.execute(update(Blob).values(media_type=KINDS["csv"], created_at=DAY_AGO))
     else:
-        blob = threads.blob(org, left)
+        blob = left_file(org)
     if attach == "message":
         message = threads.message(threads.thread(org), "Look")
         save(MessageAttachment(org_id=org.id, message_id=message.id, blob_id=blob.id, name="a", position=0))
-    ended = {"status": "succeeded", "finished_at": NOW - timedelta(hours=25)}
+    ended = {"status": "succeeded", "finished_at": DAY_AGO}
     tasks.task(org, result={"file": {"id": str(blob.id)}}, **ended)
-    theirs = threads.blob(other, left)
+    theirs = left_file(other)
     tasks.task(other, result={"file": {"id": str(theirs.id)}}, **ended)
     clean_up()
     assert (stored(blob) is None) == (attach == "nothing")
@@ -139,28 +152,57 @@ def test_files_that_tasks_left_go_after_a_day_unless_something_shows_them(acting
 def test_the_file_of_an_old_task_that_was_run_again_goes_too(acting):
     acting()
     org = orgs.org()
-    blob = threads.blob(org, b"name\r\nAda\r\n")
-    ended = {"status": "succeeded", "finished_at": NOW - timedelta(hours=25)}
+    blob = left_file(org)
+    ended = {"status": "succeeded", "finished_at": DAY_AGO}
     tasks.task(org, created_at=LONG_AGO, result={"file": {"id": str(blob.id)}}, **ended)
     clean_up()
     assert stored(blob) is None
 
 
-def test_a_file_that_a_running_task_has_written_again_stays(acting):
+@pytest.mark.parametrize(
+    ("values", "stays"),
+    [
+        ({"status": "running", "attempt": 1}, True),
+        ({"status": "queued"}, True),
+        ({"status": "failed", "finished_at": EARLIER}, True),
+        ({"status": "failed", "finished_at": DAY_AGO}, False),
+        ({"status": "cancelled", "finished_at": DAY_AGO}, False),
+    ],
+)
+def test_a_file_that_a_task_has_kept_stays_while_it_may_be_wanted(acting, values, stays):
     acting()
     org = orgs.org()
-    blob = threads.blob(org, b"name\r\nAda\r\n")
-    ended = {"status": "succeeded", "finished_at": NOW - timedelta(hours=25)}
+    blob = left_file(org)
+    ended = {"status": "succeeded", "finished_at": DAY_AGO}
     tasks.task(org, result={"file": {"id": str(blob.id)}}, **ended)
-    again = tasks.task(org, status="running", attempt=1)
-    step = {"name": "write", "answer": {"id": str(blob.id)}}
+    again = tasks.task(org, **values)
+    step = {"name": "write-2026-11-20", "answer": {"id": str(blob.id)}}
     event = save(TaskEvent(org_id=org.id, task_id=again.id, seq=1, attempt=1, kind="step", data=step))
     clean_up()
-    assert stored(blob) is not None
+    assert (stored(blob) is not None) == stays
     with as_owner() as session:
         session.delete(session.get(TaskEvent, event.id))
     clean_up()
     assert stored(blob) is None
+
+
+def test_a_file_that_no_task_names_goes_after_a_day(acting):
+    acting()
+    org = orgs.org()
+    tasks.task(org, kind="agent.run", status="failed", finished_at=DAY_AGO)
+    old, new = left_file(org), left_file(org, b"new", created_at=EARLIER)
+    picture = left_file(org, b"picture", "image/png")
+    clean_up()
+    assert [stored(blob) is None for blob in (old, new, picture)] == [True, False, False]
+
+
+def test_a_file_that_waits_to_be_imported_stays(acting):
+    acting()
+    org = orgs.org()
+    blob = left_file(org)
+    tasks.task(org, kind="thread.import", status="queued", payload={"blob_id": str(blob.id)})
+    clean_up()
+    assert stored(blob) is not None
 
 
 def test_messages_go_with_their_thread(acting):

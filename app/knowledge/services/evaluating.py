@@ -35,6 +35,9 @@ class Direct:
         with transaction():
             return act()
 
+    def answered(self, _name: str) -> None:
+        """There was no earlier attempt."""
+
     def key(self, step: str) -> str:
         """See Work."""
         return f"{self.task_id}:{step}"

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, Uuid, cast, delete, func, or_, select, text
+from sqlalchemy import ColumnElement, Text, cast, delete, func, or_, select, text, union_all
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -74,32 +74,32 @@ class ExpiryRepo:
         found = select(Task.id).where(Task.org_id == org_id, Task.kind == kind, Task.status.in_(LIVE))
         return bool(self._session.scalar(select(found.exists())))
 
-    def remove_files(self, org_id: UUID, age: timedelta) -> None:
-        """Remove the files that tasks left longer ago than `age`, unless something else refers to them."""
-        some = select(Blob.id).where(Blob.org_id == org_id, unused()).limit(1)
+    def remove_files(self, org_id: UUID, kinds: Sequence[str], age: timedelta) -> None:
+        """Remove files of these media types that are older than `age` and to which nothing refers.
+
+        That is what tasks left that ended longer ago, however they ended.
+        """
+        left = (Blob.media_type.in_(kinds), Blob.created_at <= func.now() - age, unused())
+        some = select(Blob.id).where(Blob.org_id == org_id, *left).limit(1)
         if self._session.scalar(some) is None:
             return  # mostly so: the tasks, of all times, need not be looked through
-        file = Task.result["file"]["id"].astext
-        left = select(cast(file, Uuid)).where(Task.org_id == org_id, file.is_not(None))
-        over = Task.finished_at <= func.now() - age
-        remove_blobs(
-            self._session,
-            org_id,
-            Blob.id.in_(left.where(over)),
-            Blob.id.not_in(left.where(or_(~over, Task.finished_at.is_(None)))),
-            ~_written(org_id),
-            unused(),
-        )
+        remove_blobs(self._session, org_id, *left, ~_named(org_id, age))
 
 
-def _written(org_id: UUID) -> ColumnElement[bool]:
-    """Whether a step of a task that has not ended yet left a file, as part of a statement about Blob."""
-    steps = select(TaskEvent.id).join(
-        Task, (Task.org_id == TaskEvent.org_id) & (Task.id == TaskEvent.task_id)
+def _named(org_id: UUID, age: timedelta) -> ColumnElement[bool]:
+    """Whether a task names a file that has not ended, or not longer ago than `age`, as part of a statement about Blob.
+
+    Of those that did not end well, which can be run again, only their finished steps name it.
+    """
+    recent = (Task.org_id == org_id, or_(Task.status.in_(LIVE), Task.finished_at > func.now() - age))
+    steps = (
+        select(TaskEvent.data["answer"]["id"].astext)
+        .join(Task, (Task.org_id == TaskEvent.org_id) & (Task.id == TaskEvent.task_id))
+        .where(*recent, Task.status != "succeeded", TaskEvent.kind == "step")
     )
-    return steps.where(
-        Task.org_id == org_id,
-        Task.status.in_(LIVE),
-        TaskEvent.kind == "step",
-        TaskEvent.data["answer"]["id"].astext == cast(Blob.id, Text),
-    ).exists()
+    named = union_all(
+        select(Task.result["file"]["id"].astext.label("id")).where(*recent),
+        select(Task.payload["blob_id"].astext).where(*recent),
+        steps,
+    ).subquery()
+    return select(named.c.id).where(named.c.id == cast(Blob.id, Text)).exists()

@@ -14,6 +14,7 @@ from app.tasks.repo.mail import MailRepo
 from app.tasks.repo.upkeep import ExpiryRepo
 from app.threads import kinds as threads
 from app.threads.services import uploads
+from app.web.export import KINDS
 
 KEEP_MAIL = timedelta(days=30)
 KEEP_FILES = timedelta(hours=24)
@@ -31,7 +32,7 @@ def clean_up() -> None:
     with transaction():
         for org in OrgRepo().all():
             with in_org(org.id):
-                ExpiryRepo().remove_files(org.id, KEEP_FILES)
+                ExpiryRepo().remove_files(org.id, tuple(KINDS.values()), KEEP_FILES)
                 uploads.remove_left_files(org.id)
     with transaction():
         for thing, (kind, given) in _ERASURES.items():

@@ -76,6 +76,13 @@ class RunningTask:
             self._write(repo, [("step", {"name": name, "answer": answer})])
         return answer
 
+    def answered(self, name: str) -> Any:
+        """See Work."""
+        with transaction():
+            self._check(RunRepo())
+            done = RunRepo().step(self.org_id, self.task_id, name)
+        return done and done.data["answer"]
+
     def key(self, step: str) -> str:
         """See Work."""
         return f"{self.task_id}:{step}"
