@@ -56,6 +56,7 @@ def rows(table: str) -> Response:
         "org": _slug(state),
         "orgs": open_orgs(require_visitor()),
         "row_address": row_address,
+        "most": VALUE_LENGTH,
     }
     if not found.readable or (found.of_orgs and org_id is None):
         return render("data/rows.html", "results", state=state, page=None, slow=False, **context)
@@ -94,7 +95,7 @@ def row(table: str, key: str) -> Response:
         shown = RowRepo(session).get(org_id, found, wanted)
     if shown is None:
         raise NotFound
-    return render("data/row.html", table=found, row=shown, key=key, org=_slug(state), most=VALUE_LENGTH)
+    return render("data/row.html", table=found, row=shown, key=key, org=_slug(state))
 
 
 def _asked(table: Table) -> tuple[ListState, UUID | None]:

@@ -222,6 +222,19 @@ def test_what_is_shown_is_a_file_too(desk, home):
     assert read[2][2:] == ["0.5", "true"]
 
 
+def test_a_value_that_is_too_long_says_that_it_is_cut(desk, home):
+    cut, whole = (agents.agent(home.org, name=f"Long {n}", prompt="x" * (100_000 + n)) for n in (1, 0))
+    answer = desk.get(f"{PATH}/agents/rows.csv?cols=name,prompt&q=Long")
+    with io.StringIO(answer.text.lstrip("\ufeff")) as file:
+        csv.field_size_limit(200_000)
+        read = {name: prompt for _, name, prompt in csv.reader(file) if name != "name"}
+    assert read == {"Long 1": "x" * 100_000 + " … [cut after 100,000 characters]", "Long 0": "x" * 100_000}
+    for agent in (cut, whole):
+        shown = desk.page(f"{PATH}/agents/rows/{agent.id}").find("pre").get_text()
+        assert shown == read[agent.name]
+    assert "more than 100,000 characters are cut" in desk.page(f"{PATH}/agents/rows").get_text()
+
+
 def test_rows_cannot_be_changed_by_it(desk, home, state):
     before = state()
     for path in ("", "/agents", "/agents/rows", f"/agents/rows/{home.agent.id}"):

@@ -43,6 +43,8 @@ CELL_LENGTH = 200
 LINE_LENGTH = 80
 SECONDS_LENGTH = len("2026-11-25 16:00:00")
 VALUE_LENGTH = 100_000
+CUT = f" … [cut after {VALUE_LENGTH:,} characters]"
+"""What follows the beginning of a longer value."""
 _NO_ID = UUID(int=0)
 _TYPES: Mapping[str, TypeEngine[Any]] = {
     "id": Uuid(),
@@ -89,16 +91,16 @@ class RowRepo:
         return replace(turn(PageRequest(state.per), read, make), next=None)
 
     def stream(self, org_id: UUID | None, table: Table, state: ListState) -> Generator[Mapping[str, Any]]:
-        """Every matching row with the shown columns, whole, from one snapshot in small parts."""
-        statement = _select(_filtered(org_id, table, state), table, state.columns, VALUE_LENGTH)
+        """Every matching row with the shown columns from one snapshot in small parts; longer values end with CUT."""
+        statement = _select(_filtered(org_id, table, state), table, state.columns, VALUE_LENGTH + 1)
         rows = Rows(self._session, _window(statement, table, state, PageRequest()))
         for record in rows.records():
-            yield {name: record[_label(table, name)] for name in state.columns}
+            yield {name: _cut(record[_label(table, name)]) for name in state.columns}
 
     def get(self, org_id: UUID | None, table: Table, key: tuple[str, ...]) -> DataRow | None:
-        """One row with all its columns; the values of the key are texts that fit their columns."""
+        """One row with all its columns; the values of the key are texts that fit their columns. Longer ones are CUT."""
         names = tuple(column.name for column in table.columns)
-        found = _select(_scoped(org_id, table), table, names, VALUE_LENGTH).where(
+        found = _select(_scoped(org_id, table), table, names, VALUE_LENGTH + 1).where(
             _keys(table) == _bound(table, key)
         )
         row = self._session.execute(found).one_or_none()
@@ -223,8 +225,12 @@ def _row(table: Table, row: Row[Any]) -> DataRow:
     found = row._mapping  # noqa: SLF001 - the public name of Row's mapping
     labels = {column.name: _label(table, column.name) for column in table.columns}
     return DataRow(
-        tuple(row.sort_value), {name: found[label] for name, label in labels.items() if label in found}
+        tuple(row.sort_value), {name: _cut(found[label]) for name, label in labels.items() if label in found}
     )
+
+
+def _cut(value: Any) -> Any:
+    return value[:VALUE_LENGTH] + CUT if isinstance(value, str) and len(value) > VALUE_LENGTH else value
 
 
 def _capped_count(statement: Select[Any]) -> Select[Any]:
