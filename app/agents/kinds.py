@@ -1,6 +1,6 @@
 """What is done to agents in the background: lists as files, changes of many, and erasing what was deleted long ago."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ from app.db.cursor import COUNT_CAP
 from app.db.session import transaction
 from app.db.work import Kind, TaskInput, Work
 from app.web.export import written
-from app.web.file_tasks import ListFile, leave_file, understood
+from app.web.file_tasks import ListFile, leave_file, misunderstood, understood
 from app.web.listing import ListState, read_list
 
 BATCH = 200
@@ -44,8 +44,7 @@ def exported_columns(state: ListState) -> list[str]:
 def export_agents(task: Work, given: ListFile) -> dict[str, Any]:
     """Write the list and keep the file in one step; the result says where it is."""
     with transaction():
-        spec = agent_list(AgentRepo().choices(task.org_id))
-    state = understood(read_list(spec, given.zone, given.args, "agents"))
+        state = understood(_asked(task.org_id, given))
 
     def told(number: int) -> None:
         task.progress(number, words="agents written")
@@ -58,6 +57,15 @@ def export_agents(task: Work, given: ListFile) -> dict[str, Any]:
         record("agent.export", "agent_list", after={"format": given.format, "query": given.query})
 
     return {"file": leave_file(task, "agents", given.format, write, note)}
+
+
+def check_list(org_id: UUID, given: ListFile) -> Mapping[str, str]:
+    """What is wrong with the filters in this organisation, by field."""
+    return misunderstood(_asked(org_id, given))
+
+
+def _asked(org_id: UUID, given: ListFile) -> ListState:
+    return read_list(agent_list(AgentRepo().choices(org_id)), given.zone, given.args, "agents")
 
 
 def change_agents(task: Work, given: AgentChange) -> dict[str, Any]:
@@ -106,7 +114,13 @@ def erase_in_steps(
 
 
 EXPORT = Kind(
-    "agent.export", "Export of agents", ListFile, export_agents, right="agents.read", schedulable=True
+    "agent.export",
+    "Export of agents",
+    ListFile,
+    export_agents,
+    right="agents.read",
+    schedulable=True,
+    check=check_list,
 )
 CHANGE = Kind("agent.change", "Change of many agents", AgentChange, change_agents, right="agents.edit")
 ERASURE = Kind(

@@ -1,13 +1,15 @@
 """What is done to threads in the background: lists as files, and erasing what was deleted long ago."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, Literal
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from app.agents.kinds import erase_in_steps
 from app.audit.services import record
+from app.db.scope import current_scope
 from app.db.session import transaction
 from app.db.work import Kind, TaskInput, Work
 from app.orgs.repo.members import MemberRepo
@@ -18,7 +20,7 @@ from app.threads.repo.threads import Viewer
 from app.threads.services.exporting import exported_columns, write_threads
 from app.web.access import role_has
 from app.web.export import written
-from app.web.file_tasks import ListFile, leave_file, understood
+from app.web.file_tasks import ListFile, leave_file, misunderstood, understood
 from app.web.listing import ListState, read_list
 
 SEES_ALL = "threads.read_all"
@@ -36,7 +38,7 @@ class ThreadErasure(TaskInput):
 
 def export_threads(task: Work, given: ListFile) -> dict[str, Any]:
     """Write the list and keep the file in one step; the result says where it is."""
-    viewer, state = _asked(task, given)
+    viewer, state = _of(task, given)
 
     def write(session: Session) -> Iterable[bytes]:
         rows = ThreadListRepo(session).stream(task.org_id, viewer, state)
@@ -48,7 +50,7 @@ def export_threads(task: Work, given: ListFile) -> dict[str, Any]:
 
 def export_whole_threads(task: Work, given: WholeFile) -> dict[str, Any]:
     """Write the threads with their messages and keep the file in one step; the result says where it is."""
-    viewer, state = _asked(task, given)
+    viewer, state = _of(task, given)
 
     def write(session: Session) -> Iterable[bytes]:
         return write_threads(session, task.org_id, viewer, state, given.format, partial(_tell, task))
@@ -62,14 +64,24 @@ def erase_threads(task: Work, _given: ThreadErasure) -> dict[str, Any]:
     return erase_in_steps(task, "thread", ThreadChangeRepo().erase)
 
 
-def _asked(task: Work, given: ListFile) -> tuple[Viewer, ListState]:
-    """Whose eyes the list is read with, and what it is asked for."""
-    assert task.user_id is not None
+def check_list(org_id: UUID, given: ListFile) -> Mapping[str, str]:
+    """What is wrong with the filters for the person of the scope in this organisation, by field."""
+    _, state = _asked(org_id, current_scope().user_id, given)
+    return misunderstood(state)
+
+
+def _of(task: Work, given: ListFile) -> tuple[Viewer, ListState]:
     with transaction():
-        role = MemberRepo().role(task.org_id, task.user_id)
-        viewer = Viewer(task.user_id, sees_all=role_has(role, SEES_ALL))
-        spec = asked_list(task.org_id, viewer, given.args)
-    return viewer, understood(read_list(spec, given.zone, given.args, "threads"))
+        viewer, state = _asked(task.org_id, task.user_id, given)
+    return viewer, understood(state)
+
+
+def _asked(org_id: UUID, user_id: UUID | None, given: ListFile) -> tuple[Viewer, ListState]:
+    """Whose eyes the list is read with, and what it is asked for."""
+    assert user_id is not None
+    viewer = Viewer(user_id, sees_all=role_has(MemberRepo().role(org_id, user_id), SEES_ALL))
+    spec = asked_list(org_id, viewer, given.args)
+    return viewer, read_list(spec, given.zone, given.args, "threads")
 
 
 def _tell(task: Work, number: int) -> None:
@@ -92,6 +104,7 @@ EXPORT = Kind(
     export_threads,
     right="threads.read",
     schedulable=True,
+    check=check_list,
     file_right=SEES_ALL,
 )
 EXPORT_WHOLE = Kind(
@@ -102,6 +115,7 @@ EXPORT_WHOLE = Kind(
     right="threads.read",
     seconds=3_600,
     schedulable=True,
+    check=check_list,
     file_right=SEES_ALL,
 )
 ERASURE = Kind(

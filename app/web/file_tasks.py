@@ -1,6 +1,6 @@
 """Lists that are too long to wait for as files: a task writes the file and leaves it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from tempfile import TemporaryFile
 from typing import Any, Literal
@@ -77,6 +77,15 @@ def understood(state: ListState) -> ListState:
             "What the list is filtered by is not understood, or no longer exists. Choose the filters again."
         )
     return state
+
+
+def misunderstood(state: ListState) -> Mapping[str, str]:
+    """What is wrong with the filters of a ListFile that is to be stored, by field."""
+    if not state.notices:
+        return {}
+    return {
+        "query": "This is not understood, or names what does not exist. Copy it from the address of the list."
+    }
 
 
 def leave_file(

@@ -20,7 +20,7 @@ def test_of_each_kind_only_its_own_fields_are_shown(home, open_as, look, scripts
     choose("agent.export")
     expect(query).to_be_visible()
     expect(prompt).to_have_count(0)
-    query.fill("status=active")
+    query.fill("status=enabled")
     choose("agent.run.prompt")
     expect(prompt).to_be_visible()
     expect(page.locator("#kind")).to_have_value("agent.run.prompt")
@@ -33,13 +33,13 @@ def test_of_each_kind_only_its_own_fields_are_shown(home, open_as, look, scripts
     choose("agent.run.prompt")
     expect(prompt).to_have_value("What is new?")
     choose("agent.export")
-    expect(query).to_have_value("status=active")
+    expect(query).to_have_value("status=enabled")
     if scripts:
         look(page, "schedule-export")
     page.locator("#cron").fill("0 6 * * *")
     page.get_by_role("button", name="Create schedule").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Morning report")
-    expect(page.get_by_text("status=active")).to_be_visible()
+    expect(page.get_by_text("status=enabled")).to_be_visible()
 
 
 @pytest.mark.parametrize("scripts", [True, False])

@@ -6,7 +6,7 @@ import pytest
 
 from app.db.tables import Task
 from app.tasks.models import Schedule
-from tests.factories import orgs, tasks
+from tests.factories import agents, orgs, tasks
 from tests.factories.rows import rows, stored
 from tests.support.pages import parse
 from tests.support.queries import queries
@@ -75,6 +75,44 @@ def test_tk_4_what_does_not_fit_is_said_at_its_field(org, member, changes, words
     assert answer.status_code == 422
     assert words in answer.text
     assert rows(Schedule) == []
+
+
+@pytest.mark.parametrize("kind", ["agent.export", "thread.export", "thread.export_whole"])
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("", 303),
+        ("q=ada&sort=-created&created=7d&after=x.y.z", 303),
+        ("?q=ada", 422),
+        ("status=archived", 303),
+        ("status=archved", 422),
+        ("created=sometime", 422),
+        ("sort=colour", 422),
+        ("cols=name,colour", 422),
+        ("view=0192f0c1-0000-7000-8000-000000000001", 422),
+    ],
+)
+def test_filters_of_a_list_are_checked_when_they_are_saved(org, member, kind, query, status):
+    field = f"{kind.replace('.', '-')}--query"
+    form = {**FORM, "kind": kind, field: query}
+    answer = member.submit("/o/acme/schedules/new", form)
+    assert answer.status_code == status
+    (schedule,) = rows(Schedule) or [tasks.schedule(org, kind=kind, next_run_at=SOON)]
+    path = f"/o/acme/schedules/{schedule.id}/edit"
+    changed = member.submit(path, {**form, "name": "Other", "lock_version": str(schedule.lock_version)})
+    assert changed.status_code == status
+    if status == 422:
+        for page in (parse(answer.text), parse(changed.text)):
+            wrong = page.find(attrs={"name": field})
+            assert (wrong["value"], wrong["aria-invalid"]) == (query, "true")
+            assert "This is not understood" in page.find(id="error-summary").text
+
+
+def test_a_filter_names_only_what_there_is_in_the_organisation(org, member):
+    agent, gone = agents.agent(org), agents.agent(orgs.org())
+    for one, status in ((agent, 303), (gone, 422)):
+        form = {**FORM, "kind": "thread.export", "thread-export--query": f"agent={one.id}"}
+        assert member.submit("/o/acme/schedules/new", form).status_code == status
 
 
 def test_intervals_and_single_runs(org, member):
@@ -169,24 +207,24 @@ def test_viewers_and_strangers_change_nothing(org, new_client):
 def test_pause_end_and_input_are_kept_in_the_zone_of_the_schedule_and_shown(org, member):
     more = {
         "agent-export--format": "json",
-        "agent-export--query": "status=active",
+        "agent-export--query": "status=enabled",
         "agent-export--zone": "Europe/Berlin",
         "paused_until": "2190-07-01T09:00",
         "ends_at": "2190-12-01T09:00",
     }
     member.submit("/o/acme/schedules/new", {**FORM, **more})
     (schedule,) = rows(Schedule)
-    assert schedule.payload == {"format": "json", "query": "status=active", "zone": "Europe/Berlin"}
+    assert schedule.payload == {"format": "json", "query": "status=enabled", "zone": "Europe/Berlin"}
     assert schedule.paused_until == datetime(2190, 7, 1, 7, tzinfo=UTC)
     assert schedule.ends_at == datetime(2190, 12, 1, 8, tzinfo=UTC)
     assert schedule.next_run_at == datetime(2190, 7, 2, 0, 30, tzinfo=UTC)
     path = f"/o/acme/schedules/{schedule.id}"
     shown = " ".join(member.page(path).main.get_text(" ").split())
-    for words in ("Paused until 1 Jul 2190", "Last run at the latest 1 Dec 2190", "Filters status=active"):
+    for words in ("Paused until 1 Jul 2190", "Last run at the latest 1 Dec 2190", "Filters status=enabled"):
         assert words in shown
     page = member.page(f"{path}/edit")
     assert page.find(id="paused_until")["value"] == "2190-07-01T09:00"
-    assert page.find(id="agent-export--query")["value"] == "status=active"
+    assert page.find(id="agent-export--query")["value"] == "status=enabled"
     member.submit(f"{path}/edit", {**FORM, **more, "lock_version": "1"})
     assert stored(schedule).lock_version == 1, "nothing was changed"
     emptied = {**more, "agent-export--query": "", "paused_until": "", "ends_at": "", "lock_version": "1"}
