@@ -94,13 +94,39 @@ def test_wrong_values_are_not_published(member, agent, url, field, value):
     assert rows(AgentVersion) == []
 
 
-@pytest.mark.parametrize("version", ["", "2", "x", "9" * 30])
+@pytest.mark.parametrize("version", ["", "1", "x", "9" * 30])
 def test_a_stale_draft_is_neither_published_nor_overwritten(member, agent, url, version):
     publish(member, url)
+    edit(member, url, prompt="You help kindly.")
     for path in ("publish", "versions/1/restore"):
         answer = member.submit(f"{url}/{path}", {"lock_version": version})
         assert answer.status_code == 409
         assert "Somebody changed this agent" in answer.text
+    assert len(rows(AgentVersion)) == 1
+
+
+def test_what_was_typed_is_kept_where_somebody_changed_the_draft_meanwhile(member, agent, url):
+    edit(member, url, prompt="You help kindly.")
+    typed = {"name": "Launch", "note": "Why\nand how"}
+    answer = member.submit(f"{url}/publish", {"lock_version": "1", **typed})
+    assert answer.status_code == 409
+    page = check_page(answer.text)
+    assert "theirs will be published" in words(page.find(id="error-summary"))
+    assert (page.find(id="name")["value"], page.find(id="note").text.strip()) == ("Launch", "Why\nand how")
+    version = page.find(id="lock-version")["value"]
+    assert member.submit(f"{url}/publish", {"lock_version": version, **typed}).status_code == 303
+    assert [version.note for version in rows(AgentVersion)] == ["Why\nand how"]
+
+
+def test_what_was_typed_is_shown_where_somebody_published_the_draft_meanwhile(member, agent, url):
+    publish(member, url)
+    typed = {"name": "Launch", "note": "Why\nand how"}
+    for version in ("1", "7"):
+        answer = member.submit(f"{url}/publish", {"lock_version": version, **typed})
+        assert answer.status_code == 409
+        shown = check_page(answer.text).find("main")
+        assert "nothing to publish" in words(shown)
+        assert ("Launch" in words(shown), shown.find("pre").text) == (True, "Why\nand how")
     assert len(rows(AgentVersion)) == 1
 
 

@@ -19,6 +19,13 @@ class GateClosed(Refusal):
         super().__init__(409, fault)
 
 
+class NothingNew(Refusal):
+    """The draft equals the latest version."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(409, f"Nothing was changed since version {number}, so there is nothing to publish.")
+
+
 def draft_snapshot(org_id: UUID, agent_id: UUID) -> Snapshot:
     """The agent as it is now, deleted or not. Raises NotFound."""
     return found_draft(org_id, agent_id).snapshot
@@ -80,13 +87,11 @@ def publish(
     """Keep the draft that was read at `lock_version` as the agent's next version, which never changes.
 
     With `anyway` also if its evaluation cases do not pass, which the audit row says. Raises NotFound, Stale,
-    GateClosed, and Refusal 409 for a deleted agent or a draft that equals the latest version.
+    GateClosed, NothingNew, and Refusal 409 for a deleted agent.
     """
     draft = held_draft(org_id, agent_id, lock_version)
     if draft.latest and not draft.changed:
-        raise Refusal(
-            409, f"Nothing was changed since version {draft.latest.number}, so there is nothing to publish."
-        )
+        raise NothingNew(draft.latest.number)
     return keep(org_id, draft, note, name, anyway=anyway)
 
 

@@ -10,7 +10,7 @@ from app.agents.services.agents import Stale
 from app.agents.services.comparing import compare, setting_words
 from app.agents.services.evaluations import gate_fault
 from app.agents.services.restoring import missing_words, restore
-from app.agents.services.versions import GateClosed, editable_draft, found_draft, publish
+from app.agents.services.versions import GateClosed, NothingNew, editable_draft, found_draft, publish
 from app.agents.snapshot import Snapshot
 from app.connections.services.targets import target_fault
 from app.db.session import transaction
@@ -25,6 +25,9 @@ from app.web.render import can, leave, render, toast
 
 bp = Blueprint("agent_versions", __name__, url_prefix="/o/<org>/agents/<uuid:agent_id>")
 MOST_OFFERED = 200
+AGAIN = (
+    "Somebody changed this agent in the meantime. Look at the changes below: theirs will be published, too."
+)
 CHANGED = "Somebody changed this agent in the meantime. Look at the draft again first."
 SIDES = "Compare two versions by their numbers, or one with the draft, such as ?base=2&head=draft."
 
@@ -70,7 +73,7 @@ def review(org: str, agent_id: UUID) -> Response:
 @bp.post("/publish")
 @org_right("agents.edit")
 def create(org: str, agent_id: UUID) -> Response:
-    """Publish the draft that the form was opened with."""
+    """Publish the draft that the form was opened with; any other is shown first, with what was typed."""
     form, org_id = PublishForm(), require_org().org_id
     if not form.validate():
         return _review(form, editable_draft(org_id, agent_id), 422)
@@ -78,10 +81,13 @@ def create(org: str, agent_id: UUID) -> Response:
         with transaction():
             given = (form.version(), form.note.data, form.name.data)
             version = publish(org_id, agent_id, *given, anyway=_anyway(form))
-    except GateClosed:
+    except (GateClosed, NothingNew):
         return _review(form, editable_draft(org_id, agent_id), 409)
-    except Stale as stale:
-        raise Refusal(409, CHANGED) from stale
+    except Stale:
+        draft = editable_draft(org_id, agent_id)
+        form.lock_version.data = str(draft.agent.lock_version)
+        form.form_errors.append(AGAIN)
+        return _review(form, draft, 409)
     toast(f"Published as version {version.number}.")
     return leave(url_for("agents.show", org=org, agent_id=agent_id))
 
