@@ -13,6 +13,8 @@ from jinja2 import Environment, StrictUndefined
 from jinja2.runtime import Macro
 from markupsafe import Markup
 
+from app.web.zones import time_zones
+
 ZONE_COOKIE = "time_zone"
 MAIL = "email/macros.html"
 OFTEN = {"icon", "kbd", "avatar"}
@@ -76,10 +78,7 @@ def choose_zone(own: str | None, of_org: str | None) -> ZoneInfo:
 
 @lru_cache(maxsize=64)
 def _zone(name: str) -> ZoneInfo | None:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return None
+    return ZoneInfo(name) if name in time_zones() else None
 
 
 def iso_time(moment: datetime) -> str:

@@ -1,6 +1,8 @@
 """Figures over a range of days: what is counted, where, and for whom."""
 
-from datetime import UTC, date, datetime, timedelta
+from collections import Counter
+from datetime import UTC, date, datetime, time, timedelta
+from importlib import resources
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -8,6 +10,8 @@ import pytest
 from app.analytics.repo.figures import AnalyticsRepo, Figures
 from app.analytics.services.periods import read_period
 from app.db.base import db
+from app.web import spans
+from app.web.zones import time_zones
 from tests.factories import agents, orgs, threads
 from tests.support.queries import queries
 
@@ -105,6 +109,38 @@ def test_days_are_those_of_the_zone(report, org):
     threads.message(thread, created_at=days_ago(1, hour=23))
     assert report(zone=BERLIN).by_day[date(2026, 11, 25)].messages == 1
     assert report(zone=ZoneInfo("UTC")).by_day[date(2026, 11, 24)].messages == 1
+
+
+def test_days_are_those_of_every_zone_that_people_choose(report, org):
+    thread = threads.thread(org, origin="api", created_at=days_ago(0))
+    moments = [days_ago(0), days_ago(1, hour=23), days_ago(3, hour=0)]
+    for moment in moments:
+        threads.message(thread, created_at=moment)
+    for name in time_zones():
+        wanted = Counter(moment.astimezone(ZoneInfo(name)).date() for moment in moments)
+        found = report(zone=ZoneInfo(name)).by_day
+        assert {day: figures.messages for day, figures in found.items() if figures.messages} == wanted, name
+
+
+def test_a_zone_that_the_database_does_not_know_has_days_all_the_same(report, org, monkeypatch):
+    thread = threads.thread(org, origin="api", created_at=days_ago(0))
+    threads.message(thread, created_at=days_ago(1, hour=23))
+    with resources.files("tzdata").joinpath("zoneinfo", "Europe", "Berlin").open("rb") as rules:
+        new = ZoneInfo.from_file(rules, key="Europe/Atlantis")
+    monkeypatch.setattr(spans, "ZoneInfo", lambda _name: new)
+    for raw in ("7d", "2026-11-20..2026-11-25"):
+        assert report(raw, new).by_day[date(2026, 11, 25)].messages == 1
+
+
+@pytest.mark.parametrize(
+    ("zone", "day"), [("Pacific/Apia", date(2011, 12, 31)), ("Pacific/Kwajalein", date(1993, 8, 22))]
+)
+def test_a_day_that_a_zone_left_out_counts_nothing(report, org, zone, day):
+    noon = datetime.combine(day, time(12), ZoneInfo(zone))
+    thread = threads.thread(org, origin="api", created_at=noon)
+    threads.message(thread, created_at=noon)
+    found = report(f"{day - timedelta(days=5)}..{day + timedelta(days=1)}", ZoneInfo(zone)).by_day
+    assert {day: figures.messages for day, figures in found.items() if figures.messages} == {day: 1}
 
 
 def test_deleted_threads_and_other_organisations_do_not_count(report, org):

@@ -48,6 +48,9 @@ def test_the_zone_is_the_chosen_one_the_browsers_the_organisations_or_utc(app):
     with app.test_request_context():
         assert filters.viewer_zone().key == "UTC"
         assert filters.choose_zone(None, "Europe/Berlin").key == "Europe/Berlin"
+    for name in ("localtime", "Factory", "posixrules", "right/UTC", "../UTC", "a" * 5_000, "%00"):
+        with app.test_request_context(headers={"Cookie": f"time_zone={name}"}):
+            assert filters.viewer_zone().key == "UTC"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,11 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-_PERIOD = "m.created_at >= :start AS present, (m.created_at AT TIME ZONE :zone)::date AS day"
+_PERIOD = """
+    m.created_at >= :start AS present,
+    (CAST(:days AS date[]))[width_bucket(m.created_at, CAST(:midnights AS timestamptz[]))] AS day
+"""
+"""The database is not asked for days of a zone: it may lack one that we know, or have other rules for it."""
 _WITHIN = "m.org_id = :org AND m.created_at >= :before AND m.created_at < :end"
 _THREAD = "JOIN threads t ON t.org_id = m.org_id AND t.id = m.thread_id AND t.deleted_at IS NULL"
 _SETS = "GROUP BY GROUPING SETS ((present), (present, day), (present, agent_id), (present, model))"
@@ -65,6 +69,8 @@ class Period:
     end: datetime
     zone: str
     days: Sequence[date]
+    midnights: Sequence[datetime]
+    """The moments at which the days begin."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +126,8 @@ class AnalyticsRepo:
             "before": period.before,
             "start": period.start,
             "end": period.end,
-            "zone": period.zone,
+            "days": period.days,
+            "midnights": period.midnights,
         }
         found: dict[tuple[str, bool], dict[Key, dict[str, Any]]] = defaultdict(lambda: defaultdict(dict))
         for statement in _STATEMENTS:

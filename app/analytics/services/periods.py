@@ -76,13 +76,15 @@ def _backwards(raw: str) -> tuple[str, str] | None:
 
 def _period(first: date, last: date, zone: ZoneInfo) -> Period:
     count = (last - first).days + 1
+    days = [first + timedelta(days=index) for index in range(count)]
     earlier = min(count, max((first - _EARLIEST).days, 0))
     return Period(
         before=_midnight(first - timedelta(days=earlier), zone),
         start=_midnight(first, zone),
         end=_midnight(last + timedelta(days=1), zone),
         zone=zone.key,
-        days=tuple(first + timedelta(days=index) for index in range(count)),
+        days=days,
+        midnights=[_midnight(day, zone) for day in days],
     )
 
 
