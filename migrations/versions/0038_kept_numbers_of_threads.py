@@ -4,8 +4,11 @@ Counting them took as long as there are threads, up to 10,001. Whoever adds, arc
 a row that nobody else is writing, and makes one if there is none, so that nobody waits for it.
 """
 
+import time
+
 import sqlalchemy as sa
 from alembic import op
+from psycopg.errors import LockNotAvailable
 
 from migrations import rls
 
@@ -86,7 +89,31 @@ def upgrade() -> None:
     rls.protect("thread_counts")
 
 
+LOCKED = "LOCK TABLE orgs, threads, thread_counts IN ACCESS EXCLUSIVE MODE"
+TRY_SECONDS, PAUSE_SECONDS = 4, 0.1
+
+
+def _lock() -> None:
+    """Hold at once all tables that the downgrade needs, or none of them: others take them in any order.
+
+    Three waits of 0.25 s end before the server would look for a deadlock, which might end the other's transaction.
+    """
+    connection, deadline = op.get_bind(), time.monotonic() + TRY_SECONDS
+    while True:
+        try:
+            with connection.begin_nested():
+                op.execute("SET LOCAL lock_timeout = '250ms'")
+                op.execute(LOCKED)
+        except sa.exc.OperationalError as error:
+            if not isinstance(error.orig, LockNotAvailable) or time.monotonic() > deadline:
+                raise
+            time.sleep(PAUSE_SECONDS)
+        else:
+            return
+
+
 def downgrade() -> None:
+    _lock()
     for kind in KINDS:
         op.execute(f"DROP TRIGGER threads_{kind}_counted ON threads")
         op.execute(f"DROP FUNCTION count_{kind}_threads()")

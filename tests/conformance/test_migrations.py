@@ -20,6 +20,7 @@ from tests.factories import world
 from tests.support import checksum, database
 from tests.support.cli import flask, start_flask
 from tests.support.postgres import OWNER, create_database, drop_database, execute, in_database
+from tests.support.processes import wait_until
 from tests.support.web import ROOT
 
 REVISIONS = [script.revision for script in ScriptDirectory(str(ROOT / "migrations")).walk_revisions()][::-1]
@@ -134,6 +135,40 @@ def test_mg_1_threads_are_counted_however_long_that_takes(former):
     slowly = "ALTER POLICY threads_definer ON threads USING (pg_sleep(0.9) IS NOT NULL)"
     execute(superuser(former), slowly)
     run(former, "upgrade")
+    assert counted(former) == [(False, 4), (True, 3)]
+
+
+WAITING = "SELECT 1 FROM pg_locks WHERE relation = 'thread_counts'::regclass AND NOT granted"
+
+
+@pytest.mark.conformance
+def test_mg_2_who_reads_in_another_order_is_let_through(former):
+    run(former, "upgrade", "0038")
+    with psycopg.connect(superuser(former)) as reader:
+        reader.execute("SELECT count(*) FROM thread_counts")
+        migrator = start_flask(former, "db", "downgrade", "0037")
+        wait_until(lambda: execute(superuser(former), WAITING), START_SECONDS, "a migrator that waits")
+        reader.execute("SELECT count(*) FROM threads")
+        reader.execute("SELECT count(*) FROM orgs")
+    said, _ = migrator.communicate(timeout=60)
+    assert migrator.returncode == 0, said
+    assert revision(former) == [("0037",)]
+
+
+@pytest.mark.conformance
+@pytest.mark.parametrize("table", ["orgs", "threads", "thread_counts"])
+def test_mg_2_a_downgrade_that_cannot_have_its_tables_is_repeated(former, table):
+    run(former, "upgrade", "0038")
+    before = dump(former)
+    with psycopg.connect(superuser(former)) as reader:
+        reader.execute(f"LOCK TABLE {table} IN ACCESS SHARE MODE")
+        started = time.monotonic()
+        done = flask(former, "db", "downgrade", "0037")
+        assert (done.returncode, "lock timeout" in done.stderr) == (1, True), done.stderr
+        assert time.monotonic() - started < LOCK_SECONDS + START_SECONDS
+    assert (revision(former), dump(former)) == ([("0038",)], before)
+    run(former, "downgrade", "0037")
+    run(former, "upgrade", "0038")
     assert counted(former) == [(False, 4), (True, 3)]
 
 
