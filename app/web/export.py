@@ -67,12 +67,13 @@ def stream_parts(kind: str, name: str, write: Callable[[Session], Generator[byte
 
 
 @contextmanager
-def file_session() -> Iterator[Session]:
-    """A read-only session for a file that is sent as it is read; Refusal 503 while too many are being sent.
+def file_session(patience: float | None = None) -> Iterator[Session]:
+    """A read-only session for a file that is read as it is sent or written; it holds none of the figures' connections.
 
-    Whoever is slow to take one holds its connection, and none of those of the figures.
+    Whoever is slow to take one holds its place. Refusal 503 if none is free within `patience` seconds, by default those
+    that a request waits for a connection.
     """
-    if not _places.acquire(timeout=POOL_WAIT_SECONDS):
+    if not _places.acquire(timeout=POOL_WAIT_SECONDS if patience is None else patience):
         raise Refusal(503, "Too many files are being sent at this moment. Try again in a minute.", 60)
     try:
         with analytics_session() as session:

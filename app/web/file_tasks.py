@@ -15,16 +15,18 @@ from app.db.blobs import store_blob
 from app.db.cursor import COUNT_CAP
 from app.db.queue import enqueue
 from app.db.rows import Rows
-from app.db.session import analytics_session, transaction
+from app.db.session import transaction
 from app.db.work import GiveUp, Kind, TaskInput, Work
 from app.web.errors import Refusal
-from app.web.export import KINDS
+from app.web.export import KINDS, file_session
 from app.web.filters import viewer_zone
 from app.web.identity import require_org
 from app.web.inputs import ZoneName
 from app.web.listing import ListState
 from app.web.render import leave, render, toast
 
+TURN_SECONDS = 1_800
+"""How long a task waits for others that read such files."""
 _PLACES = {"after", "before", "end"}
 """Parameters that say where in a list somebody is."""
 
@@ -107,7 +109,7 @@ def leave_file(
     if written := task.answered(step):
         return dict(written)
     with TemporaryFile() as file:
-        with analytics_session() as session:
+        with file_session(TURN_SECONDS) as session:
             file.writelines(write(session))
         size = file.tell()
 

@@ -1,6 +1,8 @@
 """Lists of threads that are too long to wait for: a task leaves the file."""
 
 import json
+from contextlib import ExitStack
+from threading import Timer
 from uuid import UUID, uuid4
 
 import pytest
@@ -8,12 +10,13 @@ from sqlalchemy import update
 
 from app.audit.models import AuditEvent
 from app.db.blobs import read_blob
+from app.db.engine import FILES_AT_ONCE
 from app.db.queue import enqueue
 from app.db.session import transaction
 from app.db.tables import Task
 from app.orgs.models import OrgMember
 from app.threads.kinds import EXPORT, EXPORT_WHOLE
-from app.web import file_tasks
+from app.web import export, file_tasks
 from tests.factories import orgs, threads
 from tests.factories.rows import rows
 from tests.support.claims import claims, run
@@ -72,6 +75,21 @@ def test_ex_3_a_long_list_is_offered_as_a_task_and_reading_writes_nothing(client
 def test_ex_3_two_threads_are_sent_at_once(client, held):
     answer = client.get("/o/acme/threads.ndjson?q=alpha&cols=name&origin=console&messages=1..")
     assert answer.mimetype == "application/x-ndjson"
+
+
+def test_ex_3_the_task_waits_for_its_turn(client, held, org, ended, acting, monkeypatch):
+    monkeypatch.setattr(export, "POOL_WAIT_SECONDS", 0.1)
+    client.submit(f"/o/acme/threads.ndjson?{QUERY}", {})
+    with ExitStack() as taken:
+        for _ in range(FILES_AT_ONCE - 1):
+            taken.enter_context(export.file_session())
+        last = ExitStack()
+        last.enter_context(export.file_session())
+        leaving = Timer(0.5, last.close)
+        leaving.start()
+        task = ended()
+        assert not leaving.is_alive()
+    assert len(kept(org, task).splitlines()) == 3
 
 
 def test_ex_3_the_task_writes_what_its_person_sees(client, held, org, ended):
