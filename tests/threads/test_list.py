@@ -47,7 +47,7 @@ def walk(client, url):
 
 def test_an_empty_organisation_says_how_threads_come(client, boss):
     page = client.both("/o/acme/threads")
-    assert "Programs begin threads over the API" in page.find(id="results").text
+    assert "Threads begin in the playground or over the API" in page.find(id="results").text
     assert boss.page("/o/acme/threads").find(id="results").find("a", href="/o/acme/keys")
 
 
