@@ -29,3 +29,26 @@ def test_the_invited_role_raises_a_member_and_never_lowers_one(new_client, conne
     said = f"was {held} and is {after} from now on" if held != after else f"Your role is still {held}."
     assert said in client.page("/o/acme").find(id="toasts").text
     assert stored(invitation).accepted_by == person.id
+
+
+@pytest.mark.parametrize(
+    ("path", "values"),
+    [
+        ("{id}/role", {"role": "viewer"}),
+        ("{id}/remove", {}),
+        ("bulk", {"ids": "{id}", "action": "role", "role": "viewer"}),
+    ],
+)
+def test_a_link_does_not_undo_what_was_decided_after_it(new_client, connection, path, values):
+    org = orgs.org(slug="acme")
+    owner, person = orgs.member(org, "owner"), orgs.member(org, "member")
+    invitation, token = orgs.invitation(org, email=person.email, role="admin", invited_by=owner.id)
+    other, _ = orgs.invitation(org, role="admin", invited_by=owner.id)
+    (membership,) = rows(OrgMember, user_id=person.id)
+    sent = {name: value.format(id=membership.id) for name, value in values.items()}
+    answer = new_client(owner).submit(f"/o/acme/members/{path.format(id=membership.id)}", sent)
+    assert answer.status_code in {200, 303}
+    assert new_client(person).submit(f"/invitations/{token}").status_code == 410
+    assert [member.role for member in rows(OrgMember, user_id=person.id)] in (["viewer"], [])
+    assert (stored(invitation).revoked_at is None, stored(other).revoked_at is None) == (False, True)
+    assert [event.target_label for event in rows(AuditEvent, action="invitation.revoke")] == [person.email]

@@ -125,6 +125,7 @@ class _Acting:
             self._keep_an_owner(member)
         self._repo.set_role(self._org_id, member.user_id, role)
         end_invitations(self._org_id, member.user_id, member.email, role)
+        self._end_offer(member, "the member was given another role")
         before, after = {"role": member.role}, {"role": role}
         record("member.change_role", "user", member.user_id, member.email, before=before, after=after)
 
@@ -132,6 +133,7 @@ class _Acting:
         """End one membership, with its event."""
         self._check(member)
         self.end(member, "member.remove")
+        self._end_offer(member, "the member was removed")
 
     def end(self, member: MemberFacts, action: str) -> None:
         """End a membership, and what acts or invites in its name, without asking for a right."""
@@ -154,6 +156,12 @@ class _Acting:
             except Refusal as refusal:
                 skipped.append(Skipped(member.id, member.name, f"was skipped. {refusal.message}"))
         return Outcome(len(members) - len(skipped), skipped)
+
+    def _end_offer(self, member: MemberFacts, reason: str) -> None:
+        """End the open invitation of a member, which would undo what was decided after it."""
+        invitation_id = InvitationRepo().revoke_for(self._org_id, member.email)
+        if invitation_id is not None:
+            record("invitation.revoke", "invitation", invitation_id, member.email, after={"reason": reason})
 
     def _check_another(self, member: MemberFacts) -> None:
         if member.user_id == self._user_id:
