@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from app.auth.models import LoginAttempt
 from app.config import MailSettings
 from app.orgs.models import Invitation
 from app.orgs.services import invitations
@@ -54,6 +55,15 @@ def test_one_person_causes_so_many_an_hour(mail, host, monkeypatch):
     answer = host.submit(f"{PATH}/bulk", values)
     assert answer.status_code == 200
     assert [row.revoked_at for row in rows(Invitation)] == [None, None]
+
+
+def test_what_is_skipped_counts_for_no_address(mail, host, monkeypatch):
+    assert invite(host).status_code == 200
+    counted = sorted(row.moments for row in rows(LoginAttempt))
+    monkeypatch.setattr(invitations, "MAILS_PER_INVITER", 1)
+    values = {"ids": [row.id for row in rows(Invitation)], "action": "renew"}
+    assert host.submit(f"{PATH}/bulk", values).status_code == 200
+    assert sorted(row.moments for row in rows(LoginAttempt)) == counted
 
 
 def test_without_mail_nothing_is_counted(host, monkeypatch):

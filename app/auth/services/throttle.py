@@ -61,11 +61,12 @@ class Attempt:
 
 
 def count_attempt(limits: Sequence[Limit]) -> Attempt:
-    """Count an attempt under each limit, in a transaction of its own. Raises TooManyAttempts, which counts nothing."""
-    counted = []
+    """Count an attempt under each limit, in the caller's transaction. Raises TooManyAttempts, which counts nothing."""
+    counted: list[tuple[Limit, datetime]] = []
     for limit in limits:
         result = AttemptRepo().count(limit.key_hash, limit.attempts, limit.seconds)
         if not result.granted:
+            Attempt(counted).take_back()
             raise TooManyAttempts(max(1, math.ceil(result.wait)))
         counted.append((limit, result.moment))
     return Attempt(counted)
