@@ -21,7 +21,7 @@ _texts = frozenset({str}).issuperset
 _PLAIN = frozenset({type(lru_cache(str)), type({}.get)})
 """What asks for nothing of a page: kept answers, and what Python itself is made of."""
 _SKIPPED = (missing,) * 16
-"""What a macro takes for the values that a call leaves to their defaults."""
+"""What a macro takes for the values that a call leaves to their defaults, where those are no more than so many."""
 
 
 def shown(value: Any) -> str:
@@ -88,7 +88,7 @@ class _Names(Context):
         ):
             return called(self.eval_ctx, *args, **named)
         lacking = called._argument_count - len(args)  # noqa: SLF001 - what Macro.__call__ does for such a call
-        if lacking < 0:
+        if not 0 <= lacking <= len(_SKIPPED):
             return called(self.eval_ctx, *args)
         return str.__new__(Markup, called._func(*args, *_SKIPPED[:lacking]))  # noqa: SLF001
 

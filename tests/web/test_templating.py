@@ -94,6 +94,13 @@ def test_choices_are_what_jinja_makes_of_them(environments):
     assert ours == plain
 
 
+def test_a_macro_may_leave_many_values_to_their_defaults(environments):
+    names = ", ".join(f"v{n}={n}" for n in range(20))
+    source = f"{{% macro many({names}) %}}{{{{ v0 }}}} {{{{ v19 }}}}{{% endmacro %}}{{{{ many('<') }}}}{{{{ many() }}}}"
+    plain, ours = (environment.from_string(source).render() for environment in environments)
+    assert ours == plain
+
+
 def test_an_unknown_name_and_a_value_too_many_are_errors(environments):
     _, ours = environments
     with pytest.raises(UndefinedError):
