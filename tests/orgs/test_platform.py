@@ -130,6 +130,18 @@ def test_a_lost_second_factor_is_removed(app, desk, new_client):
     assert desk.submit(f"{path}/second-factor/remove").status_code == 409
 
 
+def test_who_waits_for_a_code_signs_in_anew_once_none_is_asked_for(app, desk, client):
+    user = auth.user()
+    auth.second_factor(app, user)
+    credentials = {"email": user.email, "password": PASSWORD, "next": "/me"}
+    assert client.submit("/sign-in", credentials).location == "/sign-in/code"
+    assert client.get("/sign-in/code").status_code == 200
+    desk.submit(f"/platform/users/{user.id}/second-factor/remove")
+    assert client.get("/sign-in/code").location == "/sign-in"
+    assert client.submit("/sign-in/code", {"code": "123456"}).location == "/sign-in"
+    assert client.submit("/sign-in", credentials).location == "/me"
+
+
 def test_a_second_factor_is_removed_by_another_person_with_a_recent_password(app, client, operator):
     user = auth.user()
     for person in (user, operator):

@@ -135,14 +135,14 @@ def remove() -> Response:
 
 
 def _challenged() -> User | None:
-    """Whose password this browser proved within ten minutes, unless it was changed since."""
+    """Whose password this browser proved within ten minutes, unless it was changed since or no code is asked for."""
     kept = session.get(CHALLENGE)
     if not kept or time.time() - kept["at"] > CHALLENGE_SECONDS:
         return None
     user = UserRepo().get(UUID(kept["user"]))
     if user is None or user.disabled_at is not None or password_mark(user) != kept["mark"]:
         return None
-    return user
+    return user if is_on(user.id) else None
 
 
 def _challenge_page(form: CodeForm, status: int = 200) -> Response:
