@@ -52,3 +52,17 @@ def test_a_link_does_not_undo_what_was_decided_after_it(new_client, connection, 
     assert [member.role for member in rows(OrgMember, user_id=person.id)] in (["viewer"], [])
     assert (stored(invitation).revoked_at is None, stored(other).revoked_at is None) == (False, True)
     assert [event.target_label for event in rows(AuditEvent, action="invitation.revoke")] == [person.email]
+
+
+def test_an_admin_ends_no_link_that_an_owner_alone_may_end(new_client, connection):
+    org = orgs.org(slug="acme")
+    owner, admin = orgs.member(org, "owner"), orgs.member(org, "admin")
+    open_still = {}
+    for role in ("admin", "member"):
+        person = orgs.member(org, "viewer")
+        invitation, _ = orgs.invitation(org, email=person.email, role=role, invited_by=owner.id)
+        (membership,) = rows(OrgMember, user_id=person.id)
+        new_client(admin).submit(f"/o/acme/members/{membership.id}/remove")
+        assert rows(OrgMember, user_id=person.id) == []
+        open_still[role] = stored(invitation).revoked_at is None
+    assert open_still == {"admin": True, "member": False}

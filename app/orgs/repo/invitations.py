@@ -15,6 +15,7 @@ from app.db.cursor import Order, Page, paginate
 from app.db.tables import EmailOutbox
 from app.orgs.models import Invitation, Org
 from app.orgs.repo.members import FULL_NAME
+from app.web.access import ROLES
 from app.web.conditions import chosen, searched
 from app.web.listing import ListState
 
@@ -120,9 +121,10 @@ class InvitationRepo:
         self._session.flush()
         return invitation
 
-    def revoke_for(self, org_id: UUID, email: str) -> UUID | None:
-        """End the open invitation of an address, expired or not; its id, None if there was none."""
-        ended = _open(org_id).where(Invitation.email == email).values(revoked_at=func.now())
+    def revoke_for(self, org_id: UUID, email: str, roles: Sequence[str] = ROLES) -> UUID | None:
+        """End the open invitation of an address to one of `roles`, expired or not; its id, None if there was none."""
+        mine = (Invitation.email == email, Invitation.role.in_(roles))
+        ended = _open(org_id).where(*mine).values(revoked_at=func.now())
         row = self._session.execute(ended).one_or_none()
         return None if row is None else row.id
 

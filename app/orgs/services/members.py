@@ -158,8 +158,9 @@ class _Acting:
         return Outcome(len(members) - len(skipped), skipped)
 
     def _end_offer(self, member: MemberFacts, reason: str) -> None:
-        """End the open invitation of a member, which would undo what was decided after it."""
-        invitation_id = InvitationRepo().revoke_for(self._org_id, member.email)
+        """End the open invitation of a member, which would undo what was decided after it, where the actor may."""
+        roles = manageable_roles(self._role)
+        invitation_id = InvitationRepo().revoke_for(self._org_id, member.email, roles)
         if invitation_id is not None:
             record("invitation.revoke", "invitation", invitation_id, member.email, after={"reason": reason})
 
