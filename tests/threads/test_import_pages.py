@@ -283,6 +283,14 @@ def test_a_file_that_is_a_source_too_stays(member, acting, org, ana, connection)
     assert kept.id == source.blob_id
 
 
+def test_a_file_that_a_task_left_stays_for_those_who_take_it(member, acting, org, ana):
+    upload(member, export())
+    (task,) = rows(Task, org_id=org.id)
+    tasks.task(org, status="succeeded", result={"file": {"id": task.payload["blob_id"]}})
+    assert run(acting, org, ana, task)[0]["added"] == 2
+    assert len(rows(Blob, org_id=org.id)) == 1
+
+
 def test_another_organisations_import_is_not_there(new_client, org, ana):
     theirs = world.tenant("Theirs")
     task = tasks.task(theirs.org, kind="thread.import", payload={"source": "a.json"})

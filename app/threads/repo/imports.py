@@ -122,10 +122,11 @@ class ImportRepo:
         return self._session.scalar(statement, execution_options={"populate_existing": True})
 
     def wanted_elsewhere(self, org_id: UUID, blob_id: UUID, kind: str, task_id: UUID) -> bool:
-        """Whether another task of this kind has yet to read a file, or a message or a source refers to it."""
+        """Whether another task of this kind has yet to read a file, another left it, or a row refers to it."""
         others = _waiting(org_id, kind, str(blob_id)).where(Task.id != task_id)
+        left = select(Task.id).where(Task.org_id == org_id, Task.result["file"]["id"].astext == str(blob_id))
         used = select(Blob.id).where(Blob.org_id == org_id, Blob.id == blob_id, ~unused())
-        return bool(self._session.scalar(select(or_(others.exists(), used.exists()))))
+        return bool(self._session.scalar(select(or_(others.exists(), left.exists(), used.exists()))))
 
     def remove_left_files(self, org_id: UUID, media_type: str, kind: str) -> None:
         """Delete the files of tasks that ended without doing so a day ago, unless something refers to them."""
