@@ -16,7 +16,7 @@ from app.db.cursor import COUNT_CAP
 from app.db.session import transaction
 from app.db.work import Kind, TaskInput, Work
 from app.web.export import written
-from app.web.file_tasks import ListFile, leave_file, misunderstood, understood
+from app.web.file_tasks import TURN_SECONDS, ListFile, leave_file, misunderstood, understood
 from app.web.listing import ListState, read_list
 
 BATCH = 200
@@ -119,6 +119,7 @@ EXPORT = Kind(
     ListFile,
     export_agents,
     right="agents.read",
+    seconds=TURN_SECONDS + 600,
     schedulable=True,
     check=check_list,
 )

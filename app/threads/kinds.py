@@ -20,7 +20,7 @@ from app.threads.repo.threads import Viewer
 from app.threads.services.exporting import exported_columns, write_threads
 from app.web.access import role_has
 from app.web.export import written
-from app.web.file_tasks import ListFile, leave_file, misunderstood, understood
+from app.web.file_tasks import TURN_SECONDS, ListFile, leave_file, misunderstood, understood
 from app.web.listing import ListState, read_list
 
 SEES_ALL = "threads.read_all"
@@ -103,6 +103,7 @@ EXPORT = Kind(
     ListFile,
     export_threads,
     right="threads.read",
+    seconds=TURN_SECONDS + 600,
     schedulable=True,
     check=check_list,
     file_right=SEES_ALL,
@@ -113,7 +114,7 @@ EXPORT_WHOLE = Kind(
     WholeFile,
     export_whole_threads,
     right="threads.read",
-    seconds=3_600,
+    seconds=TURN_SECONDS + 3_600,
     schedulable=True,
     check=check_list,
     file_right=SEES_ALL,

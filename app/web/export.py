@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import chain, islice
 from threading import BoundedSemaphore
+from time import monotonic
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -27,6 +28,8 @@ Part = TypeVar("Part")
 KINDS = {"csv": "text/csv; charset=utf-8", "json": "application/json", "ndjson": "application/x-ndjson"}
 _BOM = "\ufeff"
 _PART = 64 * 1024
+_LOOK_SECONDS = 1.0
+"""How long nobody looks up from waiting for a place: a task may be cancelled, given up or handed back meanwhile."""
 _places = BoundedSemaphore(FILES_AT_ONCE)
 _RISKY = re.compile(r"\s*[=+\-@|\uff1d\uff0b\uff0d\uff20\uff5c]| *[\t\r]")
 
@@ -67,14 +70,19 @@ def stream_parts(kind: str, name: str, write: Callable[[Session], Generator[byte
 
 
 @contextmanager
-def file_session(patience: float | None = None) -> Iterator[Session]:
+def file_session(
+    patience: float | None = None, waiting: Callable[[], object] = lambda: None
+) -> Iterator[Session]:
     """A read-only session for a file that is read as it is sent or written; it holds none of the figures' connections.
 
     Whoever is slow to take one holds its place. Refusal 503 if none is free within `patience` seconds, by default those
-    that a request waits for a connection.
+    that a request waits for a connection. `waiting` is called each second until then; what it raises ends the wait.
     """
-    if not _places.acquire(timeout=POOL_WAIT_SECONDS if patience is None else patience):
-        raise Refusal(503, "Too many files are being sent at this moment. Try again in a minute.", 60)
+    deadline = monotonic() + (POOL_WAIT_SECONDS if patience is None else patience)
+    while not _places.acquire(timeout=max(min(_LOOK_SECONDS, deadline - monotonic()), 0)):
+        if monotonic() >= deadline:
+            raise Refusal(503, "Too many files are being sent at this moment. Try again in a minute.", 60)
+        waiting()
     try:
         with analytics_session() as session:
             yield session

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from tempfile import TemporaryFile
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlencode
@@ -26,7 +27,8 @@ from app.web.listing import ListState
 from app.web.render import leave, render, toast
 
 TURN_SECONDS = 1_800
-"""How long a task waits for others that read such files."""
+"""How long a task waits for others that read such files; its kind has so much more time."""
+WAITS = "written, other files come first"
 _PLACES = {"after", "before", "end"}
 """Parameters that say where in a list somebody is."""
 
@@ -109,7 +111,7 @@ def leave_file(
     if written := task.answered(step):
         return dict(written)
     with TemporaryFile() as file:
-        with file_session(TURN_SECONDS) as session:
+        with file_session(TURN_SECONDS, partial(task.progress, 0, words=WAITS)) as session:
             file.writelines(write(session))
         size = file.tell()
 

@@ -3,15 +3,18 @@
 import json
 from contextlib import ExitStack
 from threading import Timer
+from time import sleep
+from types import SimpleNamespace
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import update
 
+from app.agents.kinds import EXPORT as AGENTS
 from app.audit.models import AuditEvent
 from app.db.blobs import read_blob
 from app.db.engine import FILES_AT_ONCE
-from app.db.queue import enqueue
+from app.db.queue import cancel_tasks, enqueue
 from app.db.session import transaction
 from app.db.tables import Task
 from app.orgs.models import OrgMember
@@ -90,6 +93,25 @@ def test_ex_3_the_task_waits_for_its_turn(client, held, org, ended, acting, monk
         task = ended()
         assert not leaving.is_alive()
     assert len(kept(org, task).splitlines()) == 3
+
+
+def test_ex_3_a_task_that_waits_for_its_turn_can_be_cancelled(client, held, org, acting, monkeypatch):
+    client.submit(f"/o/acme/threads.ndjson?{QUERY}", {})
+
+    def taken(**_given):
+        cancel_tasks(org.id, [claim.task_id])
+        sleep(1)
+
+    monkeypatch.setattr(export, "_places", SimpleNamespace(acquire=taken))
+    monkeypatch.setattr(file_tasks, "TURN_SECONDS", 5)
+    (claim,) = claims()
+    ending, _ = run(claim)
+    assert ending.status == "cancelled"
+
+
+@pytest.mark.parametrize("kind", [EXPORT, EXPORT_WHOLE, AGENTS])
+def test_ex_3_waiting_for_its_turn_leaves_a_task_time_to_write(kind):
+    assert kind.seconds - file_tasks.TURN_SECONDS >= 600
 
 
 def test_ex_3_the_task_writes_what_its_person_sees(client, held, org, ended):
