@@ -1,7 +1,8 @@
 // What was typed outlives a form that could not be taken: kept in this tab, for the person who typed it, and put back
 // into the next page that holds the form. Never passwords, codes, files or tokens.
 // Reads: body[data-user] (pages of nobody have none), [data-unsent] (on pages that say that a form was not taken),
-// forms by their action; template #kept with [data-rest]. Writes: sessionStorage "kept".
+// forms by their action, the [popovertarget] of a menu that one stands in; template #kept with [data-rest].
+// Writes: sessionStorage "kept".
 import { onRefusal, onSwap } from "./adapter.js";
 import { guard, unsaved } from "./form.js";
 
@@ -90,6 +91,7 @@ function giveBack({ id, fields, ...kept }) {
     rest.querySelector("pre").textContent = left.map(({ name, value }) => `${name}: ${value}`).join("\n");
   };
   for (let place = form.closest("details"); place; place = place.parentElement.closest("details")) place.open = true;
+  document.querySelector(`[popovertarget="${form.closest("[popover]")?.id}"]`)?.click();
   form.before(notice);
   show();
   notice.tabIndex = -1;

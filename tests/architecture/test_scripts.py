@@ -14,7 +14,7 @@ CEILINGS = {
     "autosave": 1200,
     "copy": 430,
     "form": 1320,
-    "kept": 2050,
+    "kept": 2120,
     "keys": 2700,
     "list": 1250,
     "main": 1100,

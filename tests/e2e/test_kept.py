@@ -213,6 +213,23 @@ def test_the_fields_of_a_chosen_kind_are_back_as_well(home, open_as, after):
     expect(page.locator("[data-rest]")).to_be_hidden()
 
 
+def test_the_name_of_a_view_is_back_where_it_is_seen(home, open_as, after, look):
+    page = open_as(home.owner, f"{listing(home)}?q=Agent")
+    page.locator("#save-view-button").click()
+    page.locator("#view-name").fill("My agents")
+    page.wait_for_function(
+        "performance.getEntriesByType('resource').some(({ name }) => name.includes('kept'))"
+    )
+    after("end", home.owner)
+    page.locator("#save-view button").click()
+    sign_in(page, home.owner)
+    expect(page.get_by_text(NOTICE)).to_be_visible()
+    expect(page.locator("#view-name")).to_have_value("My agents")
+    look(page, "typed in a menu")
+    page.locator("#save-view button").click()
+    expect(page.get_by_role("link", name="My agents", exact=True)).to_be_visible()
+
+
 def test_text_without_a_field_is_shown(home, open_as, after, look):
     page = open_as(home.owner, f"/o/{home.org.slug}/tools/new")
     page.locator("#name").fill("weather")
