@@ -25,7 +25,8 @@ document.addEventListener("focusin", ({ target }) => {
   if (target.closest("[data-autosave]")) import("./autosave.js");
 });
 
-document.addEventListener("input", ({ target }) => target.closest("form[method=post]") && import("./kept.js"));
+// Without a connection it is asked for again with the next letter.
+document.addEventListener("input", ({ target }) => target.closest("form[method=post]") && import("./kept.js").catch(Boolean));
 
 document.addEventListener("click", async ({ target }) => {
   const button = target.closest("[data-copy]");
