@@ -17,7 +17,7 @@ CEILINGS = {
     "kept": 2120,
     "keys": 2700,
     "list": 1250,
-    "main": 1100,
+    "main": 1150,
     "stream": 2000,
     "thread": 900,
 }
