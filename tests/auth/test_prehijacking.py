@@ -86,6 +86,29 @@ def test_unexpired_email_change(stranger, client, mails, sign_in):
     assert enters(client, sign_in)
 
 
+def test_an_account_is_not_moved_to_an_address_by_who_reads_its_mail(stranger, client, new_client, mails):
+    """Its owner could come back, by a provider or by undoing the move, to an account somebody else takes for theirs."""
+    stranger.submit("/me/email", {"email": "victim@example.org"})
+    token = mails()[-1].token("confirm_url")
+    client.get(f"/email-changes/{token}")
+    assert client.submit("/email-changes/confirm").location == "/sign-in?next=/email-changes/confirm"
+    other = new_client(auth.user())
+    other.get(f"/email-changes/{token}")
+    assert other.submit("/email-changes/confirm").status_code == 403
+    assert account().email == EMAIL
+    stranger.get(f"/email-changes/{token}")
+    assert stranger.submit("/email-changes/confirm").location == "/me/email"
+    assert rows(User, email=EMAIL) == []
+
+
+def test_who_registers_is_asked_to_confirm_the_address(stranger, mails):
+    (mail,) = mails()
+    assert (mail.recipient, mail.template) == (EMAIL, "email_confirm")
+    stranger.get(f"/email-changes/{mail.token('confirm_url')}")
+    assert stranger.submit("/email-changes/confirm").location == "/me/email"
+    assert account().email_proven_at
+
+
 def test_an_address_that_was_left_and_is_given_back_is_as_unproven_as_before(
     app, stranger, client, mails, sign_in
 ):

@@ -30,7 +30,7 @@ class ChangeGone(Exception):
 
 
 class NotSignedIn(Exception):
-    """The link confirms the present address of an account that this browser is not signed in to."""
+    """The link confirms an address of an account that this browser is not signed in to."""
 
 
 def request_change(user: User, email: str) -> None:
@@ -83,12 +83,13 @@ def undoable_change(token: str) -> EmailChange | None:
 def confirm_change(token: str) -> EmailChange:
     """Prove the address that the link was sent to, in the caller's transaction, and move the account there.
 
-    The former address gets a way back. Where the address stays, only the account's own session proves it: a stranger
-    may have registered it, and whoever reads its mail may follow any link. Raises ChangeGone, NotSignedIn.
+    The former address gets a way back. Only the account's own session proves an address: a stranger may have typed it,
+    and whoever reads its mail may follow any link. Raises ChangeGone, NotSignedIn.
     """
     undo, undo_hash = new_token()
-    visitor = current_visitor()
-    user = _owner(pending_change(token))
+    visitor, user = current_visitor(), _owner(pending_change(token))
+    if visitor is None or visitor.id != user.id:
+        raise NotSignedIn
     change = EmailChangeRepo().confirm(hash_token(token), undo_hash, datetime.now(UTC) + UNDO_WITHIN)
     if change is None or change.used_at is None:
         raise ChangeGone
@@ -96,8 +97,6 @@ def confirm_change(token: str) -> EmailChange:
     if change.email != former:
         _move(user, change.email)
         _tell_former(user, former, undo)
-    elif visitor is None or visitor.id != user.id:
-        raise NotSignedIn
     prove_address(user, change.used_at)
     return change
 

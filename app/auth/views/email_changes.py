@@ -55,7 +55,7 @@ def update() -> Response:
     drop_token(CONFIRM)
     moved = change.email != change.former_email
     toast(f"Your address is {change.email} from now on." if moved else f"{change.email} is confirmed.")
-    return leave(url_for("credentials.edit_email" if current_visitor() else "auth.sign_in"))
+    return leave(url_for("credentials.edit_email"))
 
 
 @bp.get("/undo/<token>")

@@ -1,7 +1,12 @@
 """Who may create an account for themselves."""
 
+from contextlib import suppress
+
+from app.auth.access import act_as
 from app.auth.models import User
 from app.auth.repo.flows import FlowRepo
+from app.auth.services.email_changes import request_change
+from app.auth.services.throttle import TooManyAttempts
 from app.orgs.services.accounts import NewAccount, create_user
 from app.orgs.services.invitations import accept_anew, open_invitation
 from app.web.errors import LinkGone
@@ -16,13 +21,19 @@ def may_sign_up(email: str | None, invitation_token: str | None) -> bool:
 def sign_up(account: NewAccount, invitation_token: str | None, held_token: str | None) -> User:
     """Create the account, in the caller's transaction; a pending invitation to its address is accepted with it.
 
-    The identity that waited for it waits no longer. Raises AddressTaken.
+    The identity that waited for it waits no longer. An address that nothing proves is asked for its confirmation.
+    Raises AddressTaken.
     """
     if held_token:
         FlowRepo().drop(hash_token(held_token))
     if invitation_token and held_token and _invited(account.email, invitation_token):
         return accept_anew(invitation_token, account)
-    return create_user(account)
+    user = create_user(account)
+    if user.email_proven_at is None and settings().mail is not None:
+        act_as(user.id, user.email)
+        with suppress(TooManyAttempts):  # it can be asked again later
+            request_change(user, user.email)
+    return user
 
 
 def _invited(email: str | None, invitation_token: str | None) -> bool:

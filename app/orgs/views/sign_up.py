@@ -17,8 +17,10 @@ from app.web.access import public
 from app.web.errors import Refusal
 from app.web.identity import current_visitor
 from app.web.links import drop_token, kept_token
+from app.web.mail import mail_is_on
 from app.web.render import leave, render, toast
 
+_ASKED = " Open the link that we have mailed to you, which confirms your address."
 bp = Blueprint("sign_up", __name__, url_prefix="/sign-up")
 
 
@@ -46,13 +48,13 @@ def create() -> Response:
     try:
         with transaction():
             user = sign_up(account, kept_token(LINK), kept_token(HELD))
-            token = start_session(user)
+            token, asked = start_session(user), user.email_proven_at is None and mail_is_on()
     except AddressTaken:
         form.form_errors.append("There is an account with this address already. Sign in to it instead.")
         return _page(form, waiting, 422)
     for purpose in (LINK, HELD):
         drop_token(purpose)
-    toast("Welcome to AgentPress.")
+    toast(f"Welcome to AgentPress.{_ASKED if asked else ''}")
     response = leave(waiting.next_path if waiting else url_for("home.index"))
     keep_session(response, token, user.id)
     return response
