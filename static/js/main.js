@@ -26,7 +26,9 @@ document.addEventListener("focusin", ({ target }) => {
 });
 
 // Without a connection it is asked for again with the next letter.
-document.addEventListener("input", ({ target }) => target.closest("form[method=post]") && import("./kept.js").catch(Boolean));
+document.addEventListener("input", ({ target }) => {
+  if (target.closest("form[method=post]")) import("./kept.js").catch(Boolean);
+});
 
 document.addEventListener("click", async ({ target }) => {
   const button = target.closest("[data-copy]");
