@@ -22,7 +22,10 @@ _NOTHING = Opinions()
 
 @dataclass(slots=True)
 class ShownMessage:
-    """A message with its parts arranged, what people think of it, and the branches that leave it."""
+    """A message with its parts arranged, what people think of it, and the branches that leave it.
+
+    Not frozen, for the reason that MessageRow gives.
+    """
 
     id: str
     role: str
