@@ -90,7 +90,7 @@ def test_tk_1_tasks_end_once_while_workers_are_killed(place):
 def test_tk_1_a_paused_worker_finds_its_task_gone(place):
     place.add(PLAIN, seconds=8, steps=2)
     first = place.worker(1)
-    wait_until(lambda: place.ask("SELECT status FROM tasks") == [("running",)], START_SECONDS)
+    wait_until(lambda: place.ask("SELECT kind FROM task_events") == [("step",)], START_SECONDS)
     first.pause()
     place.worker(1)
     wait_until(lambda: place.ask("SELECT status FROM tasks") == [("succeeded",)], STALLED_SECONDS + 60)

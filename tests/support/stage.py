@@ -35,6 +35,8 @@ TASKS = """
       FROM tasks t
 """
 LIVE = {"queued", "running", "waiting"}
+SAID = 10_000
+"""Characters of the workers' logs that are shown beside a test that fails."""
 
 
 def say(*lines: object) -> None:
@@ -167,6 +169,7 @@ def stage(cluster: Postgres, directory: Path, tenants: int = 10, **settings: str
         made = Stage(directory, environment, superuser, [])
         made.tenants = made.ask("SELECT org_id, user_id FROM org_members ORDER BY id")
         stack.callback(lambda: [worker.kill() for worker in made.workers])
+        stack.callback(lambda: say(made.said()[-SAID:]))
         yield made
 
 
