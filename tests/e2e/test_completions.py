@@ -1,5 +1,6 @@
 """Agents through the official OpenAI client, against the running product."""
 
+import shlex
 from base64 import b64encode
 from uuid import uuid4
 
@@ -52,6 +53,26 @@ def test_published_agents_are_models(client, home):
     found = [model.id for model in client.models.list()]
     assert "Support" in found
     assert "Unpublished" not in found
+
+
+def test_the_page_of_an_agent_says_how_a_program_asks_it(site, home, agent, model):
+    model.answers = [Answer(("Hello.",)), Answer(("Hello again.",))]
+    unpublished = agents.agent(home.org, name="Unpublished")
+    with site.client(home.owner) as person:
+        pages = [
+            parse(person.get(f"/o/{home.org.slug}/agents/{one.id}").text) for one in (agent, unpublished)
+        ]
+    assert pages[1].find(id="program-url") is None
+    url, name, tried = (pages[0].find(id=f"program-{part}")["value"] for part in ("url", "model", "try"))
+    key = orgs.api_key(home.org, home.owner, scopes=["agents:run"])[1]
+    with openai.OpenAI(base_url=url, api_key=key, max_retries=0) as client:
+        said = client.chat.completions.create(model=name, messages=[{"role": "user", "content": "Hi"}])
+    assert said.choices[0].message.content == "Hello."
+    _, address, _, shown_key, _, kind, _, body = shlex.split(tried)
+    assert shown_key == "Authorization: Bearer agp_…"
+    headers = dict([kind.split(": "), ("Authorization", f"Bearer {key}")])
+    answer = httpx2.post(address, content=body, headers=headers)
+    assert answer.json()["choices"][0]["message"]["content"] == "Hello again."
 
 
 def test_an_answer_comes_whole_and_the_thread_is_stored(client, home, model):

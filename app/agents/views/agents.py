@@ -24,6 +24,7 @@ from app.web.idempotency import once
 from app.web.identity import require_org
 from app.web.listing import pasted_id, read_list, show_list
 from app.web.render import leave, render, toast
+from app.web.security import settings
 from app.web.trail import came_from, walk
 
 bp = Blueprint("agents", __name__, url_prefix="/o/<org>/agents")
@@ -92,6 +93,7 @@ def show(org: str, agent_id: UUID) -> Response:
         history=history,
         prompt=facts,
         trail=trail,
+        base_url=settings().base_url,
     )
 
 
