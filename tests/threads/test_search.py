@@ -13,6 +13,7 @@ from app.threads.repo.threads import Viewer
 from app.web.listing import Facet, ListSpec, read_list
 from tests.factories import agents, orgs, threads
 from tests.support.database import as_owner
+from tests.support.pages import parse
 from tests.support.queries import queries
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -186,6 +187,30 @@ def test_more_matches_than_are_ranked_are_cut_and_said(find, said, monkeypatch, 
     one, _ = find("parcel")
     assert [hit.created_at for hit in one.page.rows] == [hit.created_at for hit in found.page.rows]
     assert not one.cut
+
+
+@pytest.mark.usefixtures("way")
+def test_of_a_phrase_fewer_matches_are_ranked(find, said, client, monkeypatch):
+    monkeypatch.setattr(search, "MOST_OF_PHRASES", 3)
+    written = [said("the late parcel", days=day) for day in (0, 8, 90, 400)]
+    said("late for the parcel")
+    found = find('"late parcel"')
+    assert (ids(found), found[0].cut, found[0].newest) == ([message.id for message in written[:3]], 3, True)
+    page = parse(client.get("/o/acme/search/messages?q=%22late+parcel%22").text)
+    assert "only the newest 3 of them were ranked" in page.find(id="results").text
+    assert find("late parcel")[0].cut is None
+    assert find('"late parcel" -the')[0].cut == 3
+
+
+def test_of_one_word_without_an_agent_those_that_say_it_most_are_ranked(find, said, org, monkeypatch):
+    monkeypatch.setattr(search, "MOST_RANKED", 2)
+    written = [said("refund " * times, days=times) for times in (9, 8, 7)]
+    found, _ = find("refund", agent=f"-{agents.agent(org).id}")
+    assert ([hit.id for hit in found.page.rows], found.cut, found.newest) == (
+        [one.id for one in written[:2]],
+        2,
+        False,
+    )
 
 
 def test_a_search_is_two_statements(find, said):

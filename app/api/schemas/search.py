@@ -42,7 +42,12 @@ class SearchResult(Model):
     """The best matches."""
 
     data: list[FoundMessage]
-    only_newest: Annotated[bool, Field(description="More match than are ranked: only the newest were.")]
+    only_newest: Annotated[
+        bool,
+        Field(
+            description="More match than are ranked: the newest, of one word those that say it most often."
+        ),
+    ]
     unusable: Annotated[
         Literal["common", "excluding"] | None,
         Field(description="Why nothing was searched: only very common words, or only what to leave out."),
@@ -97,7 +102,7 @@ def result(found: Found, page_size: int, next_cursor: str | None) -> SearchResul
     return SearchResult.model_validate(
         {
             "data": [found_message(hit) for hit in found.page.rows],
-            "only_newest": found.cut,
+            "only_newest": found.cut is not None,
             "unusable": found.unusable,
             "page_size": page_size,
             "next_cursor": next_cursor,

@@ -1,7 +1,8 @@
 """The search in messages: ranked passages, with bounded work on common words.
 
 One word is ranked by how often it occurs (`best_matches`, exact). Several words are ranked among the newest MOST_RANKED
-messages that match (`newest_matches`). Both functions are in migrations/threads_sql.py.
+messages that match (`newest_matches`), phrases among fewer: no index knows where in a message its words stand, so each
+message that holds them all is read. Both functions are in migrations/threads_sql.py.
 """
 
 import re
@@ -23,6 +24,7 @@ from app.threads.repo.threads import Viewer
 from app.web.listing import ListState
 
 MOST_RANKED = 5_000
+MOST_OF_PHRASES = 2_000
 MOST_SHOWN = 500
 """Ranked messages that can be paged through; beyond them more words help more than more pages."""
 PASSAGE_SOURCE = 50_000
@@ -36,7 +38,8 @@ _HEADLINE = (
 )
 
 _PARSE = text("""
-    SELECT q.query::text AS query, numnode(q.query) AS nodes, querytree(q.query) AS tree
+    SELECT q.query::text AS query, numnode(q.query) AS nodes, querytree(q.query) AS tree,
+           q.query::text ~ '<(-|[0-9]+)>' AS phrase
       FROM (SELECT websearch_to_tsquery('english', :words) AS query) q
 """)
 _BEST = "SELECT f.* FROM best_matches(:lexeme, :most, :viewer, :agents, :origins, :start, :end) f"
@@ -92,10 +95,14 @@ class Hit:
 
 @dataclass(frozen=True)
 class Found:
-    """A page of hits. `cut` says that only the newest MOST_RANKED matches were ranked, `unusable` why nothing was."""
+    """A page of hits. `unusable` says why nothing was searched.
+
+    `cut` is how many were ranked where more match: the `newest`, else those that say the word most often.
+    """
 
     page: Page[Hit]
-    cut: bool = False
+    cut: int | None = None
+    newest: bool = True
     unusable: str | None = None
 
 
@@ -104,6 +111,12 @@ class _Query:
     text: str
     nodes: int
     tree: str
+    phrase: bool
+
+    @property
+    def bound(self) -> int:
+        """How many matches are ranked at most, where the index cannot tell the best by itself."""
+        return MOST_OF_PHRASES if self.phrase else MOST_RANKED
 
     @property
     def lexeme(self) -> str | None:
@@ -128,15 +141,15 @@ class SearchRepo:
         if query.tree in {"T", ""}:
             return Found(_EMPTY, unusable="excluding")
         skipped, limit = _skipped(state), state.per
-        values = _values(org_id, viewer, state)
-        most = MOST_RANKED if query.lexeme is None or values["but"] else skipped + limit + 1
+        values, newest = _values(org_id, viewer, state), query.lexeme is None
+        bound = query.bound if newest or values["but"] else None
         rows = self._session.execute(
-            _STATEMENTS["newest" if query.lexeme is None else "best"],
+            _STATEMENTS["newest" if newest else "best"],
             {
                 **values,
                 "query": query.text,
                 "lexeme": query.lexeme,
-                "most": most,
+                "most": bound or skipped + limit + 1,
                 "limit": limit + 1,
                 "skipped": skipped,
                 "source": PASSAGE_SOURCE,
@@ -145,8 +158,8 @@ class SearchRepo:
                 "short": SHORT,
             },
         ).all()
-        cut = bool(rows) and most == MOST_RANKED and rows[0].ranked >= MOST_RANKED
-        return Found(_page([_hit(row) for row in rows], skipped, limit), cut=cut)
+        cut = bound if bound and rows and rows[0].ranked >= bound else None
+        return Found(_page([_hit(row) for row in rows], skipped, limit), cut, newest)
 
 
 _EMPTY: Page[Hit] = Page([], 0, 0, capped=False, previous=None, next=None)
