@@ -138,6 +138,31 @@ def test_mg_1_threads_are_counted_however_long_that_takes(former):
     assert counted(former) == [(False, 4), (True, 3)]
 
 
+def test_mg_1_accounts_that_are_there_already_are_proven_since_they_were_made(former):
+    run(former, "upgrade", "0038")
+    add = (
+        "INSERT INTO users (id, email, created_at) VALUES (gen_random_uuid(), %s, now() - interval '1 year')"
+    )
+    with psycopg.connect(superuser(former)) as connection:
+        for name in ("ana", "ben"):
+            connection.execute(add, (f"{name}@example.org",))
+    run(former, "upgrade", "0039")
+    proven = """
+        INSERT INTO users (id, email, created_at, email_proven_at)
+        VALUES (gen_random_uuid(), 'invited@example.org', now() - interval '1 second', now()),
+               (gen_random_uuid(), 'later@example.org', now() - interval '9 days', now() - interval '1 hour')
+    """
+    execute(superuser(former), proven)
+    run(former, "upgrade")
+    since = execute(superuser(former), "SELECT email, email_proven_at = created_at FROM users")
+    assert dict(since) == {
+        "ana@example.org": True,
+        "ben@example.org": True,
+        "invited@example.org": True,
+        "later@example.org": False,
+    }
+
+
 WAITING = "SELECT 1 FROM pg_locks WHERE relation = 'thread_counts'::regclass AND NOT granted"
 
 
