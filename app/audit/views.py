@@ -1,5 +1,6 @@
 """The audit log of an organisation: list, file, one event."""
 
+from functools import partial
 from uuid import UUID
 
 from flask import Blueprint, Response, request, url_for
@@ -44,12 +45,12 @@ def export(org: str, kind: str) -> Response:
     terms = read_terms(state.terms, choices)
     columns = ["id", *(field for column in state.columns for field in _FIELDS.get(column, (column,)))]
     columns += ["target_id", "request_id", "before", "after"]
-    with transaction():
-        query = request.query_string.decode("ascii", "replace")
-        record("audit.export", "audit_log", after={"format": kind, "query": query})
-
     return stream_file(
-        kind, f"{org}-audit", columns, lambda session: AuditRepo(session).stream(org_id, state, terms)
+        kind,
+        f"{org}-audit",
+        columns,
+        lambda session: AuditRepo(session).stream(org_id, state, terms),
+        partial(_note, kind),
     )
 
 
@@ -62,6 +63,12 @@ def show(org: str, event_id: UUID) -> Response:
         raise NotFound
     trail = came_from(url_for(".index", org=org))
     return render("audit/show.html", event=event, changes=_changes(event), trail=trail)
+
+
+def _note(kind: str) -> None:
+    with transaction():
+        query = request.query_string.decode("ascii", "replace")
+        record("audit.export", "audit_log", after={"format": kind, "query": query})
 
 
 def _changes(event: AuditEvent) -> list[tuple[str, str, str]]:

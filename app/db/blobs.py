@@ -1,7 +1,7 @@
 """Stored files: their bytes in parts of at most 1 MiB, written and read one at a time."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import IO, Any
 from uuid import UUID
 
@@ -74,7 +74,7 @@ def read_blob(org_id: UUID, blob_id: UUID) -> Iterator[bytes]:
         position += 1
 
 
-def send_blob(org_id: UUID, blob_id: UUID) -> Iterator[bytes]:
+def send_blob(org_id: UUID, blob_id: UUID) -> Generator[bytes]:
     """The same for whoever may be slow to take it: between the parts no connection to the database is held.
 
     They are read in the scope of the caller, also when they are sent after the request has ended.

@@ -1,5 +1,6 @@
 """The data browser: all tables, what one is made of, its rows, and one row."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -76,11 +77,11 @@ def export(table: str) -> Response:
     state, org_id = _asked(found)
     if not found.readable or (found.of_orgs and org_id is None):
         raise NotFound
-    with transaction():
-        query = request.query_string.decode("ascii", "replace")
-        record("data.export", "table", target_label=found.name, after={"query": query})
     return stream_table(
-        found.name, state.columns, lambda session: RowRepo(session).stream(org_id, found, state)
+        found.name,
+        state.columns,
+        lambda session: RowRepo(session).stream(org_id, found, state),
+        partial(_note, found.name),
     )
 
 
@@ -96,6 +97,12 @@ def row(table: str, key: str) -> Response:
     if shown is None:
         raise NotFound
     return render("data/row.html", table=found, row=shown, key=key, org=_slug(state))
+
+
+def _note(name: str) -> None:
+    with transaction():
+        query = request.query_string.decode("ascii", "replace")
+        record("data.export", "table", target_label=name, after={"query": query})
 
 
 def _asked(table: Table) -> tuple[ListState, UUID | None]:

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from app.db.blobs import send_blob
 from app.db.engine import FILES_AT_ONCE, POOL_WAIT_SECONDS
 from app.db.rows import Rows
-from app.db.session import analytics_session
+from app.db.session import analytics_session, rest
 from app.web.errors import Refusal
 
 Record = Mapping[str, Any]
@@ -34,25 +34,38 @@ _places = BoundedSemaphore(FILES_AT_ONCE)
 _RISKY = re.compile(r"\s*[=+\-@|\uff1d\uff0b\uff0d\uff20\uff5c]| *[\t\r]")
 
 
-def stream_file(kind: str, name: str, columns: Sequence[str], read: Callable[[Session], Rows]) -> Response:
+def stream_file(
+    kind: str,
+    name: str,
+    columns: Sequence[str],
+    read: Callable[[Session], Rows],
+    note: Callable[[], None],
+) -> Response:
     """An attachment with these columns of the rows that `read` finds with the session it gets; see stream_parts."""
-    return stream_parts(kind, name, lambda session: written(kind, columns, read(session)))
+    return stream_parts(kind, name, lambda session: written(kind, columns, read(session)), note)
 
 
-def stream_table(name: str, columns: Sequence[str], read: Callable[[Session], Generator[Record]]) -> Response:
+def stream_table(
+    name: str,
+    columns: Sequence[str],
+    read: Callable[[Session], Generator[Record]],
+    note: Callable[[], None],
+) -> Response:
     """The same as CSV, of records that are no rows of the database as they are."""
 
     def write(session: Session) -> Generator[bytes]:
         with closing(read(session)) as records:  # whoever hangs up leaves no cursor open
             yield from _csv(columns, ([record[column] for column in columns] for record in records))
 
-    return stream_parts("csv", name, write)
+    return stream_parts("csv", name, write, note)
 
 
-def stream_parts(kind: str, name: str, write: Callable[[Session], Generator[bytes]]) -> Response:
+def stream_parts(
+    kind: str, name: str, write: Callable[[Session], Generator[bytes]], note: Callable[[], None]
+) -> Response:
     """An attachment `<name>-<date>.<kind>` of the parts that `write` yields.
 
-    `write` gets a session of its own, see file_session; the running transaction must have ended before. Raises TooSlow
+    `write` gets a session of its own, see file_session; `note` notes that the file is sent, see begun. Raises TooSlow
     if the first rows do not come in time.
     """
 
@@ -61,7 +74,7 @@ def stream_parts(kind: str, name: str, write: Callable[[Session], Generator[byte
             yield from parts
 
     reading = read()
-    response = Response(begun(reading), content_type=KINDS[kind])
+    response = Response(begun(reading, note), content_type=KINDS[kind])
     response.call_on_close(reading.close)
     response.headers["Content-Disposition"] = (
         f'attachment; filename="{name}-{datetime.now(UTC):%Y-%m-%d}.{kind}"'
@@ -71,13 +84,15 @@ def stream_parts(kind: str, name: str, write: Callable[[Session], Generator[byte
 
 @contextmanager
 def file_session(
-    patience: float | None = None, waiting: Callable[[], object] = lambda: None
+    patience: float | None = None,
+    waiting: Callable[[], object] = lambda: None,
 ) -> Iterator[Session]:
     """A read-only session for a file that is read as it is sent or written; it holds none of the figures' connections.
 
     Whoever is slow to take one holds its place. Refusal 503 if none is free within `patience` seconds, by default those
     that a request waits for a connection. `waiting` is called each second until then; what it raises ends the wait.
     """
+    rest()
     deadline = monotonic() + (POOL_WAIT_SECONDS if patience is None else patience)
     while not _places.acquire(timeout=max(min(_LOOK_SECONDS, deadline - monotonic()), 0)):
         if monotonic() >= deadline:
@@ -98,9 +113,18 @@ def stream_blob(org_id: UUID, blob_id: UUID, byte_size: int, content_type: str) 
     return response
 
 
-def begun(parts: Iterator[Part]) -> Iterator[Part]:
-    """The same parts, the first of them read at once: what goes wrong with it can still be answered."""
-    return chain([*islice(parts, 1)], parts)
+def begun(parts: Generator[Part], note: Callable[[], None] = lambda: None) -> Iterator[Part]:
+    """The same parts, the first of them read at once: what goes wrong with it can still be answered.
+
+    `note` is called once it is read, and before any of it leaves.
+    """
+    try:
+        first = [*islice(parts, 1)]
+        note()
+    except BaseException:
+        parts.close()
+        raise
+    return chain(first, parts)
 
 
 def written(

@@ -1,5 +1,7 @@
 """Agents as files."""
 
+from functools import partial
+
 from flask import Blueprint, Response, request, url_for
 
 from app.agents.kinds import EXPORT, exported_columns
@@ -24,12 +26,12 @@ def export(org: str, kind: str) -> Response:
     org_id, state = require_org().org_id, _asked(org)
     if too_long(AgentRepo().stream(org_id, state)):
         return offer_file("agents", "Agents", state)
-    columns = exported_columns(state)
-    with transaction():
-        query = request.query_string.decode("ascii", "replace")
-        record("agent.export", "agent_list", after={"format": kind, "query": query})
     return stream_file(
-        kind, f"{org}-agents", columns, lambda session: AgentRepo(session).stream(org_id, state)
+        kind,
+        f"{org}-agents",
+        exported_columns(state),
+        lambda session: AgentRepo(session).stream(org_id, state),
+        partial(_note, kind),
     )
 
 
@@ -38,6 +40,12 @@ def export(org: str, kind: str) -> Response:
 def write(org: str, kind: str) -> Response:
     """Have a worker write the file."""
     return begin_file(EXPORT, kind, _asked(org))
+
+
+def _note(kind: str) -> None:
+    with transaction():
+        query = request.query_string.decode("ascii", "replace")
+        record("agent.export", "agent_list", after={"format": kind, "query": query})
 
 
 def _asked(org: str) -> ListState:

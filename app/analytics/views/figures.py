@@ -47,12 +47,16 @@ def index(org: str) -> Response:
 def export(org: str, group: str) -> Response:
     """The figures by day, agent or model as a file."""
     choice, org_id = _choice(), require_org().org_id
-    with transaction():
-        record("analytics.export", "figures", after={"by": group, "range": choice.text})
+
+    def note() -> None:
+        with transaction():
+            record("analytics.export", "figures", after={"by": group, "range": choice.text})
+
     return stream_table(
         f"{org}-figures-by-{group}",
         (group, *_measures(group)),
         lambda session: _rows(AnalyticsRepo(session).report(org_id, choice.period), group),
+        note,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterator
 from dataclasses import asdict
+from functools import partial
 from urllib.parse import quote
 from uuid import UUID
 
@@ -35,10 +36,8 @@ DRAWN = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 def export(org: str, thread_id: UUID, kind: str) -> Response:
     """The whole thread as a file: Markdown of the main line, or JSON of every branch."""
     thread, org_id = seen_thread(thread_id), require_org().org_id
-    with transaction():
-        record("thread.export", "thread", thread.id, thread.name, after={"format": kind})
     reading = _read(org_id, thread_id, MAIN_BRANCH if kind == "md" else None)
-    rows = begun(reading)
+    rows = begun(reading, partial(_note, thread, kind))
     files_url = url_for("thread.show", org=org, thread_id=thread_id, _external=True) + "/files"
     parts = _markdown(thread, rows, files_url) if kind == "md" else _json(thread, rows)
     response = Response(stream_with_context(parts), content_type=TYPES[kind])
@@ -81,6 +80,11 @@ def file(org: str, thread_id: UUID, blob_id: UUID) -> Response:
     response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(found.name, safe='')}"
     response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'; frame-ancestors 'none'"
     return response
+
+
+def _note(thread: ThreadHead, kind: str) -> None:
+    with transaction():
+        record("thread.export", "thread", thread.id, thread.name, after={"format": kind})
 
 
 def _read(org_id: UUID, thread_id: UUID, branch: int | None) -> Generator[MessageRow]:

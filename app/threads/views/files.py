@@ -26,12 +26,12 @@ def export(org: str, kind: str) -> Response:
     org_id, viewer, state = require_org().org_id, current_viewer(), _asked(org)
     if too_long(ThreadListRepo().stream(org_id, viewer, state)):
         return offer_file("threads", "Threads", state)
-    _note("thread.export", kind)
     return stream_file(
         kind,
         f"{org}-threads",
         exported_columns(state),
         lambda session: ThreadListRepo(session).stream(org_id, viewer, state),
+        lambda: _note("thread.export", kind),
     )
 
 
@@ -49,11 +49,11 @@ def export_whole(org: str, kind: str) -> Response:
     org_id, viewer, state = require_org().org_id, current_viewer(), _asked(org)
     if too_long(ThreadListRepo().stream(org_id, viewer, state)):
         return offer_file("threads with messages", "Threads", state)
-    _note("thread.export_whole", kind)
     return stream_parts(
         kind,
         f"{org}-threads-with-messages",
         lambda session: write_threads(session, org_id, viewer, state, kind),
+        lambda: _note("thread.export_whole", kind),
     )
 
 
