@@ -1,7 +1,7 @@
 """Stored files: their bytes in parts of at most 1 MiB, written and read one at a time."""
 
 import hashlib
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from typing import IO, Any
 from uuid import UUID
 
@@ -89,6 +89,11 @@ def send_blob(org_id: UUID, blob_id: UUID) -> Generator[bytes]:
 def hold_blob(org_id: UUID, blob_id: UUID) -> None:
     """Have others wait who store this file again, until the transaction ends; what they did before is seen from now."""
     db.session.execute(select(Blob.id).where(Blob.org_id == org_id, Blob.id == blob_id).with_for_update())
+
+
+def stored_blobs(org_id: UUID, ids: Collection[UUID]) -> set[UUID]:
+    """Those of these files that are stored."""
+    return set(db.session.scalars(select(Blob.id).where(Blob.org_id == org_id, Blob.id.in_(ids))))
 
 
 def unused() -> ColumnElement[bool]:

@@ -102,6 +102,9 @@ class Kind(Generic[Given]):
     inputs by id. It holds what nobody else may change until then, and answers with those that must not be, each with
     why: the end of a sentence that begins with the task.
 
+    `lacking` takes the same and says, also for pages, which of them cannot be run again, as what they need is gone. It
+    holds nothing.
+
     For forms, `choices` says what fields can be chosen from in an organisation, given what is in the form. For whoever
     stores an input, `check` says what is wrong with it there, by field, beyond what its type says.
 
@@ -123,6 +126,7 @@ class Kind(Generic[Given]):
     schedulable: bool = False
     ended: Callable[[UUID, UUID, Given, str], None] | None = None
     again: Callable[[UUID, Mapping[UUID, Given]], Mapping[UUID, str]] | None = None
+    lacking: Callable[[UUID, Mapping[UUID, Given]], Mapping[UUID, str]] | None = None
     choices: Callable[[UUID, Mapping[str, Any]], Mapping[str, Choices]] | None = None
     check: Callable[[UUID, Given], Mapping[str, str]] | None = None
     file_right: str | None = None
@@ -169,17 +173,30 @@ def reasons_against(
     org_id: UUID, kind: str, payloads: Mapping[UUID, Mapping[str, Any]]
 ) -> Mapping[UUID, str]:
     """Which of these ended tasks of a kind must not be queued anew, and why, inside the running transaction."""
+    found, given = _read(kind, payloads)
+    against = found.again(org_id, given) if found and found.again else {}
+    return {**against, **lacking(org_id, kind, payloads)}
+
+
+def lacking(org_id: UUID, kind: str, payloads: Mapping[UUID, Mapping[str, Any]]) -> Mapping[UUID, str]:
+    """Which of these ended tasks of a kind cannot be run again, and what they lack."""
+    found, given = _read(kind, payloads)
+    return found.lacking(org_id, given) if found and found.lacking else {}
+
+
+def _read(
+    name: str, payloads: Mapping[UUID, Mapping[str, Any]]
+) -> tuple[Kind[Any] | None, Mapping[UUID, Any]]:
+    """A kind, if this version knows it, and the inputs that fit it; a task with another fails at once."""
+    given: dict[UUID, Any] = {}
     try:
-        found = kinds().get(kind)
+        kind = kinds().get(name)
     except UnknownKind:
-        return {}
-    if found.again is None:
-        return {}
-    given = {}
+        return None, given
     for task_id, payload in payloads.items():
-        with suppress(ValidationError):  # it will fail at once
-            given[task_id] = found.read(payload)
-    return found.again(org_id, given)
+        with suppress(ValidationError):
+            given[task_id] = kind.read(payload)
+    return kind, given
 
 
 def kinds() -> Kinds:

@@ -3,11 +3,13 @@
 import errno
 import io
 from dataclasses import dataclass
+from uuid import uuid4
 
 import pytest
 
 from app.audit.models import AuditEvent
 from app.db import blobs
+from app.db.queue import enqueue
 from app.db.session import transaction
 from app.db.tables import Blob, Task
 from app.tasks.services.cleaning import clean_up
@@ -17,6 +19,8 @@ from app.threads.services.uploads import IMPORT, FileGone, ImportInput
 from app.threads.views import importing as views
 from tests.factories import agents, knowledge, orgs, tasks, world
 from tests.factories.rows import rows
+from tests.support.claims import claims
+from tests.support.claims import run as run_claim
 from tests.threads.test_readers import EXPORTS
 
 URL = "/o/acme/threads/import"
@@ -267,6 +271,40 @@ def test_files_left_by_failed_imports_go_after_a_day(member, acting, org, ana, c
     connection.exec_driver_sql("UPDATE tasks SET status = 'failed', finished_at = now()")
     clean_up()
     assert rows(Blob, org_id=org.id) == []
+
+
+def test_an_import_whose_file_is_gone_says_so_instead_of_running_again(member, acting, org, ana, connection):
+    upload(member, export())
+    (task,) = rows(Task, org_id=org.id)
+    connection.exec_driver_sql("UPDATE tasks SET status = 'failed', finished_at = now()")
+    page = f"/o/acme/tasks/{task.id}"
+    assert "Run again" in member.page(page).get_text()
+    connection.exec_driver_sql("UPDATE blobs SET created_at = now() - interval '25 hours'")
+    acting(org, ana)
+    clean_up()
+    shown = member.page(page).get_text()
+    assert "Run again" not in shown
+    assert "It cannot be run again, as it has no file any more: upload it again." in shown
+    member.submit(f"{page}/retry")
+    assert rows(Task, org_id=org.id)[0].status == "failed"
+    left = member.page("/o/acme/tasks").get_text()
+    assert "has no file any more: upload it again" in left
+
+
+def test_an_import_whose_file_is_there_runs_again(member, org, connection):
+    upload(member, export())
+    (task,) = rows(Task, org_id=org.id)
+    connection.exec_driver_sql("UPDATE tasks SET status = 'failed', finished_at = now()")
+    member.submit(f"/o/acme/tasks/{task.id}/retry")
+    assert [each.status for each in rows(Task, org_id=org.id)] == ["queued"]
+
+
+def test_an_import_whose_file_is_gone_is_not_tried_three_times(acting, org, ana):
+    acting(org, ana)
+    with transaction():
+        enqueue(IMPORT, ImportInput(blob_id=uuid4(), source="a.json", format=None, agent_id=None))
+    (claim,) = claims()
+    assert run_claim(claim)[0].status == "failed"
 
 
 def test_a_file_that_is_a_source_too_stays(member, acting, org, ana, connection):

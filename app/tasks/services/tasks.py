@@ -12,7 +12,7 @@ from sqlalchemy import Row
 
 from app.audit.services import record
 from app.db.tables import LIVE, Task
-from app.db.work import UnknownKind, kinds, reasons_against, tell_ended
+from app.db.work import UnknownKind, kinds, lacking, reasons_against, tell_ended
 from app.tasks.repo.tasks import AGAIN, TasksRepo
 from app.tasks.services.cleaning import KEEP_FILES
 from app.web.access import role_has
@@ -84,6 +84,13 @@ def can_do(role: str | None, kind: str) -> bool:
         return role_has(role, kinds().get(kind).right)
     except UnknownKind:
         return False
+
+
+def lacks(task: Task) -> str | None:
+    """Why a task that ended cannot be run again: the end of a sentence that begins with it."""
+    if task.status not in AGAIN:
+        return None
+    return lacking(task.org_id, task.kind, {task.id: task.payload}).get(task.id)
 
 
 def can_read_file(role: str | None, user_id: UUID, task: Task) -> bool:

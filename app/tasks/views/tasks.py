@@ -19,6 +19,7 @@ from app.tasks.services.tasks import (
     can_read_file,
     cancel_tasks,
     file_of,
+    lacks,
     retry_as,
     title_of,
 )
@@ -92,6 +93,7 @@ def show(org: str, task_id: UUID) -> Response:
         attempts=repo.attempts(org_id, task_id),
         events=[] if shown.private else repo.events(org_id, task_id, limit=EVENTS_SHOWN),
         may_do=can_do(require_org().role, task.kind),
+        lacks=lacks(task),
         file=file_of(task) if _may_read(task) else None,
         values=[] if shown.private else [("Input", _shown(task.payload)), ("Output", _shown(task.result))],
         trail=came_from(url_for(".index", org=org)),

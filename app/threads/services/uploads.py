@@ -8,10 +8,10 @@ from typing import IO, Any
 from uuid import UUID
 
 from app.audit.services import record
-from app.db.blobs import hold_blob, read_blob, remove_blob, store_blob
+from app.db.blobs import hold_blob, read_blob, remove_blob, store_blob, stored_blobs
 from app.db.queue import enqueue
 from app.db.session import transaction
-from app.db.work import Kind, TaskInput, Work
+from app.db.work import GiveUp, Kind, TaskInput, Work
 from app.threads.readers.formats import read_export
 from app.threads.readers.items import Refused
 from app.threads.repo.imports import ImportRepo
@@ -20,9 +20,10 @@ from app.threads.services.importing import Destination, Written, batches, write_
 MEDIA_TYPE = "application/vnd.agentpress.export"
 MOST_SHOWN = 200
 GONE = "The file is no longer stored. Upload it again."
+_GONE = "has no file any more: upload it again"
 
 
-class FileGone(Exception):
+class FileGone(GiveUp):
     """The uploaded file was deleted before it was imported."""
 
 
@@ -116,6 +117,12 @@ def _delete_file(work: Work, blob_id: UUID) -> bool:
     return not wanted
 
 
+def _without_file(org_id: UUID, given: Mapping[UUID, ImportInput]) -> dict[UUID, str]:
+    """The imports whose file was deleted: a day after it came, or as they were done with it."""
+    there = stored_blobs(org_id, {one.blob_id for one in given.values()})
+    return {task_id: _GONE for task_id, one in given.items() if one.blob_id not in there}
+
+
 IMPORT = Kind(
     name="thread.import",
     title="Import of threads",
@@ -123,4 +130,5 @@ IMPORT = Kind(
     run=_run,
     right="threads.edit",
     seconds=4 * 3600,
+    lacking=_without_file,
 )
