@@ -57,6 +57,9 @@ class Steps:
                 self.done[name] = act()
         return self.done[name]
 
+    def answered(self, name):
+        return self.done.get(name)
+
     def progress(self, done, total=None, words=""):
         self.said.append((done, total, words))
 
@@ -252,6 +255,14 @@ def test_the_same_file_twice_is_kept_until_both_are_done(member, acting, org, an
     assert with_first_done
     result, _ = run(acting, org, ana, second)
     assert (result["added"], result["unchanged"]) == (0, 2)
+
+
+def test_an_import_that_is_done_is_done_for_the_next_attempt_too(member, acting, org, ana):
+    upload(member, export())
+    (task,) = rows(Task, org_id=org.id)
+    result, steps = run(acting, org, ana, task)
+    assert rows(Blob, org_id=org.id) == []
+    assert IMPORT.run(steps, IMPORT.read(task.payload)) == result
 
 
 def test_a_file_that_is_gone_is_said(acting, org, ana):

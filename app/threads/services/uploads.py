@@ -19,6 +19,7 @@ from app.threads.services.importing import Destination, Written, batches, write_
 
 MEDIA_TYPE = "application/vnd.agentpress.export"
 MOST_SHOWN = 200
+LAST_STEP = "end"
 GONE = "The file is no longer stored. Upload it again."
 _GONE = "has no file any more: upload it again"
 
@@ -69,7 +70,12 @@ def remove_left_files(org_id: UUID) -> None:
 
 
 def _run(work: Work, given: ImportInput) -> Mapping[str, Any]:
-    """Import the file in steps of a batch each; a step that an earlier attempt finished is not repeated."""
+    """Import the file in steps of a batch each; a step that an earlier attempt finished is not repeated.
+
+    The last one deletes the file and keeps the result: the attempt may be over before its end is written down.
+    """
+    if done := work.answered(LAST_STEP):
+        return dict(done)
     assert work.user_id is not None
     to = Destination(work.user_id, given.agent_id, given.source)
     written, refused, count = Written(), list[Refused](), 0
@@ -86,8 +92,8 @@ def _run(work: Work, given: ImportInput) -> Mapping[str, Any]:
                 min(file.tell(), size), size, f"{read:,} {'thread' if read == 1 else 'threads'} read"
             )
     reasons = [{"place": entry.place, "reason": entry.reason} for entry in refused]
-    work.step("delete-file", partial(_delete_file, work, given.blob_id))
-    return {**asdict(written), "refused": count, "reasons": reasons}
+    result = {**asdict(written), "refused": count, "reasons": reasons}
+    return work.step(LAST_STEP, partial(_delete_file, work, given.blob_id, result))
 
 
 def _copy(org_id: UUID, blob_id: UUID, file: IO[bytes]) -> int:
@@ -106,15 +112,14 @@ def _write(org_id: UUID, threads: Any, to: Destination) -> dict[str, int]:
     return asdict(write_batch(org_id, threads, to))
 
 
-def _delete_file(work: Work, blob_id: UUID) -> bool:
+def _delete_file(work: Work, blob_id: UUID, result: Mapping[str, Any]) -> Mapping[str, Any]:
     """Delete the file unless another import of it is waiting."""
     repo = ImportRepo()
     repo.lock(work.org_id)
     hold_blob(work.org_id, blob_id)
-    wanted = repo.wanted_elsewhere(work.org_id, blob_id, IMPORT.name, work.task_id)
-    if not wanted:
+    if not repo.wanted_elsewhere(work.org_id, blob_id, IMPORT.name, work.task_id):
         remove_blob(work.org_id, blob_id)
-    return not wanted
+    return result
 
 
 def _without_file(org_id: UUID, given: Mapping[UUID, ImportInput]) -> dict[UUID, str]:
