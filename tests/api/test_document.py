@@ -172,6 +172,18 @@ def test_no_list_takes_a_parameter_that_it_does_not_describe(ours, served):
             assert "422" in methods["get"]["responses"], path
 
 
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_who_has_the_document_is_not_sent_it_again(client, home, encoding):
+    def ask(etag):
+        headers = {"Accept-Encoding": encoding, "If-None-Match": etag}
+        return client.get("/api/openapi.json", headers=headers)
+
+    first = ask('"another"')
+    assert (first.status_code, first.headers.get("Content-Encoding", "identity")) == (200, encoding)
+    again = ask(first.headers["ETag"])
+    assert (again.status_code, again.data, again.headers["ETag"]) == (304, b"", first.headers["ETag"])
+
+
 def test_people_can_read_it_without_a_key(client, new_client, home, served):
     for reader in (client, new_client(home.people["viewer"])):
         page = reader.page("/api")

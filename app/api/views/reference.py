@@ -3,7 +3,7 @@
 from collections import defaultdict
 
 import orjson
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from app.api.schemas.document import document
 from app.web.access import public
@@ -27,5 +27,8 @@ def index() -> Response:
 @bp.get("/openapi.json")
 @public
 def show() -> Response:
-    """The OpenAPI document."""
-    return Response(orjson.dumps(document()), mimetype=JSON_TYPE)
+    """The OpenAPI document; who has it already is only told so."""
+    response = Response(orjson.dumps(document()), mimetype=JSON_TYPE)
+    response.add_etag()
+    response.make_conditional(request)
+    return response
