@@ -1,10 +1,12 @@
 """Ends of tasks that the database does not take."""
 
 from dataclasses import replace
-from uuid import uuid4
+from threading import Thread
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -13,12 +15,15 @@ from app.db.queue import enqueue
 from app.db.session import transaction
 from app.db.tables import Task
 from app.tasks.repo.runs import Claim, Ending
+from app.tasks.repo.tasks import TasksRepo
 from app.tasks.worker import dispatch, process, running
 from app.tasks.worker.dispatch import Dispatcher
 from app.tasks.worker.running import settle
 from tests.factories import orgs
 from tests.factories.rows import rows
-from tests.support.claims import claims
+from tests.support.apart import apart
+from tests.support.claims import WORKER, claims
+from tests.support.database import as_owner
 from tests.support.processes import wait_until
 from tests.support.task_kinds import TELLING, Plain
 
@@ -145,13 +150,89 @@ def test_a_task_that_cannot_be_given_back_keeps_no_other_one(app, acting, org, m
     add(), add()
     given, left = claims()
 
-    def settle_all_but_one(_org_id, task_id, *_values):
+    def settle_all_but_one(_org_id, task_id, *_values, **_more):
         if task_id == given.task_id:
             raise KeyError("as asked")
         settled.append(task_id)
 
     settled = []
-    monkeypatch.setattr(process, "settle", settle_all_but_one)
-    process._settle(given, running.returned())
-    process._settle(left, running.returned())
+    monkeypatch.setattr(running, "settle", settle_all_but_one)
+    running.settle_anyway(given, running.returned())
+    running.settle_anyway(left, running.returned())
     assert settled == [left.task_id]
+
+
+def broken(*_given):
+    raise KeyError("as asked")
+
+
+@pytest.fixture
+def reaping(app):
+    """A function that has a worker look after the tasks that `claims` took, which it does not hold."""
+    worker = process.Worker(app)
+    worker._id, worker._steady_since = UUID(WORKER), float("-inf")
+
+    def reap():
+        with as_owner() as session:
+            session.execute(text("UPDATE tasks SET started_at = now() - interval '11 seconds'"))
+        apart(worker._reap)
+        with as_owner() as session:
+            session.execute(text("UPDATE procrastinate_jobs SET scheduled_at = now()"))
+
+    return reap
+
+
+def test_a_task_whose_end_can_never_be_written_down_is_not_begun_for_ever(
+    acting, org, member, monkeypatch, reaping
+):
+    monkeypatch.setattr(running, "tell_ended", broken)
+    acting(org, member)
+    add()
+    for number in range(running.MOST_LOSSES):
+        acting(org, member)
+        assert (stored().status, stored().losses) == ("queued", number)
+        (claim,) = claims()
+        with pytest.raises(KeyError):
+            settle(org.id, claim.task_id, claim.attempt, Ending("failed", "failed", error="as asked"))
+        reaping()
+    acting(org, member)
+    assert (stored().status, stored().error) == ("failed", running.NO_END)
+    assert claims() == []
+
+
+def test_a_task_that_is_to_be_cancelled_and_whose_end_cannot_be_written_down_is_cancelled(
+    acting, org, member, monkeypatch, reaping
+):
+    monkeypatch.setattr(running, "tell_ended", broken)
+    acting(org, member)
+    add()
+    (claim,) = claims()
+    with transaction():
+        TasksRepo().cancel(org.id, [claim.task_id])
+    reaping()
+    acting(org, member)
+    assert stored().status == "cancelled"
+
+
+def test_a_task_that_loses_its_workers_ends_although_its_kind_cannot_be_told(
+    acting, org, member, monkeypatch
+):
+    monkeypatch.setattr(running, "tell_ended", broken)
+    acting(org, member)
+    add()
+    (claim,) = claims()
+    running.settle_anyway(claim, running.lost(replace(claim, losses=running.MOST_LOSSES - 1)))
+    acting(org, member)
+    assert (stored().status, stored().error) == ("failed", running.WORKER_ENDED)
+
+
+def test_a_late_task_whose_end_cannot_be_written_down_keeps_no_other_one(app, monkeypatch):
+    worker = Dispatcher(app, uuid4(), 2, [], 10)
+    late = [Claim(uuid4(), uuid4(), "test.plain", 1) for _ in range(2)]
+    for claim in late:
+        worker._places[claim.task_id, 1] = dispatch._Place(claim, Thread(), deadline=0)
+    monkeypatch.setattr(running, "settle", broken)
+    monkeypatch.setattr(dispatch, "settle", broken)
+    worker.watch()
+    assert worker.held() == []
+    assert worker.exhausted

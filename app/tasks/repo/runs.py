@@ -1,7 +1,7 @@
 """Running tasks, as the worker sees them: every write names the attempt."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -146,9 +146,19 @@ class RunRepo:
         return [Claim(**row) for row in rows]
 
     def dropped(self, worker_id: UUID, held: Sequence[UUID]) -> list[Claim]:
-        """Tasks of every organisation that a worker took a while ago and does not hold: the answer never reached it."""
+        """Tasks of every organisation that a worker took a while ago and does not hold.
+
+        The answer never reached it, or their end could not be written down.
+        """
         rows = self._session.execute(_DROPPED, {"worker": worker_id, "held": list(held)}).mappings()
         return [Claim(**row) for row in rows]
+
+    def counted(self, org_id: UUID, claim: Claim) -> Claim:
+        """The same, with what was lost before and whether the task is to be cancelled."""
+        current = _current(org_id, claim.task_id, claim.attempt)
+        found = select(Task.losses, Task.cancel_requested_at.is_not(None)).where(*current)
+        row = self._session.execute(found).one_or_none()
+        return claim if row is None else replace(claim, losses=row[0], cancelled=row[1])
 
     def step(self, org_id: UUID, task_id: UUID, name: str) -> Event | None:
         """The note that a step is done."""

@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.db.base import db
 from app.db.work import Kind
 from app.tasks.repo.runs import CLAIM, Claim, Ending
-from app.tasks.worker.running import AWAY, RunningTask, attempt, failure, returned, settle
+from app.tasks.worker.running import AWAY, RunningTask, attempt, failure, returned, settle, settle_anyway
 
 CHANNEL = "procrastinate_any_queue_v1"
 POLL_SECONDS = 1.0
@@ -110,7 +110,7 @@ class Dispatcher:
         self.finish(seconds)
         for place in list(self._places.values()):
             with self._app.app_context():
-                settle(place.claim.org_id, place.claim.task_id, place.claim.attempt, returned())
+                settle_anyway(place.claim, returned())
 
     def held(self) -> list[UUID]:
         """The tasks in this worker's hands."""
@@ -123,7 +123,7 @@ class Dispatcher:
                 continue
             reason = TOO_LONG.format(seconds=place.seconds)
             with self._app.app_context():
-                settle(*_key(place.claim), failure(place.claim, "late", reason))
+                settle_anyway(place.claim, failure(place.claim, "late", reason))
             with self._lock:
                 if self._places.pop(key, None) is None:
                     continue
@@ -227,7 +227,7 @@ class Dispatcher:
     def _settle(self, claim: Claim, ending: Ending) -> None:
         """Write the end down, as soon as the database can be reached; once more when the worker ends.
 
-        After any other error the task is left: the reaper finds it, held by nobody, and queues it again.
+        After any other error the task is left: the reaper finds it, held by nobody, and counts a loss.
         """
         pause, last = RECONNECT_SECONDS, False
         while True:

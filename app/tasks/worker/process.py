@@ -22,14 +22,14 @@ from app.db.session import transaction
 from app.db.work import ANSWERS
 from app.knowledge.services.upkeep import queue_due_crawls
 from app.late import load
-from app.tasks.repo.runs import Claim, Ending, RunRepo
+from app.tasks.repo.runs import RunRepo
 from app.tasks.repo.upkeep import WorkerRepo
 from app.tasks.services.cleaning import clean_up
 from app.tasks.services.failures import tell_failures
 from app.tasks.services.mail import deliver_one
 from app.tasks.services.schedules import tick
 from app.tasks.worker.dispatch import Dispatcher
-from app.tasks.worker.running import AWAY, lost, returned, settle
+from app.tasks.worker.running import give_back, lost, settle_anyway
 
 BEAT_SECONDS = 5
 CLEAN_SECONDS = 3600
@@ -157,7 +157,7 @@ class Worker:
             os.kill(os.getpid(), signal.SIGTERM)
 
     def _reap(self) -> None:
-        """Take tasks away from workers that give no sign of life, and give back what never arrived here."""
+        """Take tasks away from workers that give no sign of life, and give back what this one does not hold."""
         now = time.monotonic()
         if now - self._beat_at > 2 * BEAT_SECONDS or now - self._steady_since < STEADY_SECONDS:
             return
@@ -167,9 +167,9 @@ class Worker:
                 held = [task_id for dispatcher in self._dispatchers for task_id in dispatcher.held()]
                 dropped = RunRepo().dropped(self._id, held)
             for claim in dropped:
-                _settle(claim, returned())
+                give_back(claim)
             for claim in stalled:
-                _settle(claim, lost(claim))
+                settle_anyway(claim, lost(claim))
 
     def _tick(self) -> None:
         with self._app.app_context():
@@ -213,16 +213,6 @@ def shares(queues: Sequence[str], concurrency: int, answers: int) -> list[tuple[
     others = [name for name in queues if name != ANSWERS]
     found = [(answers, [ANSWERS])] if not queues or ANSWERS in queues else []
     return [*found, (concurrency, others or [f"-{ANSWERS}"])] if others or not queues else found
-
-
-def _settle(claim: Claim, ending: Ending) -> None:
-    """Write the end of a task down; one for which that goes wrong keeps none of the others."""
-    try:
-        settle(claim.org_id, claim.task_id, claim.attempt, ending)
-    except AWAY:
-        raise
-    except Exception:  # noqa: BLE001 - it is tried again with the next round
-        _log.exception("task is left unsettled", extra={"task_id": str(claim.task_id)})
 
 
 def _waits(name: str, error: Exception) -> None:

@@ -26,6 +26,7 @@ MOST_FAILURES = 3
 MOST_LOSSES = 5
 """How often a task may lose its worker: more often than fail, since what ended the worker is mostly not its doing."""
 WORKER_ENDED = "its worker ended"
+NO_END = "it came to no end that could be written down"
 BACKOFF_SECONDS = 3.0
 NOT_PERMITTED = "no longer permitted"
 AGENT_DELETED = "its agent is deleted"
@@ -224,14 +225,14 @@ def failure(claim: Claim, outcome: str, reason: str) -> Ending:
     return Ending(outcome, "queued", error=reason, retry_in=timedelta(seconds=delay))
 
 
-def lost(claim: Claim) -> Ending:
+def lost(claim: Claim, reason: str = WORKER_ENDED) -> Ending:
     """The worker ended under the task: another attempt soon, or the end after the fifth time. No failure is counted."""
     if claim.cancelled:
-        return Ending("lost", "cancelled", error=WORKER_ENDED)
+        return Ending("lost", "cancelled", error=reason)
     if claim.losses + 1 >= MOST_LOSSES:
-        return Ending("lost", "failed", error=WORKER_ENDED)
+        return Ending("lost", "failed", error=reason)
     delay = BACKOFF_SECONDS * random.uniform(0.5, 1.5)
-    return Ending("lost", "queued", error=WORKER_ENDED, retry_in=timedelta(seconds=delay))
+    return Ending("lost", "queued", error=reason, retry_in=timedelta(seconds=delay))
 
 
 def returned() -> Ending:
@@ -239,21 +240,45 @@ def returned() -> Ending:
     return Ending("returned", "queued", retry_in=timedelta(0))
 
 
-def settle(org_id: UUID, task_id: UUID, number: int, ending: Ending) -> bool:
+def give_back(claim: Claim) -> None:
+    """Take back a task that its worker does not hold: it never heard of it, or could not write its end down."""
+    use_scope(Scope(claim.org_id))
+    with transaction():
+        counted = RunRepo().counted(claim.org_id, claim)
+    settle_anyway(counted, lost(counted, NO_END))
+
+
+def settle_anyway(claim: Claim, ending: Ending) -> None:
+    """Write an end down that nobody else will; one for which that goes wrong keeps none of the others.
+
+    What goes wrong may be the kind's own `ended`. The task ends all the same, without it.
+    """
+    for tell in (True, False):
+        try:
+            settle(claim.org_id, claim.task_id, claim.attempt, ending, tell=tell)
+        except AWAY:
+            raise
+        except Exception:  # noqa: BLE001 - whatever it is, the other tasks come next
+            _log.exception("task is left unsettled", extra={"task_id": str(claim.task_id), "told": tell})
+        else:
+            return
+
+
+def settle(org_id: UUID, task_id: UUID, number: int, ending: Ending, *, tell: bool = True) -> bool:
     """Write down how an attempt ended; False, with a line in the log, if it is no longer the current one.
 
-    A task whose end cannot be stored, now or later, has failed.
+    A task whose end cannot be stored, now or later, has failed. Its kind is told of an end that is not good.
     """
     if ending.settled:
         return True
     use_scope(Scope(org_id))
     try:
-        settled = _store(org_id, task_id, number, ending)
+        settled = _store(org_id, task_id, number, ending, tell=tell)
     except (DataError, TypeError, ValueError):
         _log.exception("end of a task cannot be stored", extra={"task_id": str(task_id), "attempt": number})
         reason = UNSTORABLE if ending.status == "succeeded" else UNSAID
         ending = Ending("failed", "failed", error=reason)
-        settled = _store(org_id, task_id, number, ending)
+        settled = _store(org_id, task_id, number, ending, tell=tell)
     extra = {"task_id": str(task_id), "attempt": number}
     if settled:
         level = logging.INFO if ending.outcome in {"succeeded", "returned", "cancelled"} else logging.WARNING
@@ -263,12 +288,13 @@ def settle(org_id: UUID, task_id: UUID, number: int, ending: Ending) -> bool:
     return settled
 
 
-def _store(org_id: UUID, task_id: UUID, number: int, ending: Ending) -> bool:
+def _store(org_id: UUID, task_id: UUID, number: int, ending: Ending, *, tell: bool) -> bool:
     with transaction():
         repo = RunRepo()
         settled = repo.settle(task_id, number, ending)
         if settled and ending.status in {"failed", "cancelled"}:
-            kind, payload = repo.asked(org_id, task_id)
-            tell_ended(org_id, task_id, kind, payload, ending.error or ending.status)
+            if tell:
+                kind, payload = repo.asked(org_id, task_id)
+                tell_ended(org_id, task_id, kind, payload, ending.error or ending.status)
             repo.wake(task_id)
     return settled
