@@ -35,6 +35,7 @@ from app.web import (
     render,
     saved,
     security,
+    stalled,
     tracing,
 )
 from app.web.templating import Templates
@@ -64,6 +65,7 @@ def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask
     _bind_extensions(app, settings)
     for part in (
         logs,
+        stalled,
         metrics,
         readiness,
         tracing,

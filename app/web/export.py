@@ -3,12 +3,13 @@
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import chain, islice
-from threading import BoundedSemaphore
+from threading import Condition
 from time import monotonic
 from typing import Any, TypeVar
 from uuid import UUID
@@ -22,16 +23,50 @@ from app.db.engine import FILES_AT_ONCE, POOL_WAIT_SECONDS
 from app.db.rows import Rows
 from app.db.session import analytics_session, rest
 from app.web.errors import Refusal
+from app.web.identity import require_visitor
 
 Record = Mapping[str, Any]
 Part = TypeVar("Part")
 KINDS = {"csv": "text/csv; charset=utf-8", "json": "application/json", "ndjson": "application/x-ndjson"}
 _BOM = "\ufeff"
 _PART = 64 * 1024
+FILES_EACH = 2
+"""How many of FILES_AT_ONCE one person takes: whoever is slow, or takes nothing at all, leaves places to others."""
 _LOOK_SECONDS = 1.0
 """How long nobody looks up from waiting for a place: a task may be cancelled, given up or handed back meanwhile."""
-_places = BoundedSemaphore(FILES_AT_ONCE)
 _RISKY = re.compile(r"\s*[=+\-@|\uff1d\uff0b\uff0d\uff20\uff5c]| *[\t\r]")
+
+
+class _Places:
+    """Places for files that are sent or written as they are read, and whose they are; a task's are nobody's."""
+
+    def __init__(self) -> None:
+        self._taken: Counter[UUID | None] = Counter()
+        self._changed = Condition()
+
+    def acquire(self, who: UUID | None, timeout: float) -> bool:
+        """Take a place as soon as one is free for `who`; False if none is in time."""
+        with self._changed:
+            taken = self._changed.wait_for(lambda: self._is_free(who), timeout)
+            self._taken[who] += taken
+        return taken
+
+    def release(self, who: UUID | None) -> None:
+        """Leave it."""
+        with self._changed:
+            self._taken[who] -= 1
+            self._taken += Counter()  # without those who have left
+            self._changed.notify_all()
+
+    def shared_out(self, who: UUID | None) -> bool:
+        """Whether somebody has as many as one person may."""
+        return who is not None and self._taken[who] >= FILES_EACH
+
+    def _is_free(self, who: UUID | None) -> bool:
+        return self._taken.total() < FILES_AT_ONCE and not self.shared_out(who)
+
+
+_places = _Places()
 
 
 def stream_file(
@@ -68,9 +103,10 @@ def stream_parts(
     `write` gets a session of its own, see file_session; `note` notes that the file is sent, see begun. Raises TooSlow
     if the first rows do not come in time.
     """
+    who = require_visitor().id
 
     def read() -> Generator[bytes]:
-        with file_session() as session, closing(write(session)) as parts:
+        with file_session(who=who) as session, closing(write(session)) as parts:
             yield from parts
 
     reading = read()
@@ -86,23 +122,33 @@ def stream_parts(
 def file_session(
     patience: float | None = None,
     waiting: Callable[[], object] = lambda: None,
+    who: UUID | None = None,
 ) -> Iterator[Session]:
     """A read-only session for a file that is read as it is sent or written; it holds none of the figures' connections.
 
-    Whoever is slow to take one holds its place. Refusal 503 if none is free within `patience` seconds, by default those
-    that a request waits for a connection. `waiting` is called each second until then; what it raises ends the wait.
+    Whoever is slow to take one holds its place. If none is free within `patience` seconds, by default those that a
+    request waits for a connection, Refusal 429 for whom `who` names and who has FILES_EACH, else 503. `waiting` is
+    called each second until then; what it raises ends the wait.
     """
     rest()
     deadline = monotonic() + (POOL_WAIT_SECONDS if patience is None else patience)
-    while not _places.acquire(timeout=max(min(_LOOK_SECONDS, deadline - monotonic()), 0)):
+    while not _places.acquire(who=who, timeout=max(min(_LOOK_SECONDS, deadline - monotonic()), 0)):
         if monotonic() >= deadline:
-            raise Refusal(503, "Too many files are being sent at this moment. Try again in a minute.", 60)
+            raise _none_free(who)
         waiting()
     try:
         with analytics_session() as session:
             yield session
     finally:
-        _places.release()
+        _places.release(who)
+
+
+def _none_free(who: UUID | None) -> Refusal:
+    if _places.shared_out(who):
+        return Refusal(
+            429, f"{FILES_EACH} files are on their way to you. Try again when one has arrived.", 60
+        )
+    return Refusal(503, "Too many files are being sent at this moment. Try again in a minute.", 60)
 
 
 def stream_blob(org_id: UUID, blob_id: UUID, byte_size: int, content_type: str) -> Response:

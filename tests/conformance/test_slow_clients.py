@@ -9,6 +9,8 @@ import psutil
 import pytest
 
 from app.db.engine import FILES_AT_ONCE
+from app.web.export import FILES_EACH
+from app.web.stalled import STALLED_SECONDS
 from tests.factories import orgs, tasks, threads, world
 from tests.support.processes import wait_until
 
@@ -115,19 +117,50 @@ def test_sl_3_the_file_of_a_task_is_never_in_memory_as_a_whole(live, home, blob)
     assert most - before < GROWTH
 
 
-def test_sl_4_those_who_are_slow_to_take_lists_leave_the_figures_to_others(live, home):
+@pytest.fixture
+def long_lists(live, home):
+    """Addresses of lists that no buffer on the way to their reader holds."""
     message = threads.message(home.thread, "word " * 20_000)
     with live.connect() as connection:
         connection.execute(MORE_MESSAGES, (message.id,))
+    place = f"/o/{home.org.slug}/threads"
+    return [f"{place}/{home.thread.id}.json", f"{place}/messages.ndjson"]
+
+
+def take(live, stack, person, paths):
+    """Begin to take these files, and take no more of them than the first bytes."""
+    client = stack.enter_context(live.client(person))
+    for path in paths:
+        answer = stack.enter_context(client.stream("GET", path))
+        assert answer.status_code == 200
+
+
+def test_sl_4_those_who_are_slow_to_take_lists_leave_the_figures_to_others(live, home, long_lists):
     place = f"/o/{home.org.slug}"
-    ways = [f"{place}/threads/{home.thread.id}.json", f"{place}/threads/messages.ndjson"]
+    crowd = [orgs.member(home.org, "owner") for _ in range(FILES_AT_ONCE // FILES_EACH)]
     with live.client(home.owner) as client, ExitStack() as slow:
-        for number in range(FILES_AT_ONCE):
-            answer = slow.enter_context(client.stream("GET", ways[number % 2]))
-            assert answer.status_code == 200
-        refused = client.get(ways[0])
+        for person in crowd:
+            take(live, slow, person, long_lists)
+        refused = client.get(long_lists[0])
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "60")
         assert client.get(f"{place}/analytics").status_code == 200
         assert client.get(f"{place}/agents").status_code == 200
         slow.close()
-        wait_until(lambda: client.get(ways[0]).status_code == 200, 20, "a place for a file")
+        wait_until(lambda: client.get(long_lists[0]).status_code == 200, 20, "a place for a file")
+
+
+def test_sl_5_nobody_who_takes_nothing_keeps_lists_from_others_or_a_place_for_long(live, home, long_lists):
+    with (
+        live.client(home.owner) as client,
+        live.client(home.people["admin"]) as other,
+        ExitStack() as stalled,
+    ):
+        began = time.monotonic()
+        take(live, stalled, home.owner, long_lists)
+        assert client.get(long_lists[0]).status_code == 429
+        assert other.get(long_lists[0]).status_code == 200
+        wait_until(lambda: client.get(long_lists[0]).status_code == 200, STALLED_SECONDS + 20, "an own place")
+        assert time.monotonic() - began > STALLED_SECONDS - 1
+    log = live.directory / "web.log"
+    wait_until(lambda: "a client took nothing of its answer" in log.read_text(), 5, "a line in the log")
+    assert "Traceback" not in log.read_text()

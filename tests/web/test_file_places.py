@@ -62,6 +62,31 @@ def noted():
     return [event.action for event in rows(AuditEvent)]
 
 
+def test_one_person_takes_two_places_and_leaves_the_others(client, new_client, org, thread, taken, person):
+    leave = taken(2, person)
+    answer = client.get("/o/acme/threads.csv")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "60")
+    assert "2 files are on their way to you" in answer.text
+    other = new_client(orgs.member(org))
+    for _ in range(2 * FILES_AT_ONCE):
+        assert other.get("/o/acme/threads.csv").status_code == 200
+    leave()
+    for _ in range(2 * FILES_AT_ONCE):
+        assert client.get("/o/acme/threads.csv").status_code == 200
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_every_file_counts_for_its_person(client, thread, taken, person, path):
+    taken(2, person)
+    assert client.get(path.format(thread=thread.id)).status_code == 429
+
+
+def test_a_place_is_refused_for_what_is_in_the_way(client, thread, taken, person):
+    taken(FILES_AT_ONCE - 1)
+    taken(1, person)
+    assert client.get("/o/acme/threads.csv").status_code == 503
+
+
 @pytest.mark.parametrize("path", FILES)
 def test_a_file_that_is_refused_is_not_noted(client, thread, taken, path):
     leave = taken(FILES_AT_ONCE)

@@ -21,7 +21,7 @@ from app.threads.views.shown import shown_messages
 from app.web.access import org_right
 from app.web.errors import NotFound
 from app.web.export import begun, file_session, stream_blob
-from app.web.identity import require_org
+from app.web.identity import require_org, require_visitor
 from app.web.render import render
 
 bp = Blueprint("thread_copies", __name__, url_prefix="/o/<org>/threads")
@@ -36,7 +36,7 @@ DRAWN = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 def export(org: str, thread_id: UUID, kind: str) -> Response:
     """The whole thread as a file: Markdown of the main line, or JSON of every branch."""
     thread, org_id = seen_thread(thread_id), require_org().org_id
-    reading = _read(org_id, thread_id, MAIN_BRANCH if kind == "md" else None)
+    reading = _read(org_id, require_visitor().id, thread_id, MAIN_BRANCH if kind == "md" else None)
     rows = begun(reading, partial(_note, thread, kind))
     files_url = url_for("thread.show", org=org, thread_id=thread_id, _external=True) + "/files"
     parts = _markdown(thread, rows, files_url) if kind == "md" else _json(thread, rows)
@@ -87,8 +87,8 @@ def _note(thread: ThreadHead, kind: str) -> None:
         record("thread.export", "thread", thread.id, thread.name, after={"format": kind})
 
 
-def _read(org_id: UUID, thread_id: UUID, branch: int | None) -> Generator[MessageRow]:
-    with file_session() as session:
+def _read(org_id: UUID, user_id: UUID, thread_id: UUID, branch: int | None) -> Generator[MessageRow]:
+    with file_session(who=user_id) as session:
         yield from MessageRepo(session).stream(org_id, thread_id, branch)
 
 
