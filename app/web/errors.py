@@ -37,6 +37,7 @@ _TITLES = {
     405: "This page does not accept that kind of request",
     409: "This could not be done",
     410: "This link no longer works",
+    412: "It was changed in the meantime",
     413: "That is too large",
     415: "This kind of content is not accepted here",
     422: "Some values need another look",

@@ -27,6 +27,7 @@ _WORDS = {
         "Something changed in the meantime, the thread is being answered (`Retry-After` says when to ask again), or"
         " the Idempotency-Key came with another body."
     ),
+    412: "It is not what `If-Match` names any more; `current` is what is stored now.",
     413: "The body is too large.",
     415: "The body is no application/json.",
     422: "Some values are wrong; `errors` names them.",
@@ -41,6 +42,7 @@ _HEADERS = {
     "RateLimit-Remaining": ("integer", "How many are left."),
     "RateLimit-Reset": ("integer", "Seconds until all are there again."),
     "Location": ("string", "Where it is."),
+    "ETag": ("string", "Names this answer, for `If-Match` and `If-None-Match`."),
     "Link": ("string", "The next page, if there is one (RFC 8288)."),
     "Retry-After": ("integer", "Seconds to wait, where waiting helps."),
     "X-Should-Retry": ("string", "`false` where a limit of spending is used up."),
@@ -118,9 +120,10 @@ def _operation(route: Route) -> dict[str, Any]:
         "summary": described.summary,
         "tags": [tag],
         "security": [{"bearer": [route.scope]}, {"header": [route.scope]}],
-        "parameters": [*_arguments(route), *described.query, *(_ONCE if described.once else [])],
+        "parameters": [*_arguments(route), *described.query, *_conditions(described)],
         "responses": {
             **{str(status): _answer(described, status) for status in (described.status, *described.also)},
+            **(_UNCHANGED if described.tagged and route.method == "GET" else {}),
             **{str(status): {"$ref": f"#/components/responses/{status}"} for status in _refusals(route)},
         },
     }
@@ -173,12 +176,29 @@ _ONCE = [
 ]
 
 
+_UNCHANGED = {"304": {"description": "It is still what `If-None-Match` names."}}
+_MATCH = [
+    {
+        "name": "If-Match",
+        "in": "header",
+        "schema": {"type": "string", "pattern": "^[!-~]+$"},
+        "description": "The ETag of the answer that was read: nothing is changed that has changed since.",
+    }
+]
+
+
+def _conditions(described: Operation) -> list[dict[str, Any]]:
+    return [*(_ONCE if described.once else []), *(_MATCH if 412 in described.refusals else [])]
+
+
 def _answer(described: Operation, status: int) -> dict[str, Any]:
     names = list(_EVERYWHERE)
     if status in {201, 202} or described.streams:
         names.append("Location")
     if any(parameter["name"] == "cursor" for parameter in described.query):
         names.append("Link")
+    if described.tagged:
+        names.append("ETag")
     made: dict[str, Any] = {"description": described.summary, "headers": _headers(names)}
     if described.answer:
         made["content"] = {JSON_TYPE: {"schema": _reference(described.answer)}}

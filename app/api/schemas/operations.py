@@ -18,8 +18,8 @@ class Operation:
     """A view as programs call it.
 
     `answer` is None where the answer is empty, `once` marks calls that take an Idempotency-Key, `refusals` are statuses
-    beside those that the rest implies. `also` are further statuses of the same answer. `streams` marks
-    those that may be a stream of events, with 200.
+    beside those that the rest implies; 412 goes with `If-Match`. `also` are further statuses of the same answer.
+    `streams` marks those that may be a stream of events, with 200, and `tagged` those with an ETag.
     """
 
     summary: str
@@ -31,6 +31,7 @@ class Operation:
     once: bool = False
     also: tuple[int, ...] = ()
     streams: bool = False
+    tagged: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """What all models of the API have in common: no coercion, no unknown names, no change."""
 
+import re
 from typing import Annotated, Any, TypeVar
 
-from flask import Response, make_response
+from flask import Response, make_response, request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from app.api.schemas.wrong import wrong_values
@@ -11,6 +12,7 @@ from app.web.json_body import JSON_TYPE, read_object
 
 ONE_LINE = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
 Read = TypeVar("Read", bound="Model")
+_REVISION = re.compile("[0-9]{1,18}")
 
 
 class Model(BaseModel):
@@ -83,6 +85,23 @@ def answer(model: BaseModel, status: int = 200, location: str | None = None) -> 
     if location:
         response.headers["Location"] = location
     return response
+
+
+def tagged(model: BaseModel, revision: int) -> Response:
+    """A model as the answer, with an ETag for `If-Match`; who has this answer already is only told so."""
+    response = answer(model)
+    response.add_etag()
+    response.set_etag(f"{revision}.{response.get_etag()[0]}")
+    response.make_conditional(request)
+    return response
+
+
+def read_matches() -> frozenset[int] | None:
+    """The revisions that the request was made for, by the ETags in its `If-Match`; None if for any."""
+    if not request.if_match or request.if_match.star_tag:
+        return None
+    revisions = ((tag or "").partition(".")[0] for tag in request.if_match.as_set())
+    return frozenset(int(number) for number in revisions if _REVISION.fullmatch(number))
 
 
 def empty() -> Response:

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, url_for
 
 from app.api.schemas.lists import listing
 from app.api.schemas.operations import Operation, operation
-from app.api.schemas.strict import answer, empty, read_body
+from app.api.schemas.strict import empty, read_body, read_matches, tagged
 from app.api.schemas.threads import (
     QUERY,
     Thread,
@@ -23,10 +23,11 @@ from app.db.session import transaction
 from app.threads.forms import thread_list
 from app.threads.repo.choices import ThreadChoiceRepo
 from app.threads.repo.listed import ThreadListRepo
-from app.threads.services.writing import rename_thread
+from app.threads.services.writing import Stale, rename_thread
 from app.web.access import api_scope
+from app.web.errors import Refusal
 from app.web.idempotency import Reply, answer_once
-from app.web.identity import require_caller
+from app.web.identity import Caller, require_caller
 from app.web.listing import ListSpec
 
 bp = Blueprint("api_threads", __name__, url_prefix="/api/v1/threads")
@@ -70,32 +71,36 @@ def create() -> Response:
 
 @bp.get("/<uuid:thread_id>")
 @api_scope("threads:read")
-@operation(Operation("Read a thread", Thread))
+@operation(Operation("Read a thread", Thread, tagged=True))
 def show(thread_id: UUID) -> Response:
     """A thread without its messages, archived or deleted as well."""
-    return answer(shown_thread(thread_of(require_caller(), thread_id)))
+    return _shown(require_caller(), thread_id)
 
 
 @bp.patch("/<uuid:thread_id>")
 @api_scope("threads:write")
-@operation(Operation("Rename a thread", Thread, body=ThreadChange))
+@operation(Operation("Rename a thread", Thread, body=ThreadChange, refusals=(412,), tagged=True))
 def update(thread_id: UUID) -> Response:
-    """Give it another name."""
+    """Give it another name; whoever says what was read is told what is stored now, if that has changed."""
     change, caller = read_body(ThreadChange), require_caller()
-    with transaction():
-        rename_thread(caller.org.org_id, viewer_of(caller), thread_id, change.name)
-    return answer(shown_thread(thread_of(caller, thread_id)))
+    try:
+        with transaction():
+            rename_thread(caller.org.org_id, viewer_of(caller), thread_id, change.name, read_matches())
+    except Stale as stale:
+        current = shown_thread(thread_of(caller, thread_id)).model_dump(mode="json")
+        raise Refusal(412, "The thread has changed since.", more={"current": current}) from stale
+    return _shown(caller, thread_id)
 
 
 @bp.post("/<uuid:thread_id>/<any(archive,restore):act>")
 @api_scope("threads:write")
-@operation(Operation("Archive or restore a thread", Thread, refusals=(409,)))
+@operation(Operation("Archive or restore a thread", Thread, refusals=(409,), tagged=True))
 def change(thread_id: UUID, act: str) -> Response:
     """Archive a thread, or bring it back from the archive or from deletion."""
     caller = require_caller()
     with transaction():
         change_thread(caller, thread_id, act)
-    return answer(shown_thread(thread_of(caller, thread_id)))
+    return _shown(caller, thread_id)
 
 
 @bp.delete("/<uuid:thread_id>")
@@ -106,3 +111,8 @@ def destroy(thread_id: UUID) -> Response:
     with transaction():
         change_thread(require_caller(), thread_id, "delete")
     return empty()
+
+
+def _shown(caller: Caller, thread_id: UUID) -> Response:
+    thread = thread_of(caller, thread_id)
+    return tagged(shown_thread(thread), thread.revision)

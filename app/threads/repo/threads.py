@@ -1,6 +1,6 @@
 """Single threads: found, stored, changed. What each person may see of an organisation's threads is said here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -227,11 +227,14 @@ class ThreadRepo:
         self._session.flush()
         return thread
 
-    def change(self, org_id: UUID, thread_id: UUID, values: Mapping[str, Any]) -> Thread | None:
-        """Set `values` of a thread that is not deleted; None if there is none."""
+    def change(
+        self, org_id: UUID, thread_id: UUID, values: Mapping[str, Any], seen: Collection[int] | None = None
+    ) -> Thread | None:
+        """Set `values` of a thread that is not deleted; None if there is none, or none at a revision of `seen`."""
+        wanted = [] if seen is None else [Thread.revision.in_(seen)]
         statement = (
             update(Thread)
-            .where(Thread.org_id == org_id, Thread.id == thread_id, Thread.deleted_at.is_(None))
+            .where(Thread.org_id == org_id, Thread.id == thread_id, Thread.deleted_at.is_(None), *wanted)
             .values(**values)
             .returning(Thread)
         )

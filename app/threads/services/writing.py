@@ -1,6 +1,6 @@
 """Beginning threads, adding messages, renaming."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,10 @@ from app.web.errors import NotFound
 NAME_LENGTH = 255
 MADE_NAME_LENGTH = 80
 UNNAMED = "New thread"
+
+
+class Stale(Exception):
+    """The thread has changed since it was read."""
 
 
 def name_from(parts: Sequence[Part]) -> str:
@@ -61,17 +65,24 @@ def message_values(parts: Sequence[Part]) -> dict[str, Any]:
     return {"parts": dump_parts(parts), "text_content": text_content(parts)}
 
 
-def rename_thread(org_id: UUID, viewer: Viewer, thread_id: UUID, name: str) -> Thread:
-    """Give a thread another name. Raises NotFound, also for a deleted thread."""
+def rename_thread(
+    org_id: UUID, viewer: Viewer, thread_id: UUID, name: str, seen: Collection[int] | None = None
+) -> Thread:
+    """Give a thread another name. Raises NotFound, also for a deleted thread.
+
+    Stale if it is at none of the revisions `seen`, where they are said.
+    """
     repo = ThreadRepo()
     thread = repo.get(org_id, viewer, thread_id)
     if thread is None or thread.deleted_at is not None:
         raise NotFound
+    if seen is not None and thread.revision not in seen:
+        raise Stale
     before = thread.name
     if before == name:
         return thread
-    changed = repo.change(org_id, thread_id, {"name": name})
+    changed = repo.change(org_id, thread_id, {"name": name}, seen)
     if changed is None:
-        raise NotFound
+        raise NotFound if seen is None else Stale
     record("thread.rename", "thread", thread_id, name, before={"name": before}, after={"name": name})
     return changed
