@@ -184,6 +184,8 @@ def attempt(claim: Claim, begun: Callable[[RunningTask, Kind[Any]], None]) -> En
         return Ending("failed", "failed", error=f"This version does not know the kind {claim.kind}.")
     except ValidationError as error:
         return Ending("failed", "failed", error=f"The input does not fit: {error.errors()[0]['msg']}.")
+    except Exception as error:  # noqa: BLE001 - the code of its kind cannot be loaded
+        return _failed(claim, error)
     if claim.cancelled:
         return Ending("cancelled", "cancelled")
     if reason := refused(Standing(claim.trigger, claim.role, claim.agent_deleted, claim.cancelled), kind):
@@ -203,9 +205,14 @@ def _call(claim: Claim, kind: Kind[Any], running: RunningTask, given: Any) -> En
     except GiveUp as reason:
         return Ending("failed", "failed", error=str(reason)[:REASON_LENGTH])
     except Exception as error:  # noqa: BLE001 - whatever a task raises is its failure
-        _log.exception("task attempt failed", extra={"task_id": str(claim.task_id), "attempt": claim.attempt})
-        return failure(claim, "failed", reason_of(error))
+        return _failed(claim, error)
     return Ending("succeeded", "succeeded", result=result or {})
+
+
+def _failed(claim: Claim, error: Exception) -> Ending:
+    extra = {"task_id": str(claim.task_id), "attempt": claim.attempt}
+    _log.error("task attempt failed", exc_info=error, extra=extra)
+    return failure(claim, "failed", reason_of(error))
 
 
 def reason_of(error: BaseException) -> str:
