@@ -58,11 +58,16 @@ def keep_session(response: Response, token: str, user_id: UUID) -> None:
     """
     for key in (VISIT, CHALLENGE):
         flask_session.pop(key, None)
-    response.set_cookie(session_cookie_name(), token, max_age=SESSION_LIFE, httponly=True, **_cookie())
+    renew_cookie(response, token)
     _rotate_epoch(response)
     people = [str(user_id), *(known for known in _known_people() if known != str(user_id))]
     value = _signer().dumps(people[:_PEOPLE_PER_DEVICE])
     response.set_cookie(_device_cookie(), value, max_age=_DEVICE_LIFE, httponly=True, **_cookie())
+
+
+def renew_cookie(response: Response, token: str) -> None:
+    """Give the browser the token under which its session goes on; what it keeps of the session's pages stays good."""
+    response.set_cookie(session_cookie_name(), token, max_age=SESSION_LIFE, httponly=True, **_cookie())
 
 
 def drop_session(response: Response) -> None:

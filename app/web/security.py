@@ -1,7 +1,8 @@
 """CSRF tokens, request origin, security headers, and the return address that cannot leave the site.
 
 A token is an HMAC over the secret of the visitor's session, so it is the same in every page of a session and lives
-as long as the session does. Flask-WTF's own token changes with each rendering and outlives a sign-in.
+as long as the session does: the secret is the part of its cookie before the dot, which stays when the rest is renewed.
+Flask-WTF's own token changes with each rendering and outlives a sign-in.
 """
 
 import hashlib
@@ -83,7 +84,7 @@ def check_csrf() -> None:
 def _csrf_secret(*, create: bool) -> str:
     token = session_token()
     if token:
-        return f"session {token}"
+        return f"session {_lasting(token)}"
     if create and VISIT not in session:
         session[VISIT] = secrets.token_urlsafe(24)
     visit = session.get(VISIT)
@@ -104,6 +105,16 @@ def new_token() -> tuple[str, bytes]:
     """A secret of 32 random bytes for a cookie or link, and the SHA-256 that the database keeps of it."""
     token = secrets.token_urlsafe(32)
     return token, hash_token(token)
+
+
+def renewed_token() -> tuple[str, bytes]:
+    """What `new_token` gives, for the session of this request to go on under: its open forms still belong to it."""
+    token = f"{_lasting(session_token() or '')}.{secrets.token_urlsafe(32)}"
+    return token, hash_token(token)
+
+
+def _lasting(token: str) -> str:
+    return token.partition(".")[0]
 
 
 def hash_token(token: str) -> bytes:

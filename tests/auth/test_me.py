@@ -5,13 +5,17 @@ import pytest
 
 from app.audit.models import AuditEvent
 from app.auth.models import EmailChange, SignInSession, User
+from app.auth.repo.sessions import SessionRepo
 from app.auth.services import email_changes
 from app.auth.services.passwords import hash_password
+from app.auth.services.sign_in import confirm_password
 from app.auth.views import credentials
+from app.db.session import transaction
 from app.web.security import session_cookie_name
 from tests.factories import auth
 from tests.factories.auth import PASSWORD
 from tests.factories.rows import rows, stored
+from tests.support.client import SAME_ORIGIN
 from tests.support.pages import parse
 
 NEW = "an entirely different phrase"
@@ -193,6 +197,30 @@ def test_the_password_is_asked_again_after_fifteen_minutes(stale):
     answer = stale.submit("/me/confirm", {"current_password": PASSWORD, "next": "/me/email"})
     assert (answer.status_code, answer.location) == (303, "/me/email")
     stale.page("/me/email")
+
+
+def test_the_password_given_again_ends_copies_of_the_session_and_keeps_open_forms(stale, new_client):
+    form, epoch = {"csrf_token": stale.token(), "first_name": "Ana"}, stale.get_cookie("session_epoch")
+    for _ in range(2):
+        copied, given = new_client(), {"current_password": PASSWORD}
+        copied.set_cookie("session", stale.get_cookie("session").value)
+        assert stale.submit("/me/confirm", {"current_password": "wrong"}).status_code == 422
+        assert copied.get("/me").status_code == 200
+        assert stale.submit("/me/confirm", given).status_code == 303
+        assert (stale.get("/me").status_code, copied.get("/me").status_code) == (200, 302)
+        assert stale.post("/me", data=form, headers=SAME_ORIGIN).status_code == 303
+    assert stale.get_cookie("session_epoch") == epoch  # what other tabs keep of the session is of it still
+
+
+def test_a_session_that_ended_while_its_password_was_checked_gets_no_other_token(stale, person, monkeypatch):
+    def slowly(user_id, password):
+        confirm_password(user_id, password)
+        with transaction():
+            SessionRepo().remove_for(person.id)
+
+    monkeypatch.setattr(credentials, "confirm_password", slowly)
+    answer = stale.submit("/me/confirm", {"current_password": PASSWORD})
+    assert (answer.status_code, answer.headers.getlist("Set-Cookie")) == (409, [])
 
 
 @pytest.mark.parametrize(

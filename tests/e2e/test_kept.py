@@ -124,6 +124,19 @@ def test_what_was_typed_is_back_after_the_password_was_given_again(home, open_as
     expect(page.locator("main")).to_contain_text("Authorization: Bearer")
 
 
+def test_a_form_in_another_tab_is_saved_after_the_password_was_given_again(home, open_as, after):
+    page = open_as(home.owner, f"{listing(home)}/new")
+    page.locator("#name").fill("In another tab")
+    after("age", home.owner)
+    other = page.context.new_page()
+    other.goto("/me/email")
+    other.locator("#current_password").fill(PASSWORD)
+    other.get_by_role("button", name="Continue").click()
+    expect(other.locator("h1")).not_to_have_text("Confirm that it is you")
+    send(page)
+    expect(page.locator("h1")).to_have_text("In another tab")
+
+
 def test_secrets_are_kept_nowhere_even_while_they_are_shown(home, open_as, after):
     page = open_as(home.owner, f"/o/{home.org.slug}/connections/credentials/new")
     page.locator("#name").fill("Main key")

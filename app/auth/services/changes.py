@@ -11,7 +11,7 @@ from app.auth.repo.sessions import SessionRepo
 from app.auth.repo.users import UserRepo
 from app.db.queue import queue_email
 from app.web.errors import NotFound, Refusal
-from app.web.security import new_token, settings
+from app.web.security import renewed_token, settings
 
 
 def change_names(user_id: UUID, first_name: str | None, last_name: str | None) -> None:
@@ -45,12 +45,23 @@ def change_password(user_id: UUID, session_id: UUID, password_hash: str) -> str:
     return token
 
 
-def renew_session(session_id: UUID) -> str:
-    """Let a session go on under the token that is returned, in the transaction of the caller, who holds its account.
+def prove_again(user_id: UUID, session_id: UUID) -> str:
+    """Note that the person at the keyboard has just proved who they are, in the caller's transaction.
 
-    Refusal 409 if it has ended meanwhile.
+    The session goes on under the token that is returned. Refusal 409 as `change_password`.
     """
-    token, token_hash = new_token()
+    locked_account(user_id)
+    token = renew_session(session_id)
+    SessionRepo().note_proof(session_id)
+    return token
+
+
+def renew_session(session_id: UUID) -> str:
+    """Let this request's session go on under the token that is returned; copies of the former one end.
+
+    In the transaction of the caller, who holds its account. Refusal 409 if it has ended meanwhile.
+    """
+    token, token_hash = renewed_token()
     if not SessionRepo().renew(session_id, token_hash):
         raise Refusal(409, "This session has ended in the meantime. Sign in again.")
     return token

@@ -2,12 +2,11 @@
 
 from flask import Blueprint, Response, request, url_for
 
-from app.auth.access import ask_for_proof, has_recent_proof, keep_session, recent_password
+from app.auth.access import ask_for_proof, has_recent_proof, keep_session, recent_password, renew_cookie
 from app.auth.forms import ChangePasswordForm, ConfirmForm, EmailForm
 from app.auth.providers import configured
 from app.auth.repo.flows import SUBJECTS
-from app.auth.repo.sessions import SessionRepo
-from app.auth.services.changes import account_of, change_password
+from app.auth.services.changes import account_of, change_password, prove_again
 from app.auth.services.email_changes import request_change
 from app.auth.services.passwords import RULES, hash_password
 from app.auth.services.sign_in import WrongCredentials, confirm_password
@@ -99,13 +98,15 @@ def new() -> Response:
 @confirm.post("")
 @signed_in
 def create() -> Response:
-    """Check it and go back."""
+    """Check it and go back; from now on a copy of the session's former cookie opens nothing."""
     form, visitor = ConfirmForm(), require_visitor()
     if not form.validate() or not _knows_password(form):
         return _confirm_page(form, 422)
     with transaction():
-        SessionRepo().note_proof(visitor.session_id)
-    return leave(_next_path())
+        token = prove_again(visitor.id, visitor.session_id)
+    response = leave(_next_path())
+    renew_cookie(response, token)
+    return response
 
 
 def _confirm_page(form: ConfirmForm, status: int = 200) -> Response:
