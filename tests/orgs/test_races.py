@@ -297,6 +297,48 @@ def test_a_new_password_and_a_new_address_do_not_lock_each_other_out(
     assert stored(person).email == person.email
 
 
+@pytest.fixture
+def squatted(live):
+    """An account that a stranger may have registered, and its key; the mailed `link` proves its address."""
+    found = auth.user(password=PasswordHasher().hash(auth.PASSWORD), email_proven_at=None)
+    soon = datetime.now(UTC) + timedelta(minutes=60)
+    save(PasswordReset(user_id=found.id, token_hash=hash_token("link"), mailed=True, expires_at=soon))
+    org = orgs.org(slug="acme")
+    key, _ = orgs.api_key(org, orgs.member(org, "owner", found))
+    return found, key
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        ("/me/two-factor", {}, 303),
+        ("/o/acme/keys/new", {"name": "Late", "scopes": "org:read", "days": "90", "once": "this form"}, 200),
+        ("/o/acme/keys/{key}/rotate", {"hours": "24"}, 200),
+    ],
+)
+@pytest.mark.parametrize("late", [True, False])
+def test_nothing_a_stranger_sets_up_outlives_the_first_proof(clients, queued, squatted, form, late):
+    """What is asked for before waits for the proof, or the proof for it."""
+    (person, key), (page, given, status) = squatted, form
+    page = page.format(key=key.id)
+    own, phone = clients([person, None])
+    phone.get("/reset/link")
+    asked = [prepared(own, page, page, given), prepared(phone, "/reset/new", "/reset/new", {"password": NEW})]
+    assert queued(asked[::-1] if late else asked, HOLD, person.id) == ([303, 409] if late else [status, 303])
+    assert rows(TotpDevice) == []
+    assert [key for key in rows(ApiKey) if key.revoked_at is None] == []
+
+
+def test_two_keys_made_at_once_do_not_lock_each_other_out(clients, queued, squatted):
+    page, given = "/o/acme/keys/new", {"name": "Twin", "scopes": "org:read", "days": "90"}
+    requests = [
+        prepared(own, page, page, {**given, "once": f"form {number}"})
+        for number, own in enumerate(clients([squatted[0]] * 2))
+    ]
+    assert queued(requests, HOLD, squatted[0].id) == [200, 200]
+    assert len(rows(ApiKey)) == 3
+
+
 def test_a_second_factor_begun_twice_has_one_secret(clients, queued):
     person = auth.user()
     page = "/me/two-factor"

@@ -119,6 +119,11 @@ class SessionRepo:
         renewed = update(SignInSession).where(SignInSession.id == session_id).values(token_hash=token_hash)
         return self._session.scalar(renewed.returning(SignInSession.id)) is not None
 
+    def hold(self, session_id: UUID) -> bool:
+        """Whether a sign-in has not ended; if so, it lasts until the transaction ends."""
+        found = select(SignInSession.id).where(SignInSession.id == session_id)
+        return self._session.scalar(found.with_for_update(read=True, key_share=True)) is not None
+
     def note_proof(self, session_id: UUID) -> None:
         """Note that the person behind the session has just proved who they are."""
         self._session.execute(

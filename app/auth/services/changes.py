@@ -13,6 +13,8 @@ from app.db.queue import queue_email
 from app.web.errors import NotFound, Refusal
 from app.web.security import renewed_token, settings
 
+_ENDED = "This session has ended in the meantime. Sign in again."
+
 
 def change_names(user_id: UUID, first_name: str | None, last_name: str | None) -> None:
     """Give a person other names, in the caller's transaction."""
@@ -63,7 +65,7 @@ def renew_session(session_id: UUID) -> str:
     """
     token, token_hash = renewed_token()
     if not SessionRepo().renew(session_id, token_hash):
-        raise Refusal(409, "This session has ended in the meantime. Sign in again.")
+        raise Refusal(409, _ENDED)
     return token
 
 
@@ -135,6 +137,18 @@ def account_of(user_id: UUID) -> User:
     user = UserRepo().get(user_id)
     if user is None:
         raise NotFound
+    return user
+
+
+def account_in_session(user_id: UUID, session_id: UUID) -> User:
+    """The account of the person at the keyboard, held, and their session with it, until the transaction ends.
+
+    For what would outlive the session: who ends the sessions of an account in another's hands holds it first. Raises
+    NotFound; Refusal 409 if the session has ended meanwhile.
+    """
+    user = locked_account(user_id)
+    if not SessionRepo().hold(session_id):
+        raise Refusal(409, _ENDED)
     return user
 
 

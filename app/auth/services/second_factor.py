@@ -1,6 +1,7 @@
 """A second factor: codes of an authenticator app (TOTP, RFC 6238: SHA-1, 6 digits, 30 s) and recovery codes.
 
-Every change of it holds the account, so that a button pressed twice leaves what was shown last.
+Every change of it holds the account, so that a button pressed twice leaves what was shown last, and the session of
+whoever makes it: Refusal 409 if that has ended meanwhile.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ from app.audit.services import record
 from app.auth.access import act_as
 from app.auth.models import TotpDevice, User
 from app.auth.repo.factors import FactorRepo
-from app.auth.services.changes import locked_account, notify
+from app.auth.services.changes import account_in_session, locked_account, notify
 from app.auth.services.throttle import Limit, count_attempt
 from app.db.sealed import SealBroken
 from app.db.session import transaction
@@ -40,9 +41,9 @@ def is_on(user_id: UUID) -> bool:
     return FactorRepo().is_on(user_id)
 
 
-def begin_enrolment(user_id: UUID) -> None:
+def begin_enrolment(user_id: UUID, session_id: UUID) -> None:
     """Make a secret for the person's app, in the caller's transaction. Refusal 409 if the second factor is on."""
-    locked_account(user_id)
+    account_in_session(user_id, session_id)
     if FactorRepo().is_on(user_id):
         raise Refusal(409, "Your second factor is on already.")
     FactorRepo().begin(user_id, pyotp.random_base32())
@@ -58,7 +59,7 @@ def enrolment(user: User) -> tuple[str, str] | None:
     )
 
 
-def confirm(user_id: UUID, code: str) -> list[str]:
+def confirm(user_id: UUID, session_id: UUID, code: str) -> list[str]:
     """Turn the second factor on with the first code of the app: the recovery codes, known now and never again.
 
     Raises WrongCode or TooManyAttempts; in transactions of its own.
@@ -66,7 +67,7 @@ def confirm(user_id: UUID, code: str) -> list[str]:
     with transaction():
         count_attempt([Limit(f"second factor {user_id}", ATTEMPTS)])
     with transaction():
-        repo, user = FactorRepo(), locked_account(user_id)
+        repo, user = FactorRepo(), account_in_session(user_id, session_id)
         if not _is_present(user_id, _digits(code)) or not repo.confirm(user_id):
             raise WrongCode
         codes = _new_codes(user_id)
@@ -90,9 +91,9 @@ def check(user_id: UUID, code: str) -> None:
         attempt.take_back()
 
 
-def turn_off(user_id: UUID) -> None:
+def turn_off(user_id: UUID, session_id: UUID) -> None:
     """Delete app and recovery codes, in the caller's transaction."""
-    user = locked_account(user_id)
+    user = account_in_session(user_id, session_id)
     if FactorRepo().remove(user_id):
         record("second_factor.off", "user", user.id, user.email)
         notify(
@@ -103,9 +104,9 @@ def turn_off(user_id: UUID) -> None:
         )
 
 
-def renew_codes(user_id: UUID) -> list[str]:
+def renew_codes(user_id: UUID, session_id: UUID) -> list[str]:
     """New recovery codes, in the caller's transaction; the former ones end. Refusal 409 without a second factor."""
-    user = locked_account(user_id)
+    user = account_in_session(user_id, session_id)
     if not FactorRepo().is_on(user_id):
         raise Refusal(409, "Turn the second factor on first.")
     record("second_factor.renew_codes", "user", user.id, user.email)

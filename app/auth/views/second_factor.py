@@ -81,8 +81,9 @@ def index() -> Response:
 @recent_password
 def create() -> Response:
     """Begin to turn it on."""
+    visitor = require_visitor()
     with transaction():
-        begin_enrolment(require_visitor().id)
+        begin_enrolment(visitor.id, visitor.session_id)
     return leave(url_for(".enrol"))
 
 
@@ -99,11 +100,11 @@ def enrol() -> Response:
 @recent_password
 def finish() -> Response:
     """Turn it on; the recovery codes are shown this once."""
-    form = CodeForm()
+    form, visitor = CodeForm(), require_visitor()
     if not form.validate():
         return _enrolment_page(form, 422)
     try:
-        codes = confirm(require_visitor().id, form.code.data)
+        codes = confirm(visitor.id, visitor.session_id, form.code.data)
     except WrongCode:
         form.code.errors = [_WRONG]
         return _enrolment_page(form, 422)
@@ -118,8 +119,9 @@ def finish() -> Response:
 @recent_password
 def renew() -> Response:
     """Make new recovery codes, shown this once."""
+    visitor = require_visitor()
     with transaction():
-        codes = renew_codes(require_visitor().id)
+        codes = renew_codes(visitor.id, visitor.session_id)
     return render("me/recovery_codes.html", codes=codes)
 
 
@@ -128,8 +130,9 @@ def renew() -> Response:
 @recent_password
 def remove() -> Response:
     """Turn it off."""
+    visitor = require_visitor()
     with transaction():
-        turn_off(require_visitor().id)
+        turn_off(visitor.id, visitor.session_id)
     toast("The second factor is off.")
     return leave(url_for(".index"))
 

@@ -1,4 +1,7 @@
-"""Keys of programs: made, replaced, revoked. Each change is audited, and told to the person whom the key acts for."""
+"""Keys of programs: made, replaced, revoked. Each change is audited, and told to the person whom the key acts for.
+
+Locks are taken in one order: account, membership, keys. Who makes a key in a session holds the account with it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, request, url_for
 
 from app.audit.repo import AuditRepo
 from app.auth.access import has_recent_proof, recent_password
+from app.auth.services.changes import account_in_session
 from app.db.session import transaction
 from app.orgs.forms import SCOPE_HINTS, ConfirmForm, KeyForm, RotateForm, key_list
 from app.orgs.repo.api_keys import ApiKeyRepo, KeyFacts
@@ -55,18 +56,17 @@ def new(org: str) -> Response:
 @recent_password
 def create(org: str) -> Response:
     """Make a key that acts for the visitor, and show it this once; sent again, the form leads to the key's page."""
-    form, made = KeyForm(), []
+    form, made, visitor = KeyForm(), [], require_visitor()
     if not form.validate():
         return _form(form, 422)
 
     def stored() -> str:
-        org_id, user_id = require_org().org_id, require_visitor().id
-        made.append(
-            api_keys.create_api_key(org_id, user_id, form.name.data, form.scopes.data or [], form.life())
-        )
+        org_id, scopes = require_org().org_id, form.scopes.data or []
+        made.append(api_keys.create_api_key(org_id, visitor.id, form.name.data, scopes, form.life()))
         return url_for(".show", org=org, key_id=made[0].facts.id)
 
     with transaction():
+        account_in_session(visitor.id, visitor.session_id)
         location = once(stored)
     return _shown(made[0]) if made else leave(location)
 
@@ -95,10 +95,11 @@ def confirm_rotate(org: str, key_id: UUID) -> Response:
 @recent_password
 def rotate(org: str, key_id: UUID) -> Response:
     """Make the key's successor, and show it this once."""
-    form = RotateForm()
+    form, visitor = RotateForm(), require_visitor()
     if not form.validate():
         return render("keys/rotate.html", status=422, key=_key(key_id), form=form)
     with transaction():
+        account_in_session(visitor.id, visitor.session_id)
         made = api_keys.rotate(require_org().org_id, key_id, form.overlap())
     return _shown(made)
 
