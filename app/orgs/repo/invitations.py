@@ -121,6 +121,11 @@ class InvitationRepo:
         self._session.flush()
         return invitation
 
+    def offered_role(self, org_id: UUID, email: str) -> str | None:
+        """The role that a link offers an address at this moment; None if none does."""
+        mine = (Invitation.org_id == org_id, Invitation.email == email, _STATUS == "pending")
+        return self._session.scalar(select(Invitation.role).where(*mine))
+
     def revoke_for(self, org_id: UUID, email: str, roles: Sequence[str] = ROLES) -> UUID | None:
         """End the open invitation of an address to one of `roles`, expired or not; its id, None if there was none."""
         mine = (Invitation.email == email, Invitation.role.in_(roles))

@@ -41,11 +41,15 @@ class Sent:
     replaced: bool
 
 
+class InvitedAbove(Refusal):
+    """The address has a link to a role above those that the actor manages."""
+
+
 def invite(org_id: UUID, email: str, role: str, hours: int) -> Sent | None:
     """Invite an address, in the caller's transaction; a link it already has dies.
 
-    None if the address belongs to a member. Refusal 403 for a role above what the actor manages. Raises TooManyAttempts
-    where too many were mailed.
+    None if the address belongs to a member. Refusal 403 for a role above what the actor manages, InvitedAbove if the
+    link it has is to such a role. Raises TooManyAttempts where too many were mailed.
     """
     org = OrgRepo().lock(org_id)
     if org is None:
@@ -54,6 +58,7 @@ def invite(org_id: UUID, email: str, role: str, hours: int) -> Sent | None:
     _check_right(org_id, inviter, role)
     if MemberRepo().for_email(org_id, email):
         return None
+    _check_offered(org_id, inviter, email)
     mailed = settings().mail is not None
     if mailed:
         _count_mail(org_id, email)
@@ -208,6 +213,13 @@ def _check_open(invitation: InvitationFacts) -> None:
 def _check_right(org_id: UUID, user_id: UUID | None, role: str) -> None:
     if role not in manageable_roles(MemberRepo().role(org_id, user_id) or ""):
         raise Refusal(403, "Your role invites only members and viewers.")
+
+
+def _check_offered(org_id: UUID, user_id: UUID | None, email: str) -> None:
+    role = InvitationRepo().offered_role(org_id, email)
+    if role and role not in manageable_roles(MemberRepo().role(org_id, user_id) or ""):
+        words = f"This address is invited as {role} already. Only an owner can end or replace that."
+        raise InvitedAbove(409, words)
 
 
 def _usable(org_id: UUID, invitation_id: UUID) -> InvitationFacts:

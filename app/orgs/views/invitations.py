@@ -53,6 +53,9 @@ def create(org: str) -> Response:
     except TooManyAttempts as refusal:
         form.form_errors.append(f"{_TOO_MANY} {refusal.advice}")
         return slowed(_page(form, 429), refusal.retry_after)
+    except invitations.InvitedAbove as refusal:
+        form.email.errors = [refusal.message]
+        return _page(form, refusal.status)
     return _sent(sent, form.email.data)
 
 
