@@ -40,7 +40,13 @@ def account() -> User:
 def reset(client, mails):
     assert client.submit("/reset", {"email": EMAIL}).location == "/reset/sent"
     token = [mail.token() for mail in mails() if mail.template == "password_reset"][-1]
-    assert client.submit(f"/reset/{token}", {"password": NEW}).location == "/sign-in"
+    answer = client.submit(f"/reset/{token}", {"password": NEW})
+    assert answer.status_code == 303
+    return answer.location
+
+
+def entries(page) -> list[str]:
+    return [" ".join(entry.text.split()) for entry in page.select("main .methods li")]
 
 
 def enters(client, sign_in) -> bool:
@@ -72,10 +78,46 @@ def test_trojan_identifier(app, connection, stranger, client, mails, sign_in):
     assert enters(client, sign_in)
     told = [mail.context["what"] for mail in mails() if "Other ways in" in mail.context.get("title", "")]
     assert len(told) == 1
-    assert "GitHub, the second factor" in told[0]
+    assert "GitHub, the second factor, the API keys" in told[0]
+    assert "belongs to 1 organisation:" in told[0]
     assert {"email.prove", "identity.unlink", "second_factor.off", "api_key.revoke"} <= {
         event.action for event in rows(AuditEvent)
     }
+
+
+def test_memberships_are_shown_with_a_way_out(stranger, client, mails, sign_in):
+    person = account()
+    stranger.submit("/orgs/new", {"name": "Mine"})
+    orgs.member(orgs.org(name="Theirs", slug="theirs"), "viewer", person)
+    assert reset(client, mails) == "/sign-in?next=/me/orgs"
+    told = [
+        mail.context["what"] for mail in mails() if mail.context.get("title") == "Look at your organisations"
+    ]
+    assert len(told) == 1
+    assert "belongs to 2 organisations: leave those that you do not know, at http" in told[0]
+    assert "removed" not in told[0]
+    assert sign_in(client, EMAIL, NEW, next="/me/orgs").location == "/me/orgs"
+    page = client.page("/me/orgs")
+    assert "Somebody else may have registered your address" in page.find(id="toasts").text
+    assert entries(page) == ["Mine Owner Leave Mine", "Theirs Viewer Leave Theirs"]
+    out = [link["href"] for link in page.select("main .methods a") if "Leave" in link.text]
+    assert client.page(out[0]).find("a", href="/o/mine/settings/delete")
+    client.page(out[1])
+    assert client.submit(out[1]).status_code == 303
+    page = client.page("/me/orgs")
+    assert entries(page) == ["Mine Owner Leave Mine"]
+    assert "registered your address" not in page.text
+
+
+def test_an_account_without_anything_is_told_of_its_password_alone(stranger, client, mails, sign_in):
+    reset(client, mails)
+    assert [mail.context["title"] for mail in mails() if mail.template == "account_changed"] == [
+        "Your password was changed"
+    ]
+    assert sign_in(client, EMAIL, NEW, next="/me/orgs").location == "/me/orgs"
+    page = client.page("/me/orgs")
+    assert "You belong to no organisation" in page.text
+    assert "registered your address" not in page.text
 
 
 def test_unexpired_email_change(stranger, client, mails, sign_in):
@@ -143,7 +185,7 @@ def test_what_a_proven_address_has_survives_a_reset(app, client, mails, sign_in)
     org = orgs.org()
     orgs.member(org, user=person)
     key, _ = orgs.api_key(org, person)
-    reset(client, mails)
+    assert reset(client, mails) == "/sign-in"
     assert sign_in(client, EMAIL, NEW).location == "/sign-in/code"
     assert (stored(person).github_id, stored(key).revoked_at) == ("theirs", None)
 

@@ -1,8 +1,8 @@
 """A forgotten password."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 from app.audit.services import record
 from app.auth.access import act_as
@@ -12,7 +12,7 @@ from app.auth.repo.factors import FactorRepo
 from app.auth.repo.flows import SUBJECTS
 from app.auth.repo.links import ResetRepo
 from app.auth.repo.users import UserRepo
-from app.auth.services.changes import change_password, notify, prove_address, set_password
+from app.auth.services.changes import change_password, prove_address, set_password
 from app.auth.services.throttle import Limit, TooManyAttempts, count_attempt, source_network
 from app.db.queue import queue_email
 from app.db.scope import current_scope
@@ -24,11 +24,6 @@ RESET_LIFE = timedelta(minutes=60)
 MAILS_PER_DAY = 5
 REQUESTS_PER_ADDRESS = 200
 _DAY_SECONDS = 24 * 60 * 60
-_FIRST_PROOF = (
-    "Your password was reset by mail, which is the first proof that the address of your AgentPress account is yours. "
-    "Somebody else may have registered it before you, so these were removed from it: {}. If they were yours, set them "
-    "up again."
-)
 
 
 class ResetGone(Exception):
@@ -40,12 +35,13 @@ class Reset:
     """A password that was set by a link.
 
     `renewed` is the token under which the session goes on that used it. `first_proof` if nothing had shown before that
-    the address is its person's.
+    the address is its person's; then `ended` names the other ways in that were removed.
     """
 
-    user_id: UUID
+    user: User
     renewed: str | None
     first_proof: bool
+    ended: Sequence[str]
 
 
 def issue_reset(user: User, *, mailed: bool = False) -> str:
@@ -105,17 +101,16 @@ def reset_password(token: str, password_hash: str) -> Reset:
     visitor, renewed = current_visitor(), None
     act_as(user.id, user.email)
     first_proof = link.mailed and prove_address(user, datetime.now(UTC))
-    if first_proof:
-        _end_other_ways_in(user)
+    ended = _end_other_ways_in(user) if first_proof else []
     if visitor and visitor.id == user.id:
         renewed = change_password(user.id, visitor.session_id, password_hash)
     else:
         set_password(user, password_hash, kept_session=None)
     record("password_reset.use", "user", user.id, user.email)
-    return Reset(user.id, renewed, first_proof)
+    return Reset(user, renewed, first_proof, ended)
 
 
-def _end_other_ways_in(user: User) -> None:
+def _end_other_ways_in(user: User) -> list[str]:
     """Take away what a stranger who registered the address could come back with."""
     ended = [LABELS[provider] for provider, column in SUBJECTS.items() if getattr(user, column.key)]
     for provider, column in SUBJECTS.items():
@@ -125,5 +120,4 @@ def _end_other_ways_in(user: User) -> None:
     if FactorRepo().remove(user.id):
         record("second_factor.off", "user", user.id, user.email)
         ended.append("the second factor")
-    if ended:
-        notify(user.email, user, "Other ways in were removed", _FIRST_PROOF.format(", ".join(ended)))
+    return ended

@@ -1,4 +1,4 @@
-"""Organisations: create, settings, delete."""
+"""Organisations: those that one belongs to, and creating one."""
 
 from flask import Blueprint, Response, url_for
 
@@ -11,6 +11,13 @@ from app.web.identity import require_visitor
 from app.web.render import leave, render, toast
 
 bp = Blueprint("orgs", __name__)
+
+
+@bp.get("/me/orgs")
+@signed_in
+def index() -> Response:
+    """Those that the visitor belongs to, with a way out of each."""
+    return render("me/orgs.html")
 
 
 @bp.get("/orgs/new")

@@ -85,9 +85,9 @@ def update(token: str | None) -> Response:
         raise LinkGone from None
     drop_token(LINK)
     toast("Your password is changed. Sign in with it.")
-    response = leave(url_for("auth.sign_in"))
+    response = leave(url_for("auth.sign_in", next=url_for("orgs.index") if reset.first_proof else None))
     if reset.renewed:
-        keep_session(response, reset.renewed, reset.user_id)
+        keep_session(response, reset.renewed, reset.user.id)
     return response
 
 
