@@ -1,15 +1,18 @@
 """Accounts that a stranger registered for somebody else's address before they came (Sudhodanan and Paverd, 2022)."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from app.audit.models import AuditEvent
 from app.auth.models import RecoveryCode, SignInSession, User
-from app.orgs.models import ApiKey, OrgMember
+from app.db.session import transaction
+from app.orgs.models import ApiKey, OrgMember, PlatformSettings
+from app.orgs.services.accounts import NewAccount, create_user
 from tests.factories import auth, orgs
 from tests.factories.auth import PASSWORD
-from tests.factories.rows import rows, stored
+from tests.factories.rows import rows, save, stored
 from tests.support.pages import parse
 
 EMAIL, NEW = "ana@example.org", "an entirely different phrase"
@@ -107,6 +110,46 @@ def test_memberships_are_shown_with_a_way_out(stranger, client, mails, sign_in):
     page = client.page("/me/orgs")
     assert entries(page) == ["Mine Owner Leave Mine"]
     assert "registered your address" not in page.text
+
+
+def test_an_owner_whom_a_stranger_let_in_sets_no_password(stranger, client, new_client, mails):
+    """The membership is older than the proof of the address, so the person may never have agreed to it."""
+    org = orgs.org(slug="trap")
+    owner = new_client(orgs.member(org, "owner"))
+    _, token = orgs.invitation(org, email=EMAIL, invited_by=rows(OrgMember, org_id=org.id)[0].user_id)
+    stranger.get(f"/invitations/{token}")
+    assert stranger.submit("/invitations/open").location == "/o/trap"
+    page = f"/o/trap/members/{rows(OrgMember, user_id=account().id)[0].id}"
+    assert "Make reset link" in owner.page(page).text
+    reset(client, mails)
+    assert "Make reset link" not in owner.page(page).text
+    assert owner.submit(f"{page}/resets").status_code == 403
+
+
+@pytest.mark.parametrize(("is_open", "status"), [(True, 403), (False, 200)])
+def test_where_nobody_registers_by_themselves_an_owner_helps_every_member(
+    app, registration_is_open, new_client, is_open, status
+):
+    """As those whose account is older than the note of when its address was proven."""
+    app.extensions["settings"] = replace(app.extensions["settings"], open_registration=is_open)
+    org = orgs.org(slug="acme")
+    owner, person = (
+        orgs.member(org, "owner"),
+        auth.user(email_proven_at=datetime.now(UTC) + timedelta(minutes=1)),
+    )
+    orgs.member(org, user=person)
+    page = f"/o/acme/members/{rows(OrgMember, user_id=person.id)[0].id}"
+    assert new_client(owner).submit(f"{page}/resets").status_code == status
+
+
+def test_an_owner_helps_who_joined_with_a_proven_address(app, registration_is_open):
+    """Both at the same moment: the default organisation is joined with the account."""
+    org = orgs.org()
+    save(PlatformSettings(id=1, default_org_id=org.id))
+    with app.test_request_context(), transaction():
+        user = create_user(NewAccount(email=EMAIL, proven=True))
+    (member,) = rows(OrgMember, user_id=user.id)
+    assert member.created_at >= account().email_proven_at
 
 
 def test_an_account_without_anything_is_told_of_its_password_alone(stranger, client, mails, sign_in):

@@ -38,6 +38,7 @@ class MemberFacts:
     role: str
     platform_role: str
     disabled_at: datetime | None
+    proven_at: datetime | None
     joined_at: datetime
 
 
@@ -52,6 +53,7 @@ _COLUMNS: dict[str, Any] = {
     "role": OrgMember.role,
     "platform_role": User.role,
     "disabled_at": User.disabled_at,
+    "proven_at": User.email_proven_at,
     "joined_at": OrgMember.created_at,
 }
 

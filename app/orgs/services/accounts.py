@@ -1,8 +1,8 @@
 """The only creator of accounts."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
+from sqlalchemy import func
 from sqlalchemy.exc import IntegrityError
 
 from app.audit.services import record
@@ -49,7 +49,7 @@ def create_user(account: NewAccount) -> User:
         provider=account.provider,
         github_id=account.github_id,
         google_id=account.google_id,
-        email_proven_at=datetime.now(UTC) if account.proven else None,
+        email_proven_at=func.now() if account.proven else None,  # as what it joins with it
     )
     db.session.add(user)
     try:

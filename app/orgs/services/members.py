@@ -17,6 +17,7 @@ from app.orgs.services.api_keys import revoke
 from app.orgs.services.platform import reset_for
 from app.web.access import manageable_roles
 from app.web.errors import NotFound, Refusal
+from app.web.security import settings
 from app.web.selection import Outcome, Skipped
 
 LAST_OWNER = "An organisation keeps at least one owner who can sign in. Make someone else an owner first."
@@ -51,14 +52,21 @@ def leave_org(org_id: UUID) -> None:
 
 
 def may_reset(member: MemberFacts) -> bool:
-    """Whether an owner may make a reset link for a member: nobody whose account reaches further than this one."""
-    return member.platform_role != "ADMIN" and MemberRepo().count_orgs(member.user_id) == 1
+    """Whether an owner may make a reset link for a member: nobody whose account reaches further than this one.
+
+    Nor, where anybody can register, for who proved their address after joining: they get mail, and a stranger may have
+    joined in their name.
+    """
+    proven_later = member.proven_at is not None and member.proven_at > member.joined_at
+    if member.platform_role == "ADMIN" or (proven_later and settings().open_registration):
+        return False
+    return MemberRepo().count_orgs(member.user_id) == 1
 
 
 def reset_member(org_id: UUID, member_id: UUID) -> tuple[MemberFacts, str]:
     """A link, shown once, that sets a member's new password, in the caller's transaction.
 
-    Refusal 403 for platform admins and members of further organisations, 409 for a disabled account; NotFound.
+    Refusal 403 where `may_reset` says no, 409 for a disabled account; NotFound.
     """
     acting = _Acting(org_id)
     UserRepo().lock(acting.member(member_id).user_id)  # from here on the account reaches no further
