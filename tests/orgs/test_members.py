@@ -1,6 +1,7 @@
 """Members, roles, leaving."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -310,6 +311,21 @@ def test_nobody_makes_a_reset_link_for_themselves(new_client, org, owner):
         answer = client.submit(f"{page}/resets")
         assert (answer.status_code, "/reset/" in answer.text) == (409, False)
     assert rows(PasswordReset) == []
+
+
+@pytest.mark.parametrize("where", ["/o/acme/members/{member}", "/platform/users/{user}"])
+def test_a_reset_link_for_another_needs_a_recent_password(client, org, owner, where):
+    """It opens their account, as one's own password opens one's own."""
+    near = orgs.member(org)
+    page = where.format(member=member_id(org, near), user=near.id)
+    maker = auth.platform_admin() if "platform" in page else owner
+    long_ago = datetime.now(UTC) - timedelta(minutes=16)
+    client.set_cookie("session", auth.sign_in_token(maker, reauthenticated_at=long_ago))
+    asked = client.submit(f"{page}/resets", headers={"Referer": f"http://localhost{page}"})
+    assert asked.location == f"/me/confirm?next={page}&unsent=1"
+    assert rows(PasswordReset) == []
+    client.submit("/me/confirm", {"current_password": auth.PASSWORD})
+    assert "/reset/" in client.submit(f"{page}/resets").text
 
 
 def _joins_another(near, new_client):

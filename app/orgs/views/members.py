@@ -4,6 +4,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, url_for
 
+from app.auth.access import recent_password
 from app.db.session import transaction
 from app.orgs.forms import MEMBERS, ROLE_HINTS, ROLE_WORDS, RoleForm, offer_roles
 from app.orgs.repo.members import MemberFacts, MemberRepo
@@ -74,6 +75,7 @@ def remove(org: str, member_id: UUID) -> Response:
 
 @bp.post("/<uuid:member_id>/resets")
 @org_right("owners.manage")
+@recent_password
 def create_reset(org: str, member_id: UUID) -> Response:
     """Make a reset link for the member, shown this once."""
     with transaction():

@@ -70,6 +70,7 @@ def update_user(user_id: UUID, act: str) -> Response:
 
 @bp.post("/users/<uuid:user_id>/resets")
 @platform_admin
+@recent_password
 def create_reset(user_id: UUID) -> Response:
     """Make a reset link, shown this once."""
     with transaction():
