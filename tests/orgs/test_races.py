@@ -339,6 +339,22 @@ def test_two_keys_made_at_once_do_not_lock_each_other_out(clients, queued, squat
     assert len(rows(ApiKey)) == 3
 
 
+def test_nobody_joins_in_a_session_that_a_reset_ends_meanwhile(clients, queued, person):
+    """Neither do the two wait for each other: both need the account and its reset links."""
+    org = orgs.org(slug="acme")
+    orgs.member(org, "viewer", person)
+    _, token = orgs.invitation(org, email=person.email, invited_by=orgs.member(org, "owner").id)
+    own, phone = clients([person, None])
+    own.get(f"/invitations/{token}")
+    phone.get("/reset/link")
+    requests = [
+        prepared(phone, "/reset/new", "/reset/new", {"password": NEW}),
+        prepared(own, "/invitations/open", "/invitations/open", {}),
+    ]
+    assert queued(requests, HOLD, person.id) == [303, 409]
+    assert rows(OrgMember, user_id=person.id)[0].role == "viewer"
+
+
 def test_a_second_factor_begun_twice_has_one_secret(clients, queued):
     person = auth.user()
     page = "/me/two-factor"

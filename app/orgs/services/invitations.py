@@ -9,6 +9,7 @@ from uuid import UUID
 from app.audit.services import record
 from app.auth.models import User
 from app.auth.repo.links import ResetRepo
+from app.auth.services.changes import account_in_session
 from app.auth.services.throttle import Limit, TooManyAttempts, count_attempt, source_network
 from app.db.queue import queue_email
 from app.db.scope import current_scope, in_org, use_scope
@@ -137,15 +138,15 @@ def open_invitation(token: str) -> InvitationFacts:
         return _usable(*found)
 
 
-def accept(token: str) -> tuple[str | None, str]:
-    """Let the actor join by a link, in the caller's transaction: their former role there, if any, and the present one.
+def accept(token: str, user_id: UUID, session_id: UUID) -> tuple[str | None, str]:
+    """Let the person at the keyboard join by a link: their former role there, if any, and the present one.
 
-    Who became a member meanwhile is raised to the invited role, never lowered. Of several at once one wins. Raises
-    LinkGone. Reset links end: an owner may have made one while the account reached no further than their organisation.
+    In the caller's transaction. Who became a member meanwhile is raised to the invited role, never lowered. Of several
+    at once one wins. Raises LinkGone, and Refusal 409 if the session has ended meanwhile. Reset links end: an owner may
+    have made one while the account reached no further than their organisation.
     """
-    user_id = current_scope().user_id
-    assert user_id is not None
     invitation = _take(token)
+    account_in_session(user_id, session_id)
     former = MemberRepo().role(invitation.org_id, user_id)
     if former is None:
         MemberRepo().add(invitation.org_id, user_id, invitation.role)

@@ -49,7 +49,7 @@ def create(token: str | None = None) -> Response:
         return _wrong_account()
     if visitor:
         with transaction():
-            former, role = accept(token)
+            former, role = accept(token, visitor.id, visitor.session_id)
         return _joined(invitation, _said_to_member(former, role, invitation.org_name))
     return _join_anew(token, invitation)
 
