@@ -1,6 +1,7 @@
 """A second factor, from turning it on to losing the phone."""
 
 import re
+import secrets as random
 from datetime import UTC, datetime, timedelta
 
 import pyotp
@@ -47,6 +48,14 @@ def prove_password(client, user):
     answer = client.submit("/sign-in", {"email": user.email, "password": PASSWORD, "next": "/me"})
     assert (answer.status_code, answer.location) == (303, "/sign-in/code")
     assert rows(SignInSession) == []
+
+
+def test_an_address_too_long_for_the_cookie_does_not_keep_anybody_out(client, owner, clock):
+    there = f"/me?{random.token_hex(3000)}"
+    given = {"email": owner.email, "password": PASSWORD, "next": there}
+    assert client.submit("/sign-in", given).location == "/sign-in/code"
+    assert client.get("/sign-in/code").status_code == 200
+    assert client.submit("/sign-in/code", {"code": clock()}).location == "/"
 
 
 def test_turning_on_shows_recovery_codes_once(client, connection, clock):

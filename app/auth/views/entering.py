@@ -17,6 +17,8 @@ from app.web.links import drop_token, kept_token
 from app.web.render import leave, toast
 
 HELD = "identity"
+_LONGEST_PATH = 2000
+"""What the cookie has room for; browsers drop one that is larger, and who signs in would be asked for ever."""
 
 
 def admit(user: User, next_path: str) -> Response:
@@ -26,7 +28,7 @@ def admit(user: User, next_path: str) -> Response:
     session[CHALLENGE] = {
         "user": str(user.id),
         "mark": password_mark(user),
-        "next": next_path,
+        "next": next_path if len(next_path) <= _LONGEST_PATH else "/",
         "at": int(time.time()),
     }
     return leave(url_for("challenge.show"))
