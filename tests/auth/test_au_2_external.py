@@ -270,6 +270,15 @@ def test_the_last_way_in_stays(client, provider, word):
     assert client.submit(f"/me/sign-in-methods/{word}/remove").status_code == 409
 
 
+def test_a_provider_that_is_set_up_no_more_is_no_other_way_in(app, client, provider, word):
+    other = {"github": "google", "google": "github"}[word]
+    user = auth.user(**identity(word), **{f"{other}_id": "2002"})
+    client.sign_in(user)
+    app.extensions["settings"] = replace(app.extensions["settings"], **{other: None})
+    assert client.submit(f"/me/sign-in-methods/{word}/remove").status_code == 409
+    assert getattr(rows(User, id=user.id)[0], f"{word}_id") == "1001"
+
+
 def test_unknown_and_unconfigured_providers_do_not_exist(client, connection):
     auth.user()
     assert client.submit("/sign-in/github").status_code == 404

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.audit.services import record
 from app.auth.models import OAuthFlow, User
-from app.auth.providers import LABELS, Profile, Secrets
+from app.auth.providers import LABELS, Profile, Secrets, configured
 from app.auth.repo.flows import SUBJECTS, FlowRepo, IdentityRepo
 from app.auth.repo.users import UserRepo
 from app.auth.services.changes import notify, prove_address, renew_session
@@ -145,7 +145,7 @@ def unlink(user_id: UUID, provider: str) -> None:
     user = _account(user_id)
     if getattr(user, SUBJECTS[provider].key) is None:
         return
-    others = [name for name, column in SUBJECTS.items() if name != provider and getattr(user, column.key)]
+    others = [name for name in configured() if name != provider and getattr(user, SUBJECTS[name].key)]
     if user.password is None and not others:
         raise Refusal(409, "This is the only way into your account. Set a password first.")
     label = LABELS[provider]
