@@ -3,9 +3,15 @@
 import pytest
 
 from app.audit.models import AuditEvent
+from app.auth.services.passwords import hash_password
 from app.orgs.models import OrgMember
+from app.orgs.views import joining
 from tests.factories import orgs
+from tests.factories.auth import PASSWORD
 from tests.factories.rows import rows, stored
+
+EMAIL = "b@example.org"
+PERSON = {"first_name": "Bea", "password": PASSWORD}
 
 
 @pytest.mark.parametrize(
@@ -66,3 +72,23 @@ def test_an_admin_ends_no_link_that_an_owner_alone_may_end(new_client, connectio
         assert rows(OrgMember, user_id=person.id) == []
         open_still[role] = stored(invitation).revoked_at is None
     assert open_still == {"admin": True, "member": False}
+
+
+def test_who_joined_elsewhere_while_the_form_was_read_signs_in_first(
+    client, new_client, connection, monkeypatch
+):
+    org, other, elsewhere = orgs.org(slug="acme"), orgs.org(slug="other"), new_client()
+    links = [
+        orgs.invitation(one, email=EMAIL, invited_by=orgs.member(one, "owner").id) for one in (org, other)
+    ]
+    for browser, (_, token) in zip((client, elsewhere), links, strict=True):
+        browser.get(f"/invitations/{token}")
+
+    def meanwhile(password):
+        monkeypatch.undo()
+        assert elsewhere.submit("/invitations/open", PERSON).location == "/o/other"
+        return hash_password(password)
+
+    monkeypatch.setattr(joining, "hash_password", meanwhile)
+    assert client.submit("/invitations/open", PERSON).location == "/sign-in?next=/invitations/open"
+    assert stored(links[0][0]).accepted_at is None

@@ -69,7 +69,7 @@ def switch() -> Response:
 
 def _join_anew(token: str, invitation: InvitationFacts) -> Response:
     if UserRepo().for_email(invitation.email):
-        return leave(url_for("auth.sign_in", next=url_for(".show")))
+        return _sign_in_first()
     form = PersonForm()
     if not form.validate():
         return _page(invitation, form, 422)
@@ -83,11 +83,15 @@ def _join_anew(token: str, invitation: InvitationFacts) -> Response:
         with transaction():
             user = accept_anew(token, account)
             new_session = start_session(user)
-    except AddressTaken:
-        raise LinkGone from None
+    except AddressTaken:  # a moment ago; the invitation still waits
+        return _sign_in_first()
     response = _joined(invitation)
     keep_session(response, new_session, user.id)
     return response
+
+
+def _sign_in_first() -> Response:
+    return leave(url_for("auth.sign_in", next=url_for(".show")))
 
 
 def _joined(invitation: InvitationFacts, said: str | None = None) -> Response:
