@@ -101,6 +101,11 @@ class AuditRepo:
         )
         return self._session.scalars(statement).all()
 
+    def own_since(self, actor_id: UUID, action: str, moment: datetime) -> Sequence[AuditEvent]:
+        """What the actor, and nobody else may ask for, did since then outside any organisation."""
+        mine = (AuditEvent.actor_id == actor_id, AuditEvent.org_id.is_(None), AuditEvent.created_at >= moment)
+        return self._session.scalars(select(AuditEvent).where(*mine, AuditEvent.action == action)).all()
+
     def page(self, org_id: UUID, state: ListState, terms: Sequence[Term]) -> Page[EventRow]:
         """The rows of a list page; two statements."""
         order = Order(AuditEvent.created_at.expression, AuditEvent.id.expression, state.descending)

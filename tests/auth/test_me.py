@@ -4,9 +4,12 @@ from uuid import uuid4
 import pytest
 
 from app.audit.models import AuditEvent
-from app.auth.models import EmailChange, SignInSession, User
+from app.auth.access import act_as
+from app.auth.models import EmailChange, RecoveryCode, SignInSession, User
+from app.auth.providers import Profile
 from app.auth.repo.sessions import SessionRepo
 from app.auth.services import email_changes
+from app.auth.services.external import link
 from app.auth.services.passwords import hash_password
 from app.auth.services.sign_in import confirm_password
 from app.auth.views import credentials
@@ -267,6 +270,29 @@ def test_an_address_changes_when_the_new_one_confirms(own, person, mails):
     assert stored(person).email == "new@example.org"
     assert own.get(f"/email-changes/{token}").status_code == 410
     assert (mails()[-1].recipient, mails()[-1].template) == (person.email, "email_changed")
+
+
+def test_ways_in_that_were_added_under_the_other_address_end_with_it(app, new_client, mails):
+    """Told of to that address alone, whoever moved the account could come back by them."""
+    person = auth.user(google_id="theirs")
+    other, new = new_client(person), "new@example.org"
+    other.submit("/me/email", {"email": new})
+    other.get(f"/email-changes/{mails()[-1].token('confirm_url')}")
+    other.submit("/email-changes/confirm")
+    undo = mails()[-1].token("undo_url")
+    with app.test_request_context(), transaction():
+        act_as(person.id, new)
+        link(person.id, Profile("GITHUB", "other", new, None, None))
+    auth.second_factor(app, person)
+    own = new_client()
+    own.get(f"/email-changes/undo/{undo}")
+    assert own.submit("/email-changes/undo").location == "/reset"
+    (found,) = rows(User, id=person.id)
+    assert (found.github_id, found.google_id, rows(RecoveryCode)) == (None, "theirs", [])
+    told = mails()[-1]
+    assert (told.recipient, told.context["title"]) == (person.email, "Your address was given back")
+    assert "GitHub, the second factor" in told.context["what"]
+    assert "API keys" in told.context["what"]
 
 
 def test_the_former_address_undoes_the_change_and_what_followed(own, new_client, person, mails):

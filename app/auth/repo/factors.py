@@ -1,6 +1,7 @@
 """Second factors and the codes that stand in for them."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import delete, exists, func, insert, or_, select, update
@@ -20,6 +21,11 @@ class FactorRepo:
         """Whether signing in asks for a code."""
         found = exists().where(TotpDevice.user_id == user_id, TotpDevice.confirmed_at.is_not(None))
         return bool(self._session.scalar(select(found)))
+
+    def set_up_since(self, user_id: UUID, moment: datetime) -> bool:
+        """Whether the person's device, confirmed or not, is no older."""
+        newer = or_(TotpDevice.created_at >= moment, TotpDevice.confirmed_at >= moment)
+        return bool(self._session.scalar(select(exists().where(TotpDevice.user_id == user_id, newer))))
 
     def device(self, user_id: UUID) -> TotpDevice | None:
         """The person's device, confirmed or not."""

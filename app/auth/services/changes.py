@@ -1,11 +1,15 @@
 """Changes of one's own account, each told to the person by mail where it concerns security."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from app.audit.services import record
 from app.auth.models import User
+from app.auth.providers import LABELS
+from app.auth.repo.factors import FactorRepo
+from app.auth.repo.flows import SUBJECTS
 from app.auth.repo.links import EmailChangeRepo, ResetRepo
 from app.auth.repo.sessions import SessionRepo
 from app.auth.repo.users import UserRepo
@@ -98,6 +102,23 @@ def set_password(user: User, password_hash: str, kept_session: UUID | None) -> N
         "Your password was changed",
         "The password of your AgentPress account was changed, and its other sessions ended.",
     )
+
+
+def end_ways_in(user: User, providers: Collection[str], *, factor: bool) -> list[str]:
+    """Take away what somebody else could come back with, in the caller's transaction: what it was, in words.
+
+    `providers` where they are linked, and the second factor if `factor`.
+    """
+    ended = []
+    for provider, column in SUBJECTS.items():
+        if provider in providers and getattr(user, column.key):
+            setattr(user, column.key, None)
+            record("identity.unlink", "user", user.id, user.email, before={"provider": provider})
+            ended.append(LABELS[provider])
+    if factor and FactorRepo().remove(user.id):
+        record("second_factor.off", "user", user.id, user.email)
+        ended.append("the second factor")
+    return ended
 
 
 def prove_address(user: User, moment: datetime) -> bool:

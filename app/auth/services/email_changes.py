@@ -4,13 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.exc import IntegrityError
 
+from app.audit.repo import AuditRepo
 from app.audit.services import record
 from app.auth.access import act_as
 from app.auth.models import EmailChange, User
+from app.auth.repo.factors import FactorRepo
 from app.auth.repo.links import EmailChangeRepo, ResetRepo
 from app.auth.repo.sessions import SessionRepo
 from app.auth.repo.users import UserRepo
-from app.auth.services.changes import prove_address
+from app.auth.services.changes import end_ways_in, notify, prove_address
 from app.auth.services.throttle import Limit, count_attempt, source_network
 from app.db.base import db
 from app.db.queue import queue_email
@@ -22,6 +24,8 @@ CONFIRM_WITHIN = timedelta(hours=24)
 UNDO_WITHIN = timedelta(days=7)
 MAILS_PER_DAY = 10
 MAILS_PER_NETWORK = 200
+_GIVEN_BACK = "The address of your AgentPress account was changed, and the change is undone."
+_KEYS = "If it was not you who changed it, look at the API keys of your organisations, too, and revoke unknown ones."
 _DAY_SECONDS = 24 * 60 * 60
 
 
@@ -102,19 +106,32 @@ def confirm_change(token: str) -> EmailChange:
 
 
 def undo_change(token: str) -> EmailChange:
-    """Bring the former address back and end every session, in the caller's transaction. Raises ChangeGone."""
+    """Bring the former address back and end every session, in the caller's transaction. Raises ChangeGone.
+
+    Ways in that were added since end as well: whoever moved the account could come back by them, and only the other
+    address was told.
+    """
     user = _owner(undoable_change(token))
     change = EmailChangeRepo().undo(hash_token(token))
-    if change is None:
+    if change is None or change.used_at is None:
         raise ChangeGone
     wrong = user.email
-    if user.email_proven_at and change.used_at and user.email_proven_at >= change.used_at:
+    if user.email_proven_at and user.email_proven_at >= change.used_at:
         user.email_proven_at = None  # the former address was not proven when it was left
     EmailChangeRepo().remove_since(change)
     SessionRepo().remove_for(user.id)
     _move(user, change.former_email)
     record("email.undo", "user", user.id, user.email, before={"email": wrong}, after={"email": user.email})
+    ended = _end_ways_since(user, change.used_at)
+    removed = f" These were added to it meanwhile, and are removed: {', '.join(ended)}." if ended else ""
+    notify(user.email, user, "Your address was given back", f"{_GIVEN_BACK}{removed} {_KEYS}")
     return change
+
+
+def _end_ways_since(user: User, moment: datetime) -> list[str]:
+    linked = [event.after for event in AuditRepo().own_since(user.id, "identity.link", moment)]
+    providers = {facts["provider"] for facts in linked if facts}
+    return end_ways_in(user, providers, factor=FactorRepo().set_up_since(user.id, moment))
 
 
 def _tell_former(user: User, former: str, undo: str) -> None:

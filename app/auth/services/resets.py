@@ -7,12 +7,10 @@ from datetime import UTC, datetime, timedelta
 from app.audit.services import record
 from app.auth.access import act_as
 from app.auth.models import PasswordReset, User
-from app.auth.providers import LABELS
-from app.auth.repo.factors import FactorRepo
 from app.auth.repo.flows import SUBJECTS
 from app.auth.repo.links import ResetRepo
 from app.auth.repo.users import UserRepo
-from app.auth.services.changes import change_password, prove_address, set_password
+from app.auth.services.changes import change_password, end_ways_in, prove_address, set_password
 from app.auth.services.throttle import Limit, TooManyAttempts, count_attempt, source_network
 from app.db.queue import queue_email
 from app.db.scope import current_scope
@@ -101,23 +99,10 @@ def reset_password(token: str, password_hash: str) -> Reset:
     visitor, renewed = current_visitor(), None
     act_as(user.id, user.email)
     first_proof = link.mailed and prove_address(user, datetime.now(UTC))
-    ended = _end_other_ways_in(user) if first_proof else []
+    ended = end_ways_in(user, SUBJECTS, factor=True) if first_proof else []
     if visitor and visitor.id == user.id:
         renewed = change_password(user.id, visitor.session_id, password_hash)
     else:
         set_password(user, password_hash, kept_session=None)
     record("password_reset.use", "user", user.id, user.email)
     return Reset(user, renewed, first_proof, ended)
-
-
-def _end_other_ways_in(user: User) -> list[str]:
-    """Take away what a stranger who registered the address could come back with."""
-    ended = [LABELS[provider] for provider, column in SUBJECTS.items() if getattr(user, column.key)]
-    for provider, column in SUBJECTS.items():
-        if getattr(user, column.key):
-            setattr(user, column.key, None)
-            record("identity.unlink", "user", user.id, user.email, before={"provider": provider})
-    if FactorRepo().remove(user.id):
-        record("second_factor.off", "user", user.id, user.email)
-        ended.append("the second factor")
-    return ended
