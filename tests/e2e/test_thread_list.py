@@ -34,6 +34,7 @@ def shown(page: Page) -> list[str]:
 
 
 def test_p01_every_state_of_the_threads_is_in_the_address(page, open_as, home):
+    page.get_by_text("More filters").click()
     page.get_by_role("button", name="Origin").click()
     page.get_by_role("checkbox", name="API", exact=True).check()
     expect(page).to_have_url(re.compile("origin=api"))
@@ -50,7 +51,42 @@ def test_p01_every_state_of_the_threads_is_in_the_address(page, open_as, home):
     expect(page.locator("[role=status]").first).to_contain_text("30 threads, sorted by messages")
 
 
+def test_seldom_asked_filters_are_folded_until_one_is_in_force(page):
+    folded = page.get_by_role("button", name="Origin")
+    expect(page.get_by_role("button", name="Errors")).to_be_visible()
+    expect(folded).to_be_hidden()
+    page.get_by_role("button", name="Last activity").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Search in")).to_be_focused()
+    page.goto(f"{page.url}?origin=api")
+    expect(folded).to_be_visible()
+    page.get_by_role("link", name="Remove filter Origin: API").click()
+    expect(page).not_to_have_url(re.compile("origin"))
+    expect(folded).to_be_hidden()
+
+
+def test_p07_folded_filters_are_applied_without_scripts(open_as, home, page):
+    plain = open_as(home.owner, page.url, java_script_enabled=False)
+    plain.get_by_text("More filters").click()
+    plain.get_by_role("button", name="Messages").click()
+    plain.locator("#filter-messages-from").fill("1")
+    plain.locator("#filter-messages-menu").get_by_role("button", name="Apply").click()
+    expect(plain.get_by_role("link", name=re.compile("Remove filter Messages"))).to_be_visible()
+    expect(plain.locator("#results")).to_contain_text("of 3")
+    expect(plain.get_by_role("button", name="Messages")).to_be_visible()
+
+
+def test_words_in_no_name_lead_to_the_search_in_messages(page):
+    page.locator("main [name=q]").fill("arrived broken")
+    page.get_by_role("link", name="Search in messages").click()
+    expect(page).to_have_url(re.compile("q=arrived\\+broken&in=messages"))
+    assert sorted(shown(page)) == ["Question 00", "Question 01"]
+
+
 def test_messages_are_searched_when_asked_for(page):
+    page.get_by_text("More filters").click()
     page.get_by_role("button", name="Search in").click()
     page.get_by_role("radio", name="Messages").check()
     expect(page).to_have_url(re.compile("in=messages"))
