@@ -226,6 +226,24 @@ def test_the_fields_of_a_chosen_kind_are_back_as_well(home, open_as, after):
     expect(page.locator("[data-rest]")).to_be_hidden()
 
 
+def test_the_name_of_a_view_waits_for_the_list_it_was_typed_on(home, open_as, after):
+    page = open_as(home.owner, listing(home))
+    page.locator("#save-view-button").click()
+    page.locator("#view-name").fill("My agents")
+    page.wait_for_function(
+        "performance.getEntriesByType('resource').some(({ name }) => name.includes('kept'))"
+    )
+    after("end", home.owner)
+    page.locator("#save-view button").click()
+    expect(page.locator("h1")).to_have_text("Sign in")
+    page.goto(f"/o/{home.org.slug}/threads")
+    sign_in(page, home.owner)
+    expect(page.locator("h1")).to_have_text("Threads")
+    expect(page.locator("#view-name")).to_have_value("")
+    page.goto(listing(home))
+    expect(page.locator("#view-name")).to_have_value("My agents")
+
+
 def test_the_name_of_a_view_is_back_where_it_is_seen(home, open_as, after, look):
     page = open_as(home.owner, f"{listing(home)}?q=Agent")
     page.locator("#save-view-button").click()

@@ -24,7 +24,7 @@ def create(org: str) -> Response:
     """Keep the state of a list under a name, and open the list with it."""
     form, (name, pairs) = SavedViewForm(), _posted_state()
     if not form.validate():
-        return render("saved_views/new.html", "form", 422, form=form, state=request.form["state"])
+        return render("saved_views/new.html", "form", 422, form=form, list=name, state=request.form["state"])
     with transaction():
         view = create_view(name, pairs, form.values())
     toast("View saved.")
