@@ -184,6 +184,7 @@ def register(app: Flask) -> None:
         size_bound,
         duration_words,
         money_words,
+        day_words,
     ):
         environment.filters[shown.__name__] = shown
     environment.filters[wrong_fields.__name__] = wrong_fields

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -40,7 +41,9 @@ def test_the_page_adds_up_and_leads_to_the_threads(member, talk):
     assert [link.text for link in member.page(errors).select("th.cell-name a")] == ["Late parcel"]
     agent = page.find("a", string="Support")
     assert parse_qs(urlsplit(agent["href"]).query)["agent"] == [str(talk.agent_id)]
-    assert "none in the 7 days before" in page.text
+    assert "compared with the 7 days before" in page.text
+    assert re.fullmatch(r"\d+ \w{3} \d{4}", page.select_one("#messages tbody th").text)
+    assert "none before" in page.select("a.figure")[0].text
 
 
 def test_the_threads_behind_a_figure_are_those_it_counts(member, org, talk):
@@ -142,7 +145,7 @@ def test_latency_is_a_tile_a_chart_and_columns(member, owner, org, talk):
     threads.message(talk, "Here.", role="assistant", latency_ms=2100, created_at=earlier)
     page = member.both("/o/acme/analytics?range=7d")
     assert figures_of(page)[-2:] == ["4.2 s", "4.2 s"]
-    assert "100 % more than in the 7 days before" in page.select("a.figure")[-1].text
+    assert "100 % more" in page.select("a.figure")[-1].text
     numbers = page.find(id="latency").find_all("tr")
     assert [cell.text for cell in numbers[-1].find_all("td")] == ["4.2 s", "4.2 s"]
     assert [cell.text for cell in numbers[-2].find_all("td")] == ["–", "–"]
@@ -159,7 +162,7 @@ def test_days_without_answers_are_told_from_fast_ones(member, talk):
     threads.message(talk, "Here.", role="assistant", latency_ms=2100, created_at=earlier)
     tile = member.page("/o/acme/analytics?range=7d").select("a.figure")[-1]
     assert "–" in tile.text
-    assert "there were answers in the 7 days before" in tile.text
+    assert "some before" in tile.text
 
 
 def test_the_axis_of_cost_says_no_more_decimals_than_it_needs(member, org):

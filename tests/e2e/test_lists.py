@@ -205,3 +205,9 @@ def test_the_days_and_numbers_of_a_filter_fit_into_its_menu(page, home, width):
         page.get_by_role("button", name=re.compile(f"^{name}")).click()
         assert page.locator(":popover-open").evaluate("(menu) => menu.scrollWidth <= menu.clientWidth"), name
         page.keyboard.press("Escape")
+
+
+def test_p30_the_palette_names_an_export_as_one(page):
+    page.keyboard.press("Control+k")
+    page.keyboard.type("export json")
+    expect(page.get_by_role("option", name="Export as JSON, shown columns")).to_be_visible()
