@@ -42,6 +42,11 @@ def test_a_schedule_is_made_and_shows_its_next_runs_in_both_zones(org, member):
     assert "02:30 CE" in page.text
     assert "Nightly file" in page.text
     assert page.select_one(f'[data-copy="sch_{schedule.id}"]')
+    assert page.select_one("main .button-primary")["data-key"] == "e"
+    assert [act.get_text(strip=True) for act in page.select("#schedule-menu .button")] == [
+        "Turn off",
+        "Delete",
+    ]
 
 
 @pytest.mark.parametrize(
