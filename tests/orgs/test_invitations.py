@@ -93,6 +93,13 @@ class TestIN1:
         assert page.headers["Referrer-Policy"] == "no-referrer"
         assert token not in page.text
 
+    @pytest.mark.parametrize(("role", "words"), [("member", "as a member"), ("admin", "as an admin")])
+    def test_the_role_is_named_in_a_sentence(self, invite, client, role, words):
+        sent = invite(role=role)
+        assert words in sent.text
+        client.get(f"/invitations/{token_in(sent)}")
+        assert words in client.get("/invitations/open").text
+
     def test_opening_uses_nothing_up(self, invite, client, state):
         token = token_in(invite())
         before = state()
