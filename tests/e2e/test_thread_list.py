@@ -51,7 +51,7 @@ def test_p01_every_state_of_the_threads_is_in_the_address(page, open_as, home):
     expect(page.locator("[role=status]").first).to_contain_text("30 threads, sorted by messages")
 
 
-def test_seldom_asked_filters_are_folded_until_one_is_in_force(page):
+def test_seldom_asked_filters_are_folded_until_one_is_in_force(page, look):
     folded = page.get_by_role("button", name="Origin")
     expect(page.get_by_role("button", name="Errors")).to_be_visible()
     expect(folded).to_be_hidden()
@@ -62,6 +62,7 @@ def test_seldom_asked_filters_are_folded_until_one_is_in_force(page):
     expect(page.get_by_role("button", name="Search in")).to_be_focused()
     page.goto(f"{page.url}?origin=api")
     expect(folded).to_be_visible()
+    look(page, "folded filters")
     page.get_by_role("link", name="Remove filter Origin: API").click()
     expect(page).not_to_have_url(re.compile("origin"))
     expect(folded).to_be_hidden()
