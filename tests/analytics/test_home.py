@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from app.analytics.views import home
 from app.db.queue import MAIL_IS_OFF
 from app.db.tables import EmailOutbox
 from tests.factories import agents, knowledge, orgs, runtime, tasks, threads
@@ -55,6 +56,21 @@ def test_failures_and_what_waits_are_counted_and_lead_to_their_lists(org, owner)
         page = owner.page(url)
         assert len(page.select("#results tbody tr")) == 1, url
         assert not page.select("#results .notice")
+
+
+def test_the_overview_counts_the_threads_that_each_sees(org, owner, member, monkeypatch):
+    def counted(client):
+        (tile,) = client.page("/o/acme").select('[aria-labelledby=overview] .figure[href="/o/acme/threads"]')
+        return tile.get_text(" ", strip=True)
+
+    assert counted(owner) == "0 threads"
+    threads.thread(org, origin="api")
+    assert (counted(owner), counted(member)) == ("1 thread", "1 thread")
+    threads.thread(org, orgs.member(org), origin="console")
+    threads.thread(org, origin="api", archived=True)
+    assert (counted(owner), counted(member)) == ("2 threads", "1 thread")
+    monkeypatch.setattr(home, "COUNT_CAP", 1)
+    assert (counted(owner), counted(member)) == ("10,000+ threads", "1 thread")
 
 
 def test_each_sees_what_concerns_them(org, owner, member):

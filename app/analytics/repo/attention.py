@@ -14,6 +14,7 @@ from app.db.tables import EmailOutbox, Task
 from app.knowledge.models.sources import SOURCES, KnowledgeBase
 from app.runtime.models import ToolApproval
 from app.threads.models import Message, Thread
+from app.threads.repo.kept import kept_number
 from app.threads.repo.threads import Viewer, visible_to
 
 LATE = timedelta(days=1)
@@ -25,7 +26,10 @@ ANSWER = "agent.run"
 
 @dataclass(frozen=True)
 class Attention:
-    """Counts of at most MOST; `base_id` is the base of all sources that failed, if it is one."""
+    """Counts of at most MOST; `base_id` is the base of all sources that failed, if it is one.
+
+    `threads` are all live ones, as `kept_number` counts them.
+    """
 
     answers: int
     tasks: int
@@ -33,6 +37,7 @@ class Attention:
     calls: int
     sources: int
     base_id: UUID | None
+    threads: int
 
 
 class AttentionRepo:
@@ -42,7 +47,7 @@ class AttentionRepo:
         self._session = session or db.session()
 
     def read(self, org_id: UUID, viewer: Viewer) -> Attention:
-        """Failed answers, tasks and mails of the last 24 h, calls that wait, sources that have failed."""
+        """Failed answers, tasks and mails of the last 24 h, calls that wait, sources that have failed; all threads."""
         since = func.now() - LATE
         failed = _failed_sources(org_id).subquery()
         one_base = select(func.min(cast(failed.c.base_id, Text))).having(
@@ -72,10 +77,11 @@ class AttentionRepo:
                 _count(_calls(org_id, viewer)),
                 _count(_failed_sources(org_id)),
                 one_base.scalar_subquery(),
+                kept_number(org_id, viewer).scalar_subquery(),
             )
         ).one()
-        answers, tasks, mails, calls, sources, base_id = row
-        return Attention(answers, tasks, mails, calls, sources, base_id and UUID(base_id))
+        answers, tasks, mails, calls, sources, base_id, threads = row
+        return Attention(answers, tasks, mails, calls, sources, base_id and UUID(base_id), threads)
 
 
 def _count(found: Select[Any]) -> Any:

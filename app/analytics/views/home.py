@@ -5,13 +5,15 @@ from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
-from app.analytics.repo.attention import ANSWER, MOST, AttentionRepo
+from app.analytics.repo.attention import ANSWER, MOST, Attention, AttentionRepo
 from app.analytics.repo.samples import SampleRepo
+from app.db.cursor import COUNT_CAP
 from app.db.session import transaction
 from app.orgs.services.home import CARDS, Home, dismiss_card, read_home
 from app.threads.access import current_viewer
 from app.web.access import org_right, role_has, signed_in
 from app.web.errors import NotFound, Refusal
+from app.web.filters import grouped
 from app.web.identity import require_org, require_visitor
 from app.web.render import can, leave, render
 from app.web.security import settings
@@ -58,8 +60,11 @@ def index() -> Response:
 def show(org: str) -> Response:
     """What needs attention, set-up cards, and what the organisation holds."""
     membership = require_org()
-    home = read_home(membership)
-    response = render("home/show.html", home=home, matters=_matters(org), vacant=_is_vacant(home))
+    home, found = read_home(membership), AttentionRepo().read(membership.org_id, current_viewer())
+    threads = "10,000+" if found.threads > COUNT_CAP else grouped(found.threads)
+    response = render(
+        "home/show.html", home=home, matters=_matters(org, found), threads=threads, vacant=_is_vacant(home)
+    )
     if request.cookies.get(LAST_ORG) != membership.slug:
         secure = settings().secure
         response.set_cookie(
@@ -88,9 +93,8 @@ def _is_vacant(home: Home) -> bool:
     )
 
 
-def _matters(org: str) -> list[Matter]:
+def _matters(org: str, found: Attention) -> list[Matter]:
     """What needs attention and the visitor may see; nothing that there is none of."""
-    found = AttentionRepo().read(require_org().org_id, current_viewer())
     failed: dict[str, Any] = {"org": org, "status": "failed"}
     sources = (
         url_for("knowledge_sources.index", base_id=found.base_id, **failed)
