@@ -17,7 +17,7 @@ from pgvector import HalfVector
 from pgvector.psycopg.halfvec import HalfVectorBinaryDumper
 from psycopg import Connection, errors, generators
 from psycopg.abc import RV, PQGen
-from psycopg.pq import ExecStatus
+from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.types.json import set_json_loads
 from sqlalchemy import Connection as EngineConnection
 from sqlalchemy import Engine, ExceptionContext, QueuePool, event
@@ -39,6 +39,14 @@ FILES_AT_ONCE = 4
 ANALYTICS_SECONDS = 30
 _READING = "-c default_transaction_read_only=on -c cursor_tuple_fraction=1"
 """Every cursor is read to its end: what comes first need not come soon."""
+
+PREPARED = {"prepared": True}
+"""The option of statements that each connection parses and plans once: those on the way to most pages.
+
+They find rows by their keys, or count few. Nothing else is prepared: lists and searches need plans for their values.
+"""
+NEVER = 2**31
+"""How often psycopg is to see a statement before it prepares it by itself."""
 
 _REFUSING = (errors.ReadOnlySqlTransaction, errors.IdleInTransactionSessionTimeout)
 """What is no fault of a statement: a server that takes no changes for now, and one that has ended the transaction."""
@@ -80,6 +88,19 @@ class PatientConnection(Connection[Any]):
         if result.status != ExecStatus.COMMAND_OK:
             raise errors.OperationalError("the server ended the connection")
 
+    def rollback(self) -> None:
+        """End the transaction; what is prepared stays, which psycopg would forget, unless a statement has failed.
+
+        It forgets for the sake of things that the transaction made, whose plans the server itself throws away.
+        """
+        if self.info.transaction_status != TransactionStatus.INTRANS:
+            super().rollback()
+            return
+        self.pgconn.send_query(b"ROLLBACK")
+        (result,) = self.wait(generators.execute(self.pgconn))
+        if result.status != ExecStatus.COMMAND_OK:
+            raise errors.OperationalError("the server ended the connection")
+
     @contextmanager
     def patient(self, seconds: float | None) -> Iterator[None]:
         """Another patience for a while."""
@@ -116,11 +137,13 @@ class _Guard:
         """Stand in front of the engine's pool."""
         event.listen(engine, "do_connect", self._connect)
         event.listen(engine, "checkout", self._check)
+        event.listen(engine, "do_execute", _prepared)
 
     def _connect(self, _dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
         with self._noting_silence():
             connection = PatientConnection.connect(*arguments, **options)
         connection.patience = self._patience
+        connection.prepare_threshold = NEVER
         return connection
 
     def _check(self, connection: PatientConnection, _record: Any, _fairy: Any) -> None:
@@ -141,6 +164,14 @@ class _Guard:
         except (NoAnswer, errors.ConnectionTimeout):
             self._silent_until = time.monotonic() + SILENCE_SECONDS
             raise
+
+
+def _prepared(cursor: Any, statement: str, values: Any, context: Any) -> bool:
+    """Run a statement that is `PREPARED` with the plan that its connection keeps of it; the others are planned anew."""
+    prepared = bool(context.execution_options.get("prepared"))
+    if prepared:
+        cursor.execute(statement, values, prepare=True)
+    return prepared
 
 
 def main_options() -> dict[str, Any]:

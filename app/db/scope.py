@@ -13,11 +13,12 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.orm import Session, SessionTransaction
 
 from app.db.base import db
+from app.db.engine import PREPARED
 
 _SET = text(
     "SELECT set_config('role', 'agentpress_app', true), "
     "set_config('app.org_id', :org, true), set_config('app.user_id', :user, true)"
-)
+).execution_options(**PREPARED)
 
 
 @dataclass(frozen=True)

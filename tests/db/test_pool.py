@@ -3,9 +3,10 @@
 import pytest
 from psycopg import errors
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from app.db.base import db
-from app.db.engine import PatientConnection
+from app.db.engine import PREPARED, PatientConnection
 from app.db.session import ANALYTICS
 from app.web.errors import DATABASE_AWAY
 
@@ -31,6 +32,50 @@ def test_a_returned_connection_forgets_who_used_it(engines):
     with engines[ANALYTICS].connect(), engines[None].connect() as again:
         assert again.execute(text("SELECT pg_backend_pid()")).scalar() == pid
         assert who(again) == ("postgres", "")
+
+
+def planned(connection, name):
+    statement = text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%' || :name")
+    return connection.execute(statement, {"name": name}).scalar()
+
+
+def used(engine, name, times=1, **options):
+    """Run a statement in transactions that are rolled back, each on the pool's connection."""
+    for _ in range(times):
+        with engine.connect() as connection:
+            connection.execute(text(f"SELECT 1 AS {name}"), execution_options=options)
+
+
+def test_what_is_prepared_stays_so_beyond_its_transaction(engines):
+    engine = engines[None]
+    engine.dispose()
+    used(engine, "hot", **PREPARED)
+    used(engine, "cold", times=20)
+    with engine.connect() as connection:
+        assert (planned(connection, "hot"), planned(connection, "cold")) == (1, 0)
+    used(engine, "hot", **PREPARED)
+    with engine.connect() as connection:
+        assert planned(connection, "hot") == 1
+
+
+def test_a_failed_statement_has_everything_planned_anew(engines):
+    engine = engines[None]
+    table = text("SELECT name FROM changing").execution_options(**PREPARED)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE changing AS SELECT 1 AS name"))
+    try:
+        with engine.connect() as connection:
+            assert connection.execute(table).scalar() == 1
+            connection.rollback()
+            with engine.begin() as other:
+                other.execute(text("ALTER TABLE changing ALTER name TYPE text"))
+            with pytest.raises(DBAPIError, match="cached plan"):
+                connection.execute(table)
+            connection.rollback()
+            assert connection.execute(table).scalar() == "1"
+    finally:
+        with engine.begin() as connection:
+            connection.execute(text("DROP TABLE changing"))
 
 
 def test_connections_that_end_one_after_another_are_a_database_away(engines, monkeypatch):

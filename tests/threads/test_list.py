@@ -54,7 +54,11 @@ def test_an_empty_organisation_says_how_threads_come(client, boss):
 def test_no_match_offers_to_clear_all(client, thread):
     page = client.both("/o/acme/threads?q=nothing&feedback=up")
     assert "No threads match" in page.find(id="results").text
-    assert page.find(id="results-empty").find_next("a", class_="button")["href"] == "/o/acme/threads"
+    links = {link.text.strip(): link["href"] for link in page.find(id="results").select("a.button")}
+    assert links == {
+        "Search in messages": "/o/acme/threads?q=nothing&feedback=up&in=messages",
+        "Clear all": "/o/acme/threads",
+    }
 
 
 def test_archived_only_is_said(client, org, ana):

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.auth.models import User
 from app.db.base import db
 from app.db.cursor import Order, Page, paginate
+from app.db.engine import PREPARED
 from app.orgs.models import ApiKey
 from app.orgs.repo.members import FULL_NAME
 from app.web.conditions import chosen, searched, within
@@ -24,7 +25,7 @@ _BEARER = text(
       FROM api_key_bearer(:key_hash) k JOIN users u ON u.id = k.user_id JOIN orgs o ON o.id = k.org_id
      WHERE u.disabled_at IS NULL
     """
-)
+).execution_options(**PREPARED)
 _TOUCH = text(
     """
     UPDATE api_keys SET last_used_at = now()
