@@ -43,7 +43,7 @@ _READING = "-c default_transaction_read_only=on -c cursor_tuple_fraction=1"
 PREPARED = {"prepared": True}
 """The option of statements that each connection parses and plans once: those on the way to most pages.
 
-They find rows by their keys, or count few. Nothing else is prepared: lists and searches need plans for their values.
+They find rows by their keys. Nothing else is prepared: lists, searches and counts need plans for their values.
 """
 NEVER = 2**31
 """How often psycopg is to see a statement before it prepares it by itself."""

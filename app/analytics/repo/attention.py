@@ -9,7 +9,6 @@ from sqlalchemy import Select, Text, cast, func, select, union_all
 from sqlalchemy.orm import Session
 
 from app.db.base import db
-from app.db.engine import PREPARED
 from app.db.queue import MAIL_IS_OFF
 from app.db.tables import EmailOutbox, Task
 from app.knowledge.models.sources import SOURCES, KnowledgeBase
@@ -79,7 +78,7 @@ class AttentionRepo:
                 _count(_failed_sources(org_id)),
                 one_base.scalar_subquery(),
                 kept_number(org_id, viewer).scalar_subquery(),
-            ).execution_options(**PREPARED)
+            )
         ).one()
         answers, tasks, mails, calls, sources, base_id, threads = row
         return Attention(answers, tasks, mails, calls, sources, base_id and UUID(base_id), threads)
