@@ -174,8 +174,8 @@ def reasons_against(
 ) -> Mapping[UUID, str]:
     """Which of these ended tasks of a kind must not be queued anew, and why, inside the running transaction."""
     found, given = _read(kind, payloads)
-    against = found.again(org_id, given) if found and found.again else {}
-    return {**against, **lacking(org_id, kind, payloads)}
+    asked = (found.again, found.lacking) if found else ()
+    return {task_id: why for ask in asked if ask for task_id, why in ask(org_id, given).items()}
 
 
 def lacking(org_id: UUID, kind: str, payloads: Mapping[UUID, Mapping[str, Any]]) -> Mapping[UUID, str]:
