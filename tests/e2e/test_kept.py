@@ -226,13 +226,18 @@ def test_the_fields_of_a_chosen_kind_are_back_as_well(home, open_as, after):
     expect(page.locator("[data-rest]")).to_be_hidden()
 
 
-def test_the_name_of_a_view_waits_for_the_list_it_was_typed_on(home, open_as, after):
-    page = open_as(home.owner, listing(home))
+def name_a_view(page):
+    """Type a name into the menu, and wait until what is typed is kept."""
     page.locator("#save-view-button").click()
     page.locator("#view-name").fill("My agents")
     page.wait_for_function(
         "performance.getEntriesByType('resource').some(({ name }) => name.includes('kept'))"
     )
+
+
+def test_the_name_of_a_view_waits_for_the_list_it_was_typed_on(home, open_as, after):
+    page = open_as(home.owner, listing(home))
+    name_a_view(page)
     after("end", home.owner)
     page.locator("#save-view button").click()
     expect(page.locator("h1")).to_have_text("Sign in")
@@ -246,11 +251,7 @@ def test_the_name_of_a_view_waits_for_the_list_it_was_typed_on(home, open_as, af
 
 def test_the_name_of_a_view_is_back_where_it_is_seen(home, open_as, after, look):
     page = open_as(home.owner, f"{listing(home)}?q=Agent")
-    page.locator("#save-view-button").click()
-    page.locator("#view-name").fill("My agents")
-    page.wait_for_function(
-        "performance.getEntriesByType('resource').some(({ name }) => name.includes('kept'))"
-    )
+    name_a_view(page)
     after("end", home.owner)
     page.locator("#save-view button").click()
     sign_in(page, home.owner)
