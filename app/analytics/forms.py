@@ -1,10 +1,13 @@
 """What the searches can be asked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from app.threads.forms import ORIGINS
-from app.web.listing import Facet, ListSpec
+from app.web.listing import Facet, ListSpec, ListState
+from app.web.spans import read_span
 
 THREAD_NAMES = ListSpec(sorts={"last": "last activity"}, default_sort="-last")
 """Threads by their names, those of late first."""
@@ -61,3 +64,14 @@ def message_search(agents: Mapping[str, str]) -> ListSpec:
         dates={"at": "Written"},
         ranked=True,
     )
+
+
+def earlier_url(state: ListState, since: datetime, zone: ZoneInfo) -> str | None:
+    """The address of the same search in messages up to the day of `since`; None where its days do not go on."""
+    asked = state.spans.get("at")
+    last = since.astimezone(zone).date()
+    if asked and asked.end:
+        last = min(last, asked.end.astimezone(zone).date() - timedelta(days=2))
+    first = asked.start.astimezone(zone).date() if asked and asked.start else ""
+    span = read_span(f"{first}..{last}", zone.key)
+    return replace(state, spans={**state.spans, "at": span}).url() if span else None

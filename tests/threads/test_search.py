@@ -1,6 +1,8 @@
 """The search in messages: what is found, in which order, for whom, and how much work common words cost."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -202,6 +204,63 @@ def test_of_a_phrase_fewer_matches_are_ranked(find, said, client, monkeypatch):
     assert find('"late parcel" -the')[0].cut == 3
 
 
+WEEKS = [0, 1, 2, 8, 30, 31, 60]
+"""How many weeks ago a phrase was written."""
+
+
+@pytest.fixture
+def by_weeks(connection):
+    """Search as where very many messages hold the words of a phrase."""
+    changed("newest_matches", {"v_all <= 20000": "v_all <= -1", "v_ours <= v_few": "v_ours <= -1"})
+
+
+@pytest.mark.usefixtures("by_weeks")
+@pytest.mark.parametrize(
+    ("enough", "read", "since"), [(1, 1, 0), (2, 2, 1), (4, 4, 8), (5, 6, 31), (7, 7, None), (99, 7, None)]
+)
+def test_a_phrase_is_looked_for_until_enough_is_found(find, said, monkeypatch, enough, read, since):
+    monkeypatch.setattr(search, "ENOUGH_OF_PHRASES", enough)
+    written = [said("the late parcel", days=7 * weeks).id for weeks in WEEKS]
+    found = find('"late parcel"')
+    monday = datetime(2026, 11, 23, tzinfo=UTC)
+    assert ids(found) == written[:read]
+    assert found[0].since == (None if since is None else monday - timedelta(weeks=since))
+    assert (found[0].partly, found[0].cut) == (since is not None, None)
+    assert ids(find("late parcel")) == written
+
+
+@pytest.mark.usefixtures("by_weeks")
+def test_what_was_not_looked_through_is_one_step_away(said, client, monkeypatch):
+    monkeypatch.setattr(search, "ENOUGH_OF_PHRASES", 3)
+    written = [said("the late parcel", days=7 * weeks).id for weeks in WEEKS]
+    seen, steps, url = [], [], "/o/acme/search/messages?q=%22late+parcel%22&origin=console"
+    while url:
+        results = parse(client.get(url).text).find(id="results")
+        seen.append([UUID(hit["id"].removeprefix("row-")) for hit in results.select(".hit")])
+        earlier = results.find("a", string="Look through earlier ones")
+        steps.append(earlier and re.search(r"only those since (.+) were looked through", results.text)[1])
+        url = earlier and earlier["href"]
+    assert seen == [written[:3], written[3:6], written[6:]]
+    assert steps == ["9 Nov 2026", "6 Apr 2026", None]
+
+
+@pytest.mark.usefixtures("by_weeks")
+def test_a_day_with_enough_of_a_phrase_is_not_looked_through_twice(said, client, monkeypatch):
+    monkeypatch.setattr(search, "ENOUGH_OF_PHRASES", 1)
+    for days in (2, 2, 3):
+        said("the late parcel", days=days)
+    url = "/o/acme/search/messages?q=%22late+parcel%22&at={}"
+    links = [
+        parse(client.get(url.format(days)).text).find("a", string="Look through earlier ones")
+        for days in ("2026-11-23..2026-11-23", "..2026-11-23", "2026-11-01..2026-11-23")
+    ]
+    assert links[0] is None
+    assert [link["href"].partition("at=")[2] for link in links[1:]] == [
+        "..2026-11-22",
+        "2026-11-01..2026-11-22",
+    ]
+
+
 def test_of_one_word_without_an_agent_those_that_say_it_most_are_ranked(find, said, org, monkeypatch):
     monkeypatch.setattr(search, "MOST_RANKED", 2)
     written = [said("refund " * times, days=times) for times in (9, 8, 7)]
@@ -223,15 +282,21 @@ def test_a_search_is_two_statements(find, said):
 
 
 @pytest.fixture(
-    params=[("always", "always"), ("never", "always"), ("never", "never")],
-    ids=["few at all", "few of the organisation", "from the newest weeks on"],
+    params=[
+        ("always", "always", "always"),
+        ("never", "always", "always"),
+        ("never", "never", "always"),
+        ("never", "never", "never"),
+    ],
+    ids=["few at all", "few of the organisation", "the newest weeks, then all", "week after week"],
 )
 def way(request, connection):
     """Each way in which the newest matches are found, whatever the planner estimates."""
     limits = [{"always": "1000000000", "never": "-1"}[one] for one in request.param]
+    bounds = ("v_all <= 20000", "v_ours <= v_few", "v_ours <= 200000")
     changed(
         "newest_matches",
-        {"v_all <= 20000": f"v_all <= {limits[0]}", "v_ours <= 5000": f"v_ours <= {limits[1]}"},
+        {bound: f"{bound.partition('<')[0]}<= {limit}" for bound, limit in zip(bounds, limits, strict=True)},
     )
 
 

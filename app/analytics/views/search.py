@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import Blueprint, Response, make_response, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from app.analytics.forms import KINDS, THREAD_NAMES, message_search
+from app.analytics.forms import KINDS, THREAD_NAMES, earlier_url, message_search
 from app.analytics.repo.found import Found, FoundRepo
 from app.db.terms import clean, terms
 from app.tasks.services.tasks import title_of
@@ -48,9 +48,12 @@ def messages(org: str) -> Response:
     org_id = require_org().org_id
     viewer, asked = current_viewer(), filter_ids(request.args.getlist("agent"))
     choices = ThreadChoiceRepo().choices(org_id, viewer, asked, [])
-    state = read_list(message_search(choices["agent"]), viewer_zone().key)
+    zone = viewer_zone()
+    state = read_list(message_search(choices["agent"]), zone.key)
     found = SearchRepo().page(org_id, viewer, state)
-    return show_list("search/messages.html", state, found.page, found=found)
+    since = found.since and found.since.astimezone(zone).date()
+    earlier = found.since and earlier_url(state, found.since, zone)
+    return show_list("search/messages.html", state, found.page, found=found, since=since, earlier=earlier)
 
 
 def _kinds() -> list[str]:

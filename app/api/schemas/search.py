@@ -48,6 +48,10 @@ class SearchResult(Model):
             description="More match than are ranked: the newest, of one word those that say it most often."
         ),
     ]
+    since: Annotated[
+        datetime | None,
+        Field(description="Only messages from then on were looked through. Ask for earlier ones with `at`."),
+    ]
     unusable: Annotated[
         Literal["common", "excluding"] | None,
         Field(description="Why nothing was searched: only very common words, or only what to leave out."),
@@ -102,7 +106,8 @@ def result(found: Found, page_size: int, next_cursor: str | None) -> SearchResul
     return SearchResult.model_validate(
         {
             "data": [found_message(hit) for hit in found.page.rows],
-            "only_newest": found.cut is not None,
+            "only_newest": found.partly,
+            "since": found.since,
             "unusable": found.unusable,
             "page_size": page_size,
             "next_cursor": next_cursor,

@@ -1,8 +1,8 @@
 """The search in messages: ranked passages, with bounded work on common words.
 
 One word is ranked by how often it occurs (`best_matches`, exact). Several words are ranked among the newest MOST_RANKED
-messages that match (`newest_matches`), phrases among fewer: no index knows where in a message its words stand, so each
-message that holds them all is read. Both functions are in migrations/threads_sql.py.
+messages that match (`newest_matches`). No index knows where in a message its words stand, so each message that holds
+those of a phrase is read: where these are many, as far back as it takes to find ENOUGH_OF_PHRASES.
 """
 
 import re
@@ -25,6 +25,7 @@ from app.web.listing import ListState
 
 MOST_RANKED = 5_000
 MOST_OF_PHRASES = 2_000
+ENOUGH_OF_PHRASES = 100
 MOST_SHOWN = 500
 """Ranked messages that can be paged through; beyond them more words help more than more pages."""
 PASSAGE_SOURCE = 50_000
@@ -45,17 +46,20 @@ _PARSE = text("""
 _BEST = "SELECT f.* FROM best_matches(:lexeme, :most, :viewer, :agents, :origins, :start, :end) f"
 _NEWEST = """
     SELECT f.message_id, f.thread_id, f.created_at, ts_rank(s.tsv, CAST(:query AS tsquery)) AS score
-      FROM newest_matches(CAST(:query AS tsquery), NULL, :most, :viewer, :agents, :origins, :start, :end) f
-      JOIN message_search s ON s.org_id = :org AND s.message_id = f.message_id
+      FROM newest_matches(CAST(:query AS tsquery), NULL, :most,
+                          :viewer, :agents, :origins, :start, :end, :enough) f
+      LEFT JOIN message_search s ON s.org_id = :org AND s.message_id = f.message_id
 """
 _SEARCH = """
     WITH hits AS MATERIALIZED ({hits}),
          shown AS MATERIALIZED (
-            SELECT h.*, t.name AS thread_name, t.agent_id, (SELECT count(*) FROM hits) AS ranked
+            SELECT h.*, t.name AS thread_name, t.agent_id, (SELECT count(message_id) FROM hits) AS ranked,
+                   (SELECT created_at FROM hits WHERE message_id IS NULL) AS since
               FROM hits h JOIN threads t ON t.org_id = :org AND t.id = h.thread_id
              WHERE :but IS NULL OR t.agent_id IS NULL OR t.agent_id <> ALL (:but)
              ORDER BY h.score DESC, h.created_at DESC, h.message_id DESC LIMIT :limit OFFSET :skipped)
-    SELECT s.message_id, s.thread_id, s.created_at, s.score, s.thread_name, a.name AS agent_name, m.role, s.ranked,
+    SELECT s.message_id, s.thread_id, s.created_at, s.score, s.thread_name, a.name AS agent_name, m.role,
+           s.ranked, s.since,
            ts_headline('english', left(m.text_content, :source), CAST(:query AS tsquery),
                        CASE WHEN length(m.text_content) <= :short THEN :whole ELSE :headline END) AS passage
       FROM shown s JOIN messages m ON m.org_id = :org AND m.id = s.message_id
@@ -97,13 +101,20 @@ class Hit:
 class Found:
     """A page of hits. `unusable` says why nothing was searched.
 
-    `cut` is how many were ranked where more match: the `newest`, else those that say the word most often.
+    `cut` is how many were ranked where more match: the `newest`, else those that say the word most often. `since` is
+    the moment from which on messages were looked through, where older ones were not.
     """
 
     page: Page[Hit]
     cut: int | None = None
     newest: bool = True
+    since: datetime | None = None
     unusable: str | None = None
+
+    @property
+    def partly(self) -> bool:
+        """Whether more match than were ranked."""
+        return self.cut is not None or self.since is not None
 
 
 @dataclass(frozen=True)
@@ -150,6 +161,7 @@ class SearchRepo:
                 "query": query.text,
                 "lexeme": query.lexeme,
                 "most": bound or skipped + limit + 1,
+                "enough": ENOUGH_OF_PHRASES if query.phrase and not values["but"] else None,
                 "limit": limit + 1,
                 "skipped": skipped,
                 "source": PASSAGE_SOURCE,
@@ -159,7 +171,8 @@ class SearchRepo:
             },
         ).all()
         cut = bound if bound and rows and rows[0].ranked >= bound else None
-        return Found(_page([_hit(row) for row in rows], skipped, limit), cut, newest)
+        since = rows[0].since if rows else None
+        return Found(_page([_hit(row) for row in rows], skipped, limit), cut, newest, since)
 
 
 _EMPTY: Page[Hit] = Page([], 0, 0, capped=False, previous=None, next=None)
