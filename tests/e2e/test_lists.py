@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.factories import orgs
+
 pytestmark = pytest.mark.e2e
 
 FOCUS = "() => document.activeElement?.id || document.activeElement?.textContent.trim()"
@@ -211,3 +213,17 @@ def test_p30_the_palette_names_an_export_as_one(page):
     page.keyboard.press("Control+k")
     page.keyboard.type("export json")
     expect(page.get_by_role("option", name="Export as JSON, shown columns")).to_be_visible()
+
+
+def test_a_list_that_holds_nothing_yet_offers_nothing_to_look_for(open_as):
+    empty = orgs.org()
+    page = open_as(orgs.member(empty, "owner"), f"/o/{empty.slug}/agents")
+    expect(page.locator("#filters")).to_be_hidden()
+    expect(page.locator("#views")).to_be_hidden()
+    page.goto(f"{page.url}?q=none")
+    field = page.locator("main [name=q]")
+    field.fill("")
+    expect(page.get_by_role("heading", name="No agents yet")).to_be_visible()
+    expect(field).to_be_focused()
+    page.get_by_role("link", name="New agent").first.focus()
+    expect(field).to_be_hidden()
