@@ -1,7 +1,7 @@
 """Pages and fragments from one template; the only reader and writer of HX- headers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import orjson
@@ -85,9 +85,11 @@ def can(right: str) -> bool:
     return role_has(visitor.org.role if visitor and visitor.org else None, right)
 
 
-def shell() -> Shell:
-    """The frame of this request."""
+def shell(near: str | None = None) -> Shell:
+    """The frame of this request; outside the pages of organisations that of the one named, if the visitor is in it."""
     visitor = current_visitor()
+    if visitor and near:
+        visitor = replace(visitor, org=next((org for org in visitor.memberships if org.slug == near), None))
     org = visitor.org if visitor else None
     theme = visitor.preferences.get("theme") if visitor else request.cookies.get("theme")
     return Shell(
@@ -111,9 +113,9 @@ def bare_shell() -> Shell:
 def render(template: str, block: str | None = None, status: int = 200, **context: Any) -> Response:
     """The whole page, or for htmx its title and `block` (named after the id it fills).
 
-    A page's own `out_of_band` block, if it has one, follows the fragment.
+    A page's own `out_of_band` block, if it has one, follows the fragment. `near` in the context is as of `shell`.
     """
-    context["shell"] = shell()
+    context["shell"] = shell(context.get("near"))
     if block is not None and wants_fragment():
         body = _fragment(template, block, context)
     else:

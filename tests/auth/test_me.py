@@ -15,7 +15,7 @@ from app.auth.services.sign_in import confirm_password
 from app.auth.views import credentials
 from app.db.session import transaction
 from app.web.security import session_cookie_name
-from tests.factories import auth
+from tests.factories import auth, orgs
 from tests.factories.auth import PASSWORD
 from tests.factories.rows import rows, stored
 from tests.support.client import SAME_ORIGIN
@@ -200,6 +200,20 @@ def test_the_password_is_asked_again_after_fifteen_minutes(stale):
     answer = stale.submit("/me/confirm", {"current_password": PASSWORD, "next": "/me/email"})
     assert (answer.status_code, answer.location) == (303, "/me/email")
     stale.page("/me/email")
+
+
+def test_the_password_is_asked_again_in_the_organisation_that_the_way_leads_to(stale, person):
+    orgs.member(orgs.org(slug="acme"), user=person)
+    orgs.org(slug="other")
+    for path, sidebar in [
+        ("/o/acme/keys/new", True),
+        ("/o/other/keys/new", False),
+        ("/o/", False),
+        ("/me", False),
+    ]:
+        page = stale.page(f"/me/confirm?next={path}")
+        assert (page.find(id="sidebar") is not None) == sidebar
+        assert (page.find("a", string="Cancel")["href"] == "/o/acme") == sidebar
 
 
 def test_the_password_given_again_ends_copies_of_the_session_and_keeps_open_forms(stale, new_client):

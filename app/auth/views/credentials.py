@@ -110,12 +110,13 @@ def create() -> Response:
 
 
 def _confirm_page(form: ConfirmForm, status: int = 200) -> Response:
-    account = account_of(require_visitor().id)
+    account, next_path = account_of(require_visitor().id), _next_path()
     return render(
         "me/confirm.html",
         status=status,
+        near=next_path.split("/")[2] if next_path.startswith("/o/") else None,
         form=form,
-        next_path=_next_path(),
+        next_path=next_path,
         unsent=bool(request.values.get("unsent")),
         has_password=account.password is not None,
         providers={
