@@ -24,7 +24,7 @@ def previewed(member, changes, path=NEW):
 
 def moments(part):
     """The moments of the runs it shows."""
-    return [datetime.fromisoformat(time["datetime"]) for time in part.select("tbody time")]
+    return [datetime.fromisoformat(time["datetime"]) for time in part.select("tbody th time")]
 
 
 def test_the_fields_of_the_timing_ask_for_the_preview_and_nothing_is_stored(org, member):
@@ -79,6 +79,15 @@ def test_what_does_not_fit_is_said_in_place_of_the_runs(org, member, changes, wo
     part = previewed(member, changes)
     assert words in part.text
     assert not part.table
+
+
+def test_columns_that_would_say_nothing_are_left_out(member):
+    def heads(zone, cron="0 3 * * *"):
+        part = previewed(member, {"cron": cron, "time_zone": zone})
+        return [head.text.strip() for head in part.select("thead th")]
+
+    assert heads("UTC") == ["In UTC"]
+    assert heads("Asia/Tokyo") == ["In Asia/Tokyo", "Your time"]
 
 
 def test_an_edited_schedule_shows_its_runs_at_once_and_keeps_its_beat(org, member):

@@ -211,10 +211,11 @@ def destroy(org: str, schedule_id: UUID) -> Response:
 
 
 def _runs(slots: list[Slot], time_zone: str) -> list[dict[str, Any]]:
-    """Runs to come, each with its time in a zone."""
+    """Runs to come, each with its time in a zone, and whether that is another one than the visitor's."""
+    abroad = viewer_zone().key != time_zone
     times = [slot.at.astimezone(ZoneInfo(time_zone)) for slot in slots]
     return [
-        {"slot": slot, "local": f"{time:%a} {time.day} {time:%b %Y, %H:%M %Z}"}
+        {"slot": slot, "abroad": abroad, "local": f"{time:%a} {time.day} {time:%b %Y, %H:%M %Z}"}
         for slot, time in zip(slots, times, strict=True)
     ]
 
