@@ -124,3 +124,9 @@ def test_only_those_of_who_answers_need_one(member, agent, version, server, work
     assert refused.status_code == 422
     assert "Enter a value for who." in refused.text
     assert len(rows(Message)) == 2
+
+
+def test_an_agent_without_a_connection_says_so_before_anything_is_sent(member, org, agent, server):
+    said = "This agent cannot answer yet. No connection is chosen."
+    assert said in member.page(f"/o/acme/agents/{agents.agent(org).id}/playground").main.text
+    assert "cannot answer yet" not in member.page(f"/o/acme/agents/{agent.id}/playground").main.text

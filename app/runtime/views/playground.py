@@ -5,6 +5,7 @@ from uuid import UUID
 from flask import Blueprint, Response, request, url_for
 
 from app.agents.repo.versions import Draft
+from app.connections.services.targets import target_fault
 from app.db.session import transaction
 from app.runtime.forms import MOST_MESSAGE_BYTES, SayForm
 from app.runtime.services.runs import Place, ask_again, begin_thread, say, stop, try_again
@@ -121,4 +122,6 @@ def _conversation(thread: ThreadHead, draft: Draft, form: SayForm, status: int) 
 
 
 def _page(draft: Draft, form: SayForm, status: int = 200) -> Response:
-    return render("playground/new.html", "composer", status, draft=draft, form=form, variables=filled(draft))
+    silent = target_fault(require_org().org_id, draft.snapshot.provider, draft.snapshot.model)
+    shown = {"draft": draft, "form": form, "variables": filled(draft), "silent": silent}
+    return render("playground/new.html", "composer", status, **shown)
