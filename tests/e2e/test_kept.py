@@ -265,7 +265,6 @@ def test_the_name_of_a_view_is_back_where_it_is_seen(home, open_as, after, look)
 def test_text_without_a_field_is_shown(home, open_as, after, look):
     page = open_as(home.owner, f"/o/{home.org.slug}/tools/new")
     page.locator("#name").fill("weather")
-    page.get_by_role("button", name="Edit as table").click()
     page.get_by_role("button", name="Add an argument").click()
     page.locator("#arg-name-1").fill("city")
     page.locator("#arg-description-1").fill("Where to look")

@@ -144,6 +144,16 @@ def test_the_schema_is_edited_as_a_table_without_scripts(member, org):
     assert "x-place" in sent(member.page(path(tool, "/edit")))["schema"][0]
 
 
+def test_a_new_tool_begins_with_the_table_of_its_arguments(member, org):
+    given = {**sent(member.page(f"{HOME}/new")), **FORM, "editor": "table", "schema": ""}
+    assert "arg_name" not in given
+    given |= {"arg_name": "city", "arg_type": "string", "arg_required": "yes", "arg_description": "Where."}
+    assert member.submit(f"{HOME}/new", {**given, "arg_place": "", "arg_rest": "{}"}).status_code == 303
+    (made,) = rows(Tool, name="find_weather")
+    assert made.input_schema["required"] == ["city"]
+    assert made.input_schema["additionalProperties"] is False
+
+
 def test_a_table_that_cannot_be_saved_says_which_row(member, org):
     table = {**FORM, "editor": "table", "arg_name": ["city", ""], "arg_type": ["string", "string"]}
     table |= {

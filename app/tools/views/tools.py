@@ -57,9 +57,10 @@ def index(org: str) -> Response:
 @bp.get("/new")
 @org_right("tools.edit")
 def new(org: str) -> Response:
-    """An empty form of an HTTP tool."""
+    """An empty form of an HTTP tool, its arguments as a table."""
     form = HttpToolForm()
     form.show(EMPTY_SCHEMA)
+    form.turned("table")
     return tool_page(form, None)
 
 
