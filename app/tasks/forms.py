@@ -94,8 +94,9 @@ def task_list() -> ListSpec:
 
 
 def schedulable(known: Kinds) -> list[tuple[str, str]]:
-    """The kinds a schedule can start, by name and title."""
-    return [(kind.name, kind.title) for kind in known.all() if kind.schedulable]
+    """The kinds a schedule can start, by name and title, in the order of titles."""
+    found = [(kind.name, kind.title) for kind in known.all() if kind.schedulable]
+    return sorted(found, key=lambda kind: kind[1])
 
 
 class ScheduleForm(FlaskForm):
@@ -113,7 +114,7 @@ class ScheduleForm(FlaskForm):
         default="cron",
         validate_choice=False,
     )
-    cron = optional_field("Cron line", CRON_LENGTH)
+    cron = optional_field("Cron line", CRON_LENGTH, render_kw={"list": "cron-lines", "autocomplete": "off"})
     every_minutes = WholeNumberField("Minutes", validators=[Optional()])
     run_at = MomentField("Date and time", validators=[Optional()])
     time_zone = SelectField(

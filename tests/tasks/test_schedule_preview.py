@@ -81,6 +81,13 @@ def test_what_does_not_fit_is_said_in_place_of_the_runs(org, member, changes, wo
     assert not part.table
 
 
+def test_usual_cron_lines_are_offered_with_what_they_mean(member):
+    offered = {line["value"]: line.text for line in member.page(NEW).select("#cron-lines option")}
+    assert offered["0 9 * * 1-5"] == "Mondays to Fridays at 9:00"
+    for line in offered:
+        assert len(moments(previewed(member, {"cron": line}))) == 5
+
+
 def test_columns_that_would_say_nothing_are_left_out(member):
     def heads(zone, cron="0 3 * * *"):
         part = previewed(member, {"cron": cron, "time_zone": zone})
