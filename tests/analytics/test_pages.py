@@ -174,6 +174,12 @@ def test_the_axis_of_cost_says_no_more_decimals_than_it_needs(member, org):
     assert "USD 0.5000" not in chart
 
 
+def test_small_costs_have_the_same_decimals_along_their_axis(member, org):
+    threads.message(threads.thread(org, origin="api"), role="assistant", cost_micros=9_000)
+    chart = member.page("/o/acme/analytics?range=7d").find(id="cost").text
+    assert "USD 0.0100USD 0.0050USD 0.0000" in chart
+
+
 def test_days_the_wrong_way_round_stay_as_typed(member, talk):
     for query in ("from=2026-11-20&to=2026-11-10", "range=2026-11-20..2026-11-10"):
         page = member.page(f"/o/acme/analytics?{query}")
