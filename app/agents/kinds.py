@@ -47,7 +47,7 @@ def export_agents(task: Work, given: ListFile) -> dict[str, Any]:
         state = understood(_asked(task.org_id, given))
 
     def told(number: int) -> None:
-        task.progress(number, words="agents written")
+        task.progress(number, words="agent written" if number == 1 else "agents written")
 
     def write(session: Session) -> Iterable[bytes]:
         rows = AgentRepo(session).stream(task.org_id, state)
@@ -108,7 +108,7 @@ def erase_in_steps(
     while True:
         found = task.step(f"batch-{number}", some)
         erased, number = erased + found, number + 1
-        task.progress(erased, words=f"{thing}s erased")
+        task.progress(erased, words=f"{thing} erased" if erased == 1 else f"{thing}s erased")
         if found < BATCH:
             return {"erased": erased}
 

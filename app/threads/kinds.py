@@ -85,7 +85,7 @@ def _asked(org_id: UUID, user_id: UUID | None, given: ListFile) -> tuple[Viewer,
 
 
 def _tell(task: Work, number: int) -> None:
-    task.progress(number, words="threads written")
+    task.progress(number, words="thread written" if number == 1 else "threads written")
 
 
 def _right(viewer: Viewer) -> str | None:

@@ -76,7 +76,7 @@ def test_no_transaction_waits_while_a_file_is_written_and_who_waits_is_told(acti
     monkeypatch.setattr(kinds, "written", slowly)
     acting(org, member)
     assert do(EXPORT, ListFile()).status == "succeeded"
-    assert seen == [(False, {"done": 1, "total": None, "words": "agents written"})]
+    assert seen == [(False, {"done": 1, "total": None, "words": "agent written"})]
 
 
 @pytest.mark.parametrize(

@@ -208,3 +208,10 @@ def test_a_scheduled_task_keeps_the_version_too(acting, org, member):
     with as_owner() as session:
         session.execute(text("DELETE FROM agents WHERE id = :id"), {"id": agent.id})
     assert {task.agent_version_id for task in rows(Task)} == {None}
+
+
+def test_an_import_tells_of_threads_not_of_the_bytes_it_counts(org, viewer):
+    told = {"done": 636, "total": 636, "words": "1 thread read"}
+    task = tasks.task(org, kind="thread.import", status="running", progress=told)
+    assert viewer.page("/o/acme/tasks").find(id=f"progress-{task.id}").text.strip() == "1 thread read"
+    assert "636" not in viewer.page(f"/o/acme/tasks/{task.id}").find(class_="progress").text
