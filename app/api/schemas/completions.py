@@ -7,13 +7,14 @@ may be sent and has no effect.
 from collections.abc import Sequence
 from io import BytesIO
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import orjson
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from app.api.schemas.strict import Id, Model
 from app.runtime.parts import storable
-from app.runtime.services.completions import Piece, Said
+from app.runtime.services.completions import Finish, Piece, Said
 from app.threads.parts import Name, ToolCallPart, ToolResultPart
 from app.threads.services.pictures import (
     MOST_PICTURE_BYTES,
@@ -33,10 +34,22 @@ _ROLES = {"developer": "system"}
 _RESULTS = ("tool", "function")
 
 
+_NULL = {"type": "null"}
+
+
+def _with_nulls(schema: dict[str, Any]) -> None:
+    """Say that null is taken for what need not be sent."""
+    for name in schema["properties"].keys() - schema.get("required", []):
+        taken = schema["properties"][name]
+        notes = {note: taken.pop(note) for note in ("title", "description", "default") if note in taken}
+        kinds = [kind for kind in taken.pop("anyOf", [taken]) if kind != _NULL]
+        schema["properties"][name] = {**notes, "anyOf": [*kinds, _NULL]}
+
+
 class _Lenient(Model):
     """Null means the default, as if it had not been sent."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", json_schema_extra=_with_nulls)
 
     @model_validator(mode="before")
     @classmethod
@@ -87,6 +100,14 @@ def _listed(content: Any) -> Any:
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
+Texts = Annotated[list[ContentPart], Field(max_length=100)]
+Content = Annotated[
+    Texts,
+    BeforeValidator(_listed, json_schema_input_type=Annotated[str, Field(max_length=LONGEST)] | Texts),
+]
+"""A text, or a list of texts and images."""
+
+
 class Called(_Lenient):
     """What was called: a function with arguments as JSON, or a tool of another kind with a text."""
 
@@ -120,7 +141,7 @@ class ChatMessage(_Lenient):
     """One message of the conversation as the client knows it; `tool` holds the result of a call before it."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: Annotated[list[ContentPart], Field(max_length=100), BeforeValidator(_listed)] = []
+    content: Content = []
     refusal: Annotated[str, Field(max_length=LONGEST)] = ""
     tool_calls: Annotated[list[ToolCall], Field(max_length=MOST_CALLS)] = []
     tool_call_id: str = ""
@@ -149,10 +170,20 @@ class StreamOptions(_Lenient):
 
 
 class ChatRequest(_Lenient):
-    """A question to an agent; `model` is its name or its id."""
+    """A question to an agent. Other names, such as `temperature` and `tools`, have no effect: they are the agent's own.
 
-    model: Annotated[str, Field(min_length=1, max_length=255)]
-    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=MOST_MESSAGES)]
+    With `metadata.thread_id` that thread goes on, and only the last message is taken, for the thread holds the others.
+    """
+
+    model: Annotated[str, Field(min_length=1, max_length=255, description="The name or the id of an agent.")]
+    messages: Annotated[
+        list[ChatMessage],
+        Field(
+            min_length=1,
+            max_length=MOST_MESSAGES,
+            description="The conversation so far; the last one is the user's, with a text or an image.",
+        ),
+    ]
     stream: bool = False
     stream_options: StreamOptions | None = None
     metadata: Metadata | None = None
@@ -216,6 +247,84 @@ def _refusal(place: str, words: str) -> Refusal:
     return Refusal(400, "An image cannot be taken.", errors=[FieldError(place, words)])
 
 
-def completion(answer_id: str, created: int, model: str, **parts: Any) -> dict[str, Any]:
-    """What every object of an answer begins with."""
-    return {"id": f"chatcmpl-{answer_id}", "created": created, "model": model, **parts}
+class _Told(Model):
+    """A part of an answer, which holds each of its names."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+
+class AgentModel(_Told):
+    """A published agent, as a model."""
+
+    id: Annotated[str, Field(description="The name of the agent.")]
+    object: Literal["model"] = "model"
+    created: Annotated[int, Field(description="Seconds since 1970.")]
+    owned_by: Annotated[str, Field(description="The organisation, as in addresses.")]
+
+
+class AgentModels(_Told):
+    """Every published agent that a model's name can stand for."""
+
+    object: Literal["list"] = "list"
+    data: list[AgentModel]
+
+
+class AnswerMessage(_Told):
+    """What an agent said; `refusal` is what a model said that refused."""
+
+    role: Literal["assistant"]
+    content: str
+    refusal: str | None = None
+
+
+class Choice(_Told):
+    """The one answer. It ends with `stop` also where calls of tools wait for a person; the content then names them."""
+
+    index: Literal[0] = 0
+    message: AnswerMessage
+    finish_reason: Finish
+    logprobs: None = None
+
+
+class Usage(_Told):
+    """What an answer took, as its provider counts."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class AnswerMetadata(_Told):
+    """The thread to go on with, and how the answer stands in it."""
+
+    thread_id: UUID
+    status: Literal["complete", "waiting", "stopped", "failed"]
+
+
+class Completion(_Told):
+    """An answer."""
+
+    id: str
+    object: Literal["chat.completion"] = "chat.completion"
+    created: Annotated[int, Field(description="Seconds since 1970.")]
+    model: Annotated[str, Field(description="As it was asked for.")]
+    choices: Annotated[list[Choice], Field(min_length=1, max_length=1)]
+    usage: Usage
+    metadata: AnswerMetadata
+
+
+class ErrorFacts(Model):
+    """What was wrong."""
+
+    message: str
+    type: str
+    param: Annotated[str | None, Field(description="The value that is wrong, such as `messages.0.content`.")]
+    code: Annotated[
+        str | None, Field(description="`insufficient_quota` where a limit of spending is used up.")
+    ]
+
+
+class OpenAIError(Model):
+    """Why a request of OpenAI's clients was refused."""
+
+    error: ErrorFacts

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from werkzeug.routing import AnyConverter, IntegerConverter
 
+from app.api.schemas.completions import OpenAIError
 from app.api.schemas.operations import EVENT_STREAM, Operation, Route, routes
 from app.api.schemas.strict import CANONICAL_ID, Problem
 from app.web.errors import PROBLEM_TYPE
@@ -35,6 +36,20 @@ _WORDS = {
     424: "A model gave no answer; `detail` says why.",
     503: "The database does not answer; `Retry-After` says when to go on.",
 }
+_OPENAI_WORDS = {
+    400: "The body cannot be read, or an image cannot be taken; `param` names it.",
+    404: "No published agent is called so, or the thread is unknown or of another agent.",
+    409: (
+        "The thread is being answered or its answer waits for a person, and `Retry-After` says when to ask again; or"
+        " the agent is switched off."
+    ),
+    422: "Some values are wrong; `param` names the first.",
+    424: "The model gave no answer; `message` says why. It is no 5xx, so that clients do not ask and pay again.",
+    429: (
+        "Too many requests, or a limit of spending is used up, which `code` says; `Retry-After` says when to go on."
+    ),
+}
+"""What is said otherwise of the endpoint for OpenAI's clients."""
 _HEADERS = {
     "X-Request-ID": ("string", "Names the request, in the log too."),
     "RateLimit-Policy": ("string", "The limit and its seconds, such as `600;w=60`."),
@@ -47,6 +62,7 @@ _HEADERS = {
     "Retry-After": ("integer", "Seconds to wait, where waiting helps."),
     "X-Should-Retry": ("string", "`false` where a limit of spending is used up."),
     "WWW-Authenticate": ("string", "How to show a key."),
+    "X-Thread-Id": ("string", "The thread that holds question and answer."),
 }
 _EVERYWHERE = (
     "X-Request-ID",
@@ -90,7 +106,11 @@ def _make(app: Flask) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": _schemas(found),
-            "responses": {str(status): _problem(status) for status in _WORDS},
+            "responses": {
+                _refusal_name(route, status): _refusal(route, status)
+                for route in found
+                for status in _refusals(route)
+            },
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -100,7 +120,10 @@ def _make(app: Flask) -> dict[str, Any]:
 
 
 def _schemas(found: list[Route]) -> dict[str, Any]:
-    models: dict[tuple[type[BaseModel], Any], None] = {(Problem, "validation"): None}
+    models: dict[tuple[type[BaseModel], Any], None] = {
+        (Problem, "validation"): None,
+        (OpenAIError, "validation"): None,
+    }
     for route in found:
         if route.operation.body:
             models[route.operation.body, "validation"] = None
@@ -114,7 +137,7 @@ def _schemas(found: list[Route]) -> dict[str, Any]:
 
 def _operation(route: Route) -> dict[str, Any]:
     described = route.operation
-    tag = route.rule.rule.split("/")[3]
+    tag = "openai" if route.speaks_openai else route.rule.rule.split("/")[3]
     made: dict[str, Any] = {
         "operationId": route.rule.endpoint.removeprefix("api_").replace(".", "_"),
         "summary": described.summary,
@@ -124,7 +147,10 @@ def _operation(route: Route) -> dict[str, Any]:
         "responses": {
             **{str(status): _answer(described, status) for status in (described.status, *described.also)},
             **(_UNCHANGED if described.tagged and route.method == "GET" else {}),
-            **{str(status): {"$ref": f"#/components/responses/{status}"} for status in _refusals(route)},
+            **{
+                str(status): {"$ref": f"#/components/responses/{_refusal_name(route, status)}"}
+                for status in _refusals(route)
+            },
         },
     }
     if described.body:
@@ -192,8 +218,8 @@ def _conditions(described: Operation) -> list[dict[str, Any]]:
 
 
 def _answer(described: Operation, status: int) -> dict[str, Any]:
-    names = list(_EVERYWHERE)
-    if status in {201, 202} or described.streams:
+    names = [*_EVERYWHERE, *described.headers]
+    if status == 201:
         names.append("Location")
     if any(parameter["name"] == "cursor" for parameter in described.query):
         names.append("Link")
@@ -203,15 +229,24 @@ def _answer(described: Operation, status: int) -> dict[str, Any]:
     if described.answer:
         made["content"] = {JSON_TYPE: {"schema": _reference(described.answer)}}
     if described.streams and status == 200:
-        made.setdefault("content", {})[EVENT_STREAM] = {"schema": {"type": "string"}}
+        made.setdefault("content", {})[EVENT_STREAM] = {
+            "schema": {"type": "string", "description": described.streams}
+        }
     return made
 
 
-def _problem(status: int) -> dict[str, Any]:
+def _refusal_name(route: Route, status: int) -> str:
+    return f"openai_{status}" if route.speaks_openai else str(status)
+
+
+def _refusal(route: Route, status: int) -> dict[str, Any]:
+    openai = route.speaks_openai
     return {
-        "description": _WORDS[status],
+        "description": {**_WORDS, **(_OPENAI_WORDS if openai else {})}[status],
         "headers": _headers([*_EVERYWHERE, *_OF_REFUSALS.get(status, ())]),
-        "content": {PROBLEM_TYPE: {"schema": _reference(Problem)}},
+        "content": {JSON_TYPE: {"schema": _reference(OpenAIError)}}
+        if openai
+        else {PROBLEM_TYPE: {"schema": _reference(Problem)}},
     }
 
 

@@ -19,7 +19,8 @@ class Operation:
 
     `answer` is None where the answer is empty, `once` marks calls that take an Idempotency-Key, `refusals` are statuses
     beside those that the rest implies; 412 goes with `If-Match`. `also` are further statuses of the same answer.
-    `streams` marks those that may be a stream of events, with 200, and `tagged` those with an ETag.
+    `streams` says of those that may be a stream, with 200, what its events are; `headers` are further ones of the
+    answer, and `tagged` marks those with an ETag.
     """
 
     summary: str
@@ -30,7 +31,8 @@ class Operation:
     refusals: tuple[int, ...] = ()
     once: bool = False
     also: tuple[int, ...] = ()
-    streams: bool = False
+    streams: str = ""
+    headers: tuple[str, ...] = ()
     tagged: bool = False
 
 
@@ -42,6 +44,11 @@ class Route:
     method: str
     scope: str
     operation: Operation
+
+    @property
+    def speaks_openai(self) -> bool:
+        """Whether it is one of those for OpenAI's clients, which refuse in their words."""
+        return self.rule.rule.startswith("/v1/")
 
 
 def operation(described: Operation) -> Callable[[View], View]:
@@ -55,11 +62,11 @@ def operation(described: Operation) -> Callable[[View], View]:
 
 
 def routes(app: Flask) -> list[Route]:
-    """Every view of the API below `/api/`; OpenAI describes its own. AttributeError for one that nothing describes."""
+    """Every view that programs call by key. AttributeError for one that nothing describes."""
     found = []
     for rule in app.url_map.iter_rules():
         access = access_of(app, rule.endpoint)
-        if access.kind == "api" and rule.rule.startswith("/api/"):
+        if access.kind == "api":
             view: Any = app.view_functions[rule.endpoint]
             (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
             found.append(Route(rule, method, str(access.right), view.operation))

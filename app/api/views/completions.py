@@ -7,10 +7,21 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from flask import Blueprint, Response, make_response, stream_with_context
+from flask import Blueprint, Response, stream_with_context
 
-from app.api.schemas.completions import MOST_BYTES, ChatRequest, completion
-from app.api.schemas.strict import read_body
+from app.api.schemas.completions import (
+    MOST_BYTES,
+    AgentModel,
+    AgentModels,
+    AnswerMessage,
+    AnswerMetadata,
+    ChatRequest,
+    Choice,
+    Completion,
+    Usage,
+)
+from app.api.schemas.operations import EVENT_STREAM, Operation, operation
+from app.api.schemas.strict import answer, read_body
 from app.api.services import viewer_of
 from app.db.session import transaction
 from app.orgs.access import given_key
@@ -31,28 +42,38 @@ bp = Blueprint("completions", __name__, url_prefix="/v1")
 FAILED_DEPENDENCY = 424
 """Not 5xx: clients would ask again by themselves, and each time be charged for another answer."""
 CHECK_SECONDS = 1.0
+_EVENTS = (
+    "With `stream`: each event is a `chat.completion.chunk` of OpenAI's, the last one `[DONE]`; an answer that fails"
+    " ends with an OpenAIError instead."
+)
 
 
 @bp.get("/models")
 @api_scope("agents:run")
+@operation(Operation("List published agents as models", AgentModels))
 def index() -> Response:
     """The published agents that answer, each as a model."""
     caller = require_caller()
     models = [
-        {
-            "id": row.name,
-            "object": "model",
-            "created": int(row.created_at.timestamp()),
-            "owned_by": caller.org.slug,
-        }
+        AgentModel(id=row.name, created=int(row.created_at.timestamp()), owned_by=caller.org.slug)
         for row in RunsRepo().published_agents(caller.org.org_id)
     ]
-    return make_response({"object": "list", "data": models})
+    return answer(AgentModels(data=models))
 
 
 @bp.post("/chat/completions")
 @api_scope("agents:run")
 @takes_file(MOST_BYTES)
+@operation(
+    Operation(
+        "Ask an agent as a model",
+        Completion,
+        body=ChatRequest,
+        refusals=(404, 409, FAILED_DEPENDENCY),
+        streams=_EVENTS,
+        headers=("X-Thread-Id",),
+    )
+)
 def create() -> Response:
     """Ask an agent; its answer whole, or as it is written."""
     wanted, caller = read_body(ChatRequest, keep=False), require_caller()
@@ -62,9 +83,9 @@ def create() -> Response:
     told = texts(follow(caller.org.org_id, begun.task_id, 0, watch))
     if wanted.stream:
         lines = _lines(wanted, caller.org.org_id, begun, told)
-        response = Response(stream_with_context(lines), mimetype="text/event-stream")
+        response = Response(stream_with_context(lines), mimetype=EVENT_STREAM)
     else:
-        response = make_response(_whole(wanted, caller.org.org_id, begun, told))
+        response = answer(_whole(wanted, caller.org.org_id, begun, told))
     response.headers["X-Accel-Buffering"] = "no"
     response.headers["X-Thread-Id"] = str(begun.thread_id)
     return response
@@ -84,7 +105,7 @@ def _allowed(key_hash: bytes) -> bool:
     return ApiKeyRepo().bearer(key_hash) is not None
 
 
-def _whole(wanted: ChatRequest, org_id: UUID, begun: Begun, told: Iterator[Told]) -> dict[str, Any]:
+def _whole(wanted: ChatRequest, org_id: UUID, begun: Begun, told: Iterator[Told]) -> Completion:
     """The answer once it is complete. Refusal 424 for one that ended early."""
     for _ in told:
         pass
@@ -92,9 +113,12 @@ def _whole(wanted: ChatRequest, org_id: UUID, begun: Begun, told: Iterator[Told]
     message = message_of(row) if row else None
     if row is None or message is None:
         raise _failure(row)
-    choice = {"index": 0, "message": message, "finish_reason": finish_of(row), "logprobs": None}
-    metadata = {"thread_id": str(begun.thread_id), "status": row.status}
-    return _object(wanted, begun, "chat.completion", choices=[choice], usage=_usage(row), metadata=metadata)
+    return Completion(
+        **_head(wanted, begun),
+        choices=[Choice(message=AnswerMessage(**message), finish_reason=finish_of(row))],
+        usage=_usage(row),
+        metadata=AnswerMetadata.model_validate({"thread_id": begun.thread_id, "status": row.status}),
+    )
 
 
 def _failure(row: MessageRow | None) -> Refusal:
@@ -124,19 +148,23 @@ def _lines(wanted: ChatRequest, org_id: UUID, begun: Begun, told: Iterator[Told]
         yield chunk({"refusal": message["refusal"]})
     yield chunk({}, finish_of(row))
     if wanted.stream_options and wanted.stream_options.include_usage:
-        yield _line(_object(wanted, begun, "chat.completion.chunk", choices=[], usage=_usage(row)))
+        yield _line(_part(wanted, begun, choices=[], usage=_usage(row).model_dump()))
     yield b"data: [DONE]\n\n"
 
 
 def _chunk(wanted: ChatRequest, begun: Begun, delta: dict[str, Any], reason: str | None = None) -> bytes:
     choice = {"index": 0, "delta": delta, "finish_reason": reason, "logprobs": None}
-    return _line(_object(wanted, begun, "chat.completion.chunk", choices=[choice]))
+    return _line(_part(wanted, begun, choices=[choice]))
 
 
-def _object(wanted: ChatRequest, begun: Begun, kind: str, **parts: Any) -> dict[str, Any]:
+def _part(wanted: ChatRequest, begun: Begun, **parts: Any) -> dict[str, Any]:
     metadata = {"thread_id": str(begun.thread_id)}
-    head = completion(begun.message_id.hex, int(time.time()), wanted.model, object=kind)
-    return {**head, "metadata": metadata, **parts}
+    return {**_head(wanted, begun), "object": "chat.completion.chunk", "metadata": metadata, **parts}
+
+
+def _head(wanted: ChatRequest, begun: Begun) -> dict[str, Any]:
+    """What every object of an answer begins with."""
+    return {"id": f"chatcmpl-{begun.message_id.hex}", "created": int(time.time()), "model": wanted.model}
 
 
 def _answer(org_id: UUID, begun: Begun) -> MessageRow | None:
@@ -144,9 +172,9 @@ def _answer(org_id: UUID, begun: Begun) -> MessageRow | None:
         return MessageRepo().get(org_id, begun.thread_id, begun.message_id)
 
 
-def _usage(row: MessageRow) -> dict[str, int]:
+def _usage(row: MessageRow) -> Usage:
     used = row.input_tokens or 0, row.output_tokens or 0
-    return {"prompt_tokens": used[0], "completion_tokens": used[1], "total_tokens": sum(used)}
+    return Usage(prompt_tokens=used[0], completion_tokens=used[1], total_tokens=sum(used))
 
 
 def _line(value: dict[str, Any]) -> bytes:

@@ -36,6 +36,7 @@ bp = Blueprint("api_runs", __name__, url_prefix="/api/v1")
 WAIT_SECONDS = 60.0
 """How long a blocking call waits."""
 CHECK_SECONDS = 1.0
+_EVENTS = "`begin`, `part`, `delta`, and `done` as the last, with the status of the run."
 
 
 @bp.get("/agents/<uuid:agent_id>/runs")
@@ -52,7 +53,18 @@ def index(agent_id: UUID) -> Response:
 
 @bp.post("/agents/<uuid:agent_id>/runs")
 @api_scope("agents:run")
-@operation(Operation("Ask an agent", Run, 202, body=RunDraft, once=True, also=(200,), streams=True))
+@operation(
+    Operation(
+        "Ask an agent",
+        Run,
+        202,
+        body=RunDraft,
+        once=True,
+        also=(200,),
+        streams=_EVENTS,
+        headers=("Location",),
+    )
+)
 def create(agent_id: UUID) -> Response:
     """Put the question into its thread and have it answered; 200 with the run once it has ended, else 202."""
     caller = require_caller()
@@ -87,7 +99,7 @@ def show(agent_run_id: UUID) -> Response:
 
 @bp.get("/runs/<uuid:agent_run_id>/events")
 @api_scope("agents:run")
-@operation(Operation("Follow a run", None, query=AFTER, streams=True))
+@operation(Operation("Follow a run", None, query=AFTER, streams=_EVENTS, headers=("Location",)))
 def events(agent_run_id: UUID) -> Response:
     """The answer as server-sent events, from the first one or from the one after `Last-Event-ID`, until its end."""
     caller = require_caller()

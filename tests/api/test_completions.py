@@ -1,0 +1,156 @@
+"""What the document says of the endpoint for OpenAI's clients, and that its answers keep to it."""
+
+import jsonschema
+import pytest
+from sqlalchemy import update
+
+from app.api.views import completions as api_completions
+from app.db.scope import current_scope, use_scope
+from app.runtime.services.following import Told
+from app.threads.models import Message
+from tests.conformance.inventory import UNKNOWN
+from tests.support.database import as_owner
+
+CHAT = "/v1/chat/completions"
+HI = [{"role": "user", "content": "Hi"}]
+
+
+@pytest.fixture
+def served(client, home):
+    return client.get("/api/openapi.json").json
+
+
+@pytest.fixture
+def judge(served):
+    """A function that fails unless a value is what a schema of the document says."""
+
+    def act(value, schema):
+        whole = {**schema, "components": served["components"]}
+        jsonschema.Draft202012Validator(whole).validate(value)
+
+    return act
+
+
+def schema_of(served, path, method, status):
+    response = served["paths"][path][method]["responses"][str(status)]
+    if "$ref" in response:
+        response = served["components"]["responses"][response["$ref"].rpartition("/")[2]]
+    return response["content"]["application/json"]["schema"]
+
+
+@pytest.fixture
+def answered(monkeypatch):
+    """A function that says what each pending answer becomes."""
+
+    def say(**values):
+        def told(scope):
+            use_scope(scope)
+            with as_owner() as session:
+                session.execute(update(Message).where(Message.status == "pending").values(**values))
+            yield Told(1, "begin", {})
+            yield Told(2, "part", {"index": 0, "part": {"kind": "text", "text": ""}})
+            yield Told(3, "delta", {"index": 0, "text": "Hello."})
+            yield Told(4, "done", {})
+
+        monkeypatch.setattr(api_completions, "follow", lambda *_: told(current_scope()))
+
+    return say
+
+
+@pytest.fixture
+def ask(ours, home):
+    return lambda **values: ours.post(CHAT, {"model": home.agent.name, "messages": HI, **values})
+
+
+HELLO = {"kind": "text", "text": "Hello."}
+
+
+@pytest.mark.parametrize(
+    ("became", "ends"),
+    [
+        ({"status": "complete", "parts": [HELLO], "input_tokens": 3}, ("stop", None)),
+        (
+            {"status": "failed", "parts": [], "error": "The model refused to answer: Never."},
+            ("content_filter", "Never."),
+        ),
+    ],
+)
+def test_an_answer_is_what_the_document_says(served, judge, ask, answered, became, ends):
+    answered(**became)
+    answer = ask(temperature=0.5, stop=None, n=None)
+    assert answer.status_code == 200, answer.text
+    judge(answer.json, schema_of(served, CHAT, "post", 200))
+    (choice,) = answer.json["choices"]
+    assert (choice["finish_reason"], choice["message"]["refusal"]) == ends
+    described = served["paths"][CHAT]["post"]["responses"]["200"]["headers"]
+    told = {"X-Thread-Id", "X-Request-ID", "RateLimit-Limit", "RateLimit-Remaining"}
+    assert told <= set(answer.headers.keys()) & described.keys()
+
+
+def test_agents_are_listed_as_the_document_says(served, judge, ours, home):
+    answer = ours.get("/v1/models")
+    judge(answer.json, schema_of(served, "/v1/models", "get", 200))
+    assert home.agent.name in {model["id"] for model in answer.json["data"]}
+
+
+def test_a_stream_is_described(served, ask, answered):
+    answered(status="complete", parts=[HELLO])
+    answer = ask(stream=True)
+    assert answer.text.endswith("data: [DONE]\n\n")
+    content = served["paths"][CHAT]["post"]["responses"]["200"]["content"]
+    assert content.keys() == {"application/json", answer.mimetype}
+    assert "`[DONE]`" in content[answer.mimetype]["schema"]["description"]
+
+
+@pytest.mark.parametrize(
+    ("values", "status"),
+    [
+        ({"model": "Nobody"}, 404),
+        ({"metadata": {"thread_id": str(UNKNOWN)}}, 404),
+        ({"messages": []}, 422),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]},
+            400,
+        ),
+        ({}, 424),
+    ],
+)
+def test_refusals_have_the_form_that_the_document_says(served, judge, ask, answered, values, status):
+    answered(status="failed", error="The model does not answer.")
+    answer = ask(**values)
+    assert (answer.status_code, answer.mimetype) == (status, "application/json")
+    judge(answer.json, schema_of(served, CHAT, "post", status))
+    assert answer.json["error"]["message"]
+
+
+def test_every_refusal_is_described_in_openais_form_and_no_other(served):
+    for path, methods in served["paths"].items():
+        for operation in methods.values():
+            for status in operation["responses"].keys() - {"200", "201", "202", "204", "304"}:
+                name = operation["responses"][status]["$ref"].rpartition("/")[2]
+                (kind,) = served["components"]["responses"][name]["content"]
+                assert (kind == "application/json") == path.startswith("/v1/"), (path, status)
+
+
+@pytest.mark.parametrize(
+    ("change", "taken"),
+    [
+        ({}, True),
+        ({"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]}, True),
+        ({"temperature": 0.5, "tools": [], "stream": None, "stream_options": None}, True),
+        ({"n": 2}, False),
+        ({"model": None}, False),
+        ({"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}, False),
+        ({"metadata": {"thread_id": "1"}}, False),
+    ],
+)
+def test_a_question_is_taken_as_the_document_says(served, judge, ask, answered, change, taken):
+    schema = served["paths"][CHAT]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    question = {"model": "Support", "messages": HI, **change}
+    if taken:
+        judge(question, schema)
+    else:
+        with pytest.raises(jsonschema.ValidationError):
+            judge(question, schema)
+    answered(status="complete", parts=[HELLO])
+    assert ask(**change).status_code == (200 if taken else 422)
