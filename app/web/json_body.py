@@ -6,9 +6,11 @@ import re
 from typing import Any
 
 from flask import request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.db.session import rest
 from app.web.errors import Refusal
+from app.web.filters import size_bound
 
 JSON_TYPE = "application/json"
 DEEPEST = 64
@@ -22,14 +24,17 @@ _SUSPECT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 def read_object(*, keep: bool = True) -> dict[str, Any]:
     """The object in the request's body, whose bytes the request keeps unless told otherwise.
 
-    Refusal 415 for another type, 413 for too large a body, 400 for what is no JSON object in UTF-8, holds a number
-    that is none or the same name twice, or is nested too deeply, 422 for characters and numbers that cannot be stored.
+    Refusal 415 for another type and a packed body, 413 for too large a body, 400 for what is no JSON object in UTF-8,
+    holds a number that is none or the same name twice, or is nested too deeply, 422 for characters and numbers that
+    cannot be stored.
     """
     if request.mimetype != JSON_TYPE:
         raise Refusal(415, "Send the values as application/json.")
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise Refusal(415, "Send the body as it is, without Content-Encoding.")
     rest()  # whoever sends slowly holds no connection to the database
     try:
-        text = request.get_data(cache=keep).decode()
+        text = _sent(keep=keep).decode()
         _check_depth(text)
         value = json.loads(
             text,
@@ -45,6 +50,19 @@ def read_object(*, keep: bool = True) -> dict[str, Any]:
     if _SUSPECT.search(text):
         _check_text(value)
     return value
+
+
+def _sent(*, keep: bool) -> bytes:
+    """The bytes of the body. One in chunks that is too large ends at the limit, without a failure."""
+    most = request.max_content_length
+    assert most is not None
+    try:
+        sent = request.get_data(cache=keep)
+    except RequestEntityTooLarge:
+        sent = None
+    if sent is None or (request.content_length is None and len(sent) >= most):
+        raise Refusal(413, f"That is too large: a body may have at most {size_bound(most)} here.")
+    return sent
 
 
 def _reason(error: ValueError) -> str:

@@ -1,11 +1,15 @@
 """SI and OI for programs: whatever is sent ends in a problem that says so, and other organisations do not exist."""
 
+import gzip
+from io import BytesIO
 from time import perf_counter
 from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
 
+from app import MAX_BODY_BYTES
+from app.api.schemas.completions import MOST_BYTES
 from app.web.json_body import DEEPEST
 from tests.conformance import inventory
 from tests.conformance.test_inputs import BYTES, IDS, LIST_VALUES, NUMBERS, TEXTS
@@ -85,9 +89,41 @@ def test_si_2_a_long_text_without_an_end_is_unreadable_at_once(ours):
     assert perf_counter() - begun < 5
 
 
-def test_k6_too_large_a_body_is_refused(ours):
-    answer = send(ours, b'{"name": "' + b"x" * 5_000_000 + b'"}')
-    assert (answer.status_code, answer.mimetype) == (413, PROBLEM)
+@pytest.mark.parametrize("path", [AGENTS, "/v1/chat/completions"])
+@pytest.mark.parametrize("chunked", [False, True], ids=["counted", "in chunks"])
+def test_k6_too_large_a_body_is_refused(ours, path, chunked):
+    most, words = (
+        (MOST_BYTES, "at most 32.2 MB") if path.startswith("/v1/") else (MAX_BODY_BYTES, "at most 4 MiB")
+    )
+    body = BytesIO(b'{"name": "x"}' + b" " * most)
+    length = {} if chunked else {"content_length": most + 13}
+    answer = ours.call(
+        "POST",
+        path,
+        input_stream=body,
+        content_type="application/json",
+        environ_overrides={"wsgi.input_terminated": chunked},
+        **length,
+    )
+    assert (answer.status_code, words in answer.text) == (413, True), answer.text
+
+
+def test_a_body_in_chunks_is_read_whole(ours):
+    environ = {"wsgi.input_terminated": True}
+    body = BytesIO(b'{"name": "In chunks"}')
+    answer = ours.call(
+        "POST", AGENTS, input_stream=body, content_type="application/json", environ_overrides=environ
+    )
+    assert (answer.status_code, answer.json.get("name")) == (201, "In chunks")
+
+
+@pytest.mark.parametrize("body", [gzip.compress(b'{"name": "x"}'), b'{"name": "x"}'], ids=["packed", "plain"])
+def test_k6_a_packed_body_is_refused_as_such(ours, body):
+    answer = ours.post(
+        AGENTS, data=body, content_type="application/json", headers={"Content-Encoding": "gzip"}
+    )
+    assert (answer.status_code, answer.mimetype) == (415, PROBLEM)
+    assert answer.json["detail"] == "Send the body as it is, without Content-Encoding."
 
 
 @pytest.mark.parametrize("what", TEXTS)

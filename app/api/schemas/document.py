@@ -29,8 +29,8 @@ _WORDS = {
         " the Idempotency-Key came with another body."
     ),
     412: "It is not what `If-Match` names any more; `current` is what is stored now.",
-    413: "The body is too large.",
-    415: "The body is no application/json.",
+    413: "The body is too large; `detail` says how large it may be.",
+    415: "The body is no application/json, or packed by a Content-Encoding.",
     422: "Some values are wrong; `errors` names them.",
     429: "Too many requests; `Retry-After` says when to go on.",
     424: "A model gave no answer; `detail` says why.",
@@ -43,6 +43,7 @@ _OPENAI_WORDS = {
         "The thread is being answered or its answer waits for a person, and `Retry-After` says when to ask again; or"
         " the agent is switched off."
     ),
+    413: "The body is too large; `message` says how large it may be.",
     422: "Some values are wrong; `param` names the first.",
     424: "The model gave no answer; `message` says why. It is no 5xx, so that clients do not ask and pay again.",
     429: (
