@@ -215,3 +215,10 @@ def test_an_agent_is_published(ours, home):
     assert (answer.json["number"], answer.json["name"], answer.json["note"]) == (2, "Launch", "Why")
     assert ours.get(answer.location).json == answer.json
     assert ours.post(f"{url}/versions", {"version": version}).status_code == 409
+
+
+@pytest.mark.parametrize("after", ["-1", "x", "", "1.5", "1" * 10])
+def test_k5_a_wrong_number_of_the_last_event_is_refused(ours, place, after):
+    run = ours.post(place, {"input": "Hi"}).json
+    answer = ours.get(f"/api/v1/runs/{run['id']}/events?after={after}")
+    assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, "after")

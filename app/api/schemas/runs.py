@@ -1,9 +1,11 @@
 """Runs of agents in the API: a question, and what became of it."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
+from flask import request
 from pydantic import Field
 
 from app.api.schemas.lists import Listing, parameters
@@ -12,6 +14,7 @@ from app.api.schemas.threads import Message
 from app.runtime.forms import MESSAGE_LENGTH, RUN_LIST, VARIABLE_LENGTH
 from app.runtime.repo import ListedRun, RunRow
 from app.threads.parts import TextPart
+from app.web.errors import FieldError, Refusal
 
 Words = Annotated[
     str, Field(min_length=1, max_length=MESSAGE_LENGTH, pattern=r"^[^\u0000]*[^\u0000\s][^\u0000]*$")
@@ -22,21 +25,32 @@ Status = Literal["queued", "running", "waiting", "succeeded", "failed", "cancell
 QUERY = parameters(RUN_LIST)
 
 
+_EVENT_ID = {"type": "string", "pattern": "^[0-9]{1,9}$"}
 AFTER = (
     {
         "name": "after",
         "in": "query",
         "description": "The number of the last event that is known; `Last-Event-ID` comes before it.",
-        "schema": {"type": "string", "maxLength": 9},
+        "schema": _EVENT_ID,
     },
     {
         "name": "Last-Event-ID",
         "in": "header",
         "description": "The same, as browsers send it.",
-        "schema": {"type": "string", "maxLength": 9},
+        "schema": _EVENT_ID,
     },
 )
 """How the events of a run are asked for."""
+
+
+def read_after() -> int:
+    """The number of the last event that is known; 0 for none. Refusal 422 for what is no number."""
+    sent = request.headers.get("Last-Event-ID")
+    name, raw = ("Last-Event-ID", sent) if sent else ("after", request.args.get("after", "0"))
+    if not re.fullmatch("[0-9]{1,9}", raw):
+        words = "Give the number of an event."
+        raise Refusal(422, words, errors=[FieldError(name, words)])
+    return int(raw)
 
 
 class RunDraft(Model):

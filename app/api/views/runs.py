@@ -5,12 +5,12 @@ from functools import partial
 from uuid import UUID
 
 import orjson
-from flask import Blueprint, Response, request, stream_with_context, url_for
+from flask import Blueprint, Response, stream_with_context, url_for
 
 from app.agents.services.versions import found_draft
 from app.api.schemas.lists import listing, read_state
 from app.api.schemas.operations import EVENT_STREAM, Operation, operation
-from app.api.schemas.runs import AFTER, QUERY, Run, RunDraft, RunListing, listed_run, shown_run
+from app.api.schemas.runs import AFTER, QUERY, Run, RunDraft, RunListing, listed_run, read_after, shown_run
 from app.api.schemas.strict import answer, read_body
 from app.api.schemas.threads import shown_message
 from app.api.services import viewer_of
@@ -18,7 +18,7 @@ from app.db.session import transaction
 from app.orgs.access import given_key
 from app.orgs.repo.api_keys import ApiKeyRepo
 from app.orgs.services.spending import OVER, check_room, quota_refusal
-from app.runtime.forms import RUN_LIST, read_event_id
+from app.runtime.forms import RUN_LIST
 from app.runtime.repo import RunsRepo
 from app.runtime.services.completions import ask_in, asked_version
 from app.runtime.services.following import Watch, follow, sent_events
@@ -104,8 +104,7 @@ def events(agent_run_id: UUID) -> Response:
     """The answer as server-sent events, from the first one or from the one after `Last-Event-ID`, until its end."""
     caller = require_caller()
     _found(caller, agent_run_id)
-    after = read_event_id(request.headers.get("Last-Event-ID") or request.args.get("after"))
-    return _streamed(caller, agent_run_id, after)
+    return _streamed(caller, agent_run_id, read_after())
 
 
 @bp.post("/runs/<uuid:agent_run_id>/cancel")
