@@ -27,6 +27,13 @@ def test_a_version_is_read_with_what_it_holds(ours, home):
         assert ours.get(f"{url}/{number}").status_code == 404
 
 
+def test_k7_whoever_publishes_what_was_changed_since_is_told_what_is_stored(ours, home):
+    agent = f"/api/v1/agents/{home.agent.id}"
+    ours.patch(agent, {"version": 1, "name": "Faster"})
+    answer = ours.post(f"{agent}/versions", {"version": 1})
+    assert (answer.status_code, answer.json["current"]) == (409, ours.get(agent).json)
+
+
 def test_oi_1_their_versions_are_not_found(ours, theirs):
     url = f"/api/v1/agents/{theirs.agent.id}/versions"
     assert ours.get(url).status_code == 404

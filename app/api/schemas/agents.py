@@ -13,6 +13,7 @@ from app.agents.snapshot import Effort, Settings, read_settings
 from app.api.schemas.lists import Listing
 from app.api.schemas.strict import CANONICAL_ID, Id, Line, Model, Name, Version
 from app.tools.parts import BUILT_IN
+from app.web.errors import Refusal
 
 Status = Literal["enabled", "disabled", "archived", "deleted"]
 Description = Annotated[str, Field(max_length=DESCRIPTION_LENGTH)]
@@ -143,6 +144,12 @@ def shown(agent: models.Agent) -> Agent:
     }
     values = {name: getattr(agent, name) for name in Agent.model_fields if name not in special}
     return Agent.model_validate({**values, **special})
+
+
+def changed_since(agent: models.Agent) -> Refusal:
+    """The answer to whoever would change an agent that somebody else was faster with."""
+    current = shown(agent).model_dump(mode="json")
+    return Refusal(409, "Somebody else changed the agent.", more={"current": current})
 
 
 def _status(agent: models.Agent) -> str:

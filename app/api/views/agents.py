@@ -8,7 +8,16 @@ from app.agents.cached_repo import CachedAgentRepo
 from app.agents.forms.agents import agent_list
 from app.agents.repo.agents import AgentRepo, Choices, NameTaken
 from app.agents.services.agents import Stale, change_status
-from app.api.schemas.agents import Agent, AgentChange, AgentDraft, AgentListing, columns, shown, summary
+from app.api.schemas.agents import (
+    Agent,
+    AgentChange,
+    AgentDraft,
+    AgentListing,
+    changed_since,
+    columns,
+    shown,
+    summary,
+)
 from app.api.schemas.lists import listing, parameters, read_state
 from app.api.schemas.operations import Operation, operation
 from app.api.schemas.strict import answer, empty, read_body
@@ -71,8 +80,7 @@ def update(agent_id: UUID) -> Response:
     except NameTaken as error:
         raise _name_taken() from error
     except Stale as stale:
-        current = shown(stale.agent).model_dump(mode="json")
-        raise Refusal(409, "Somebody else changed the agent.", more={"current": current}) from stale
+        raise changed_since(stale.agent) from stale
     return answer(shown(agent))
 
 

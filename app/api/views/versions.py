@@ -8,12 +8,13 @@ from app.agents.forms.versions import VERSION_LIST
 from app.agents.repo.versions import VersionRepo
 from app.agents.services.agents import Stale
 from app.agents.services.versions import found_draft, publish
+from app.api.schemas.agents import changed_since
 from app.api.schemas.lists import listing, parameters, read_state
 from app.api.schemas.operations import Operation, operation
 from app.api.schemas.strict import answer, read_body
 from app.api.schemas.versions import Version, VersionDraft, VersionListing, shown, summary
 from app.web.access import api_scope
-from app.web.errors import NotFound, Refusal
+from app.web.errors import NotFound
 from app.web.idempotency import Reply, answer_once
 from app.web.identity import require_caller
 
@@ -45,7 +46,7 @@ def create(agent_id: UUID) -> Response:
         try:
             made = publish(org_id, agent_id, draft.version, draft.note, draft.name)
         except Stale as stale:
-            raise Refusal(409, "Somebody else changed the agent.") from stale
+            raise changed_since(stale.agent) from stale
         row = VersionRepo().numbered(org_id, agent_id, [made.number])[made.number]
         location = url_for(".show", agent_id=agent_id, number=row.number)
         return Reply(201, shown(row).model_dump_json(), location)
