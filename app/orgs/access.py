@@ -106,7 +106,7 @@ def _admit_program(access: Access) -> Response | None:
         return no_key(
             "This key does not work: it is unknown, has ended, or its person no longer belongs here."
             if given
-            else f"Send an API key as Authorization: Bearer, or as {KEY_HEADER}."
+            else f"Send one API key, as Authorization: Bearer or as {KEY_HEADER}."
         )
     g.caller = caller = _caller(row)
     label = f"{caller.email} ({caller.key_name})"

@@ -37,6 +37,12 @@ def test_ap_1_the_key_works_in_both_headers_with_the_same_scope(client, program,
     assert client.post(AGENTS, headers=sent, json={"name": "New"}).status_code == 403
 
 
+def test_who_shows_two_keys_is_told_to_show_one(client, ours):
+    answer = client.get(AGENTS, headers={"Authorization": "Bearer agp_other", "X-API-Key": ours.secret})
+    words = "Send one API key, as Authorization: Bearer or as X-API-Key."
+    assert (answer.status_code, answer.json["detail"]) == (401, words)
+
+
 def test_the_log_names_the_key_and_its_person_and_no_secret(client, ours, home, caplog):
     caplog.set_level(logging.INFO)
     ours.get(AGENTS)

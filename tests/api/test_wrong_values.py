@@ -31,6 +31,11 @@ def test_a_wrong_value_is_named_as_it_was_sent(ours, home, asked, field, message
     assert (answer.status_code, answer.json["errors"]) == (422, [{"field": field, "message": message}])
 
 
+def test_how_many_a_list_may_hold_is_said_plainly(ours):
+    (wrong,) = ours.post("/api/v1/threads", {"messages": [{"role": "user", "parts": []}]}).json["errors"]
+    assert wrong == {"field": "messages.0.parts", "message": "List should have at least 1 item."}
+
+
 @pytest.mark.parametrize(
     ("part", "field", "message"),
     [

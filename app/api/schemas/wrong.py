@@ -83,7 +83,7 @@ def _words(error: ErrorDetails, patterns: Mapping[str, str]) -> str:
         return next(fitting, "Write it as the description of the API says")
     if error["type"] in _WORDS:
         return _WORDS[error["type"]].format(**error.get("ctx", {}))
-    return error["msg"].removeprefix("Value error, ")
+    return error["msg"].removeprefix("Value error, ").partition(" after validation, ")[0]
 
 
 def _either(words: Sequence[str]) -> str:
