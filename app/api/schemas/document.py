@@ -209,7 +209,10 @@ _MATCH = [
         "name": "If-Match",
         "in": "header",
         "schema": {"type": "string", "pattern": "^[!-~]+$"},
-        "description": "The ETag of the answer that was read: nothing is changed that has changed since.",
+        "description": (
+            "The ETag of the answer that was read: nothing is changed that has changed since. It names all that the"
+            " answer shows, so a new message counts as a change; without it the name is changed whatever was said."
+        ),
     }
 ]
 
