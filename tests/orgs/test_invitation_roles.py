@@ -16,16 +16,6 @@ WHO = "This address is invited as {} already. Only an owner can end or replace t
 
 
 @pytest.fixture
-def org(connection):
-    return orgs.org(name="Acme", slug="acme")
-
-
-@pytest.fixture
-def owner(org):
-    return orgs.member(org, "owner")
-
-
-@pytest.fixture
 def admin(org, new_client):
     return new_client(orgs.member(org, "admin"))
 

@@ -17,16 +17,6 @@ PERSON = {"first_name": "Bea", "last_name": "Berg", "password": "a long enough p
 
 
 @pytest.fixture
-def org(connection):
-    return orgs.org(name="Acme", slug="acme")
-
-
-@pytest.fixture
-def owner(org):
-    return orgs.member(org, "owner", auth.user(first_name="Olga", last_name="Owner"))
-
-
-@pytest.fixture
 def invite(new_client, owner):
     """A function that invites as the owner, or as the client given, and returns the answer."""
 

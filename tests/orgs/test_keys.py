@@ -9,21 +9,11 @@ from app.auth.models import SignInSession
 from app.db.tables import EmailOutbox
 from app.orgs.models import ApiKey
 from app.web.security import hash_token
-from tests.factories import auth, orgs
+from tests.factories import orgs
 from tests.factories.rows import rows, save, stored
 from tests.support.queries import queries
 
 FORM = {"name": "Nightly report", "scopes": ["agents:read", "org:read"], "days": "90"}
-
-
-@pytest.fixture
-def org(connection):
-    return orgs.org(name="Acme", slug="acme")
-
-
-@pytest.fixture
-def owner(org):
-    return orgs.member(org, "owner", auth.user(email="olga@example.org"))
 
 
 @pytest.fixture

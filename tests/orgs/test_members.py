@@ -15,16 +15,6 @@ from tests.support.pages import check_page
 from tests.support.queries import queries
 
 
-@pytest.fixture
-def org(connection):
-    return orgs.org(name="Acme", slug="acme")
-
-
-@pytest.fixture
-def owner(org):
-    return orgs.member(org, "owner", auth.user(first_name="Olga", last_name="Owner"))
-
-
 def member_id(org, user):
     return rows(OrgMember, org_id=org.id, user_id=user.id)[0].id
 

@@ -32,16 +32,6 @@ UNSAID = {
 
 
 @pytest.fixture
-def org(connection):
-    return orgs.org(name="Acme", slug="acme")
-
-
-@pytest.fixture
-def owner(org):
-    return orgs.member(org, "owner")
-
-
-@pytest.fixture
 def client(new_client, owner):
     return new_client(owner)
 

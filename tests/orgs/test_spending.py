@@ -16,22 +16,12 @@ from app.orgs.models import SpendLimit, SpendReservation
 from app.orgs.repo.spending import LimitRow, Payer, SpendRepo
 from app.orgs.services.spending import check_room, reached
 from app.web.errors import Refusal
-from tests.factories import auth, orgs, tasks
+from tests.factories import orgs, tasks
 from tests.factories.rows import rows
 from tests.support.database import as_owner
 from tests.support.queries import queries
 
 RACERS, AT_ONCE = 40, 10
-
-
-@pytest.fixture
-def org(connection):
-    return orgs.org(name="Acme", slug="acme")
-
-
-@pytest.fixture
-def owner(org):
-    return orgs.member(org, "owner", auth.user(email="olga@example.org"))
 
 
 @pytest.fixture
