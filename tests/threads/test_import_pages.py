@@ -3,6 +3,7 @@
 import errno
 import io
 from dataclasses import dataclass
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
@@ -17,10 +18,12 @@ from app.threads.models import Message, Thread
 from app.threads.services import uploads
 from app.threads.services.uploads import IMPORT, FileGone, ImportInput
 from app.threads.views import importing as views
+from app.web.security import CSRF_FIELD
 from tests.factories import agents, knowledge, orgs, tasks, world
 from tests.factories.rows import rows
 from tests.support.claims import claims
 from tests.support.claims import run as run_claim
+from tests.support.client import SAME_ORIGIN
 from tests.threads.test_readers import EXPORTS
 
 URL = "/o/acme/threads/import"
@@ -223,6 +226,20 @@ def test_a_body_may_be_larger_here_than_elsewhere(member, org, app, monkeypatch)
     monkeypatch.setitem(app.config, "MAX_CONTENT_LENGTH", 2000)
     assert upload(member, export()).status_code == 303
     assert member.submit("/o/acme/agents/new", {"name": "a" * 2000}).status_code == 413
+
+
+@pytest.mark.parametrize(("limit", "status"), [(2000, 413), (4000, 303)])
+def test_a_form_in_chunks_is_not_cut_at_the_limit(member, org, app, monkeypatch, limit, status):
+    monkeypatch.setitem(app.config, "MAX_CONTENT_LENGTH", limit)
+    form = urlencode({CSRF_FIELD: member.token(), "name": "Long", "prompt": "a" * 2000})
+    answer = member.post(
+        "/o/acme/agents/new",
+        input_stream=io.BytesIO(form.encode()),
+        content_type="application/x-www-form-urlencoded",
+        headers=SAME_ORIGIN,
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+    assert answer.status_code == status
 
 
 @pytest.mark.parametrize(("number", "status"), [(errno.ENOSPC, 507), (errno.EIO, 500)])
