@@ -150,7 +150,7 @@ def test_dd_3_a_locked_table_holds_up_nobody_else(live, home):
             started = time.monotonic()
             answer = client.get(f"/o/{home.org.slug}/agents")
             assert answer.status_code == 503
-            assert time.monotonic() - started < LOCK_SECONDS + 1
+            assert time.monotonic() - started < LOCK_SECONDS + 2  # a page takes a second where all tests run
             times = []
             for _ in range(20):
                 begun = time.monotonic()
