@@ -190,6 +190,10 @@ VISIBLE = """
     AND (p_agents IS NULL OR t.agent_id = ANY (p_agents)) AND (p_origins IS NULL OR t.origin = ANY (p_origins))
     AND (p_from IS NULL OR s.created_at >= p_from) AND (p_to IS NULL OR s.created_at < p_to)
 """
+# A thread is looked up for each match in order, so that the look-ups end with the limit.
+SEEN = (
+    f"CROSS JOIN LATERAL (SELECT FROM public.threads t WHERE t.id = s.thread_id AND {VISIBLE} OFFSET 0) seen"
+)
 FILTERS = "p_viewer uuid, p_agents uuid[], p_origins text[], p_from timestamptz, p_to timestamptz"
 FILTER_TYPES = "uuid, uuid[], text[], timestamptz, timestamptz"
 FOUND = "TABLE (message_id uuid, thread_id uuid, created_at timestamptz, score real)"

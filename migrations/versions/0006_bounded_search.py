@@ -6,17 +6,12 @@ Counting the matches first read all of a common word's; a step for each week was
 from alembic import op
 
 from migrations import rls, threads_sql
-from migrations.threads_sql import FILTERS, FOUND, ORG, TIERS, VISIBLE
+from migrations.threads_sql import FILTERS, FOUND, ORG, SEEN, TIERS
 
 revision = "0006"
 down_revision = "0005"
 branch_labels = None
 depends_on = None
-
-# A thread is looked up for each match in order, so that the look-ups end with the limit.
-_SEEN = (
-    f"CROSS JOIN LATERAL (SELECT FROM public.threads t WHERE t.id = s.thread_id AND {VISIBLE} OFFSET 0) seen"
-)
 
 NEWEST = f"""
     (p_query tsquery, p_without text, p_most integer, {FILTERS}) RETURNS {FOUND} LANGUAGE plpgsql STABLE AS $$
@@ -43,7 +38,7 @@ NEWEST = f"""
                  WHERE s.tsv @@ (v_marks && p_query))
             SELECT s.message_id, s.thread_id, s.created_at, NULL::real
               FROM (SELECT * FROM found f WHERE p_without IS NULL OR NOT f.tiers @> ARRAY[p_without]
-                     ORDER BY f.created_at DESC, f.message_id DESC) s {_SEEN}
+                     ORDER BY f.created_at DESC, f.message_id DESC) s {SEEN}
              LIMIT v_left;
             GET DIAGNOSTICS v_found = ROW_COUNT;
             v_left := v_left - v_found;
@@ -71,7 +66,7 @@ BEST = f"""
                   FROM public.message_search s WHERE s.tiers @> ARRAY[v_org::text, p_lexeme || '#' || v_tier])
             SELECT s.message_id, s.thread_id, s.created_at, s.score
               FROM (SELECT * FROM found f WHERE v_above IS NULL OR NOT f.tiers @> ARRAY[p_lexeme || '#' || v_above]
-                     ORDER BY f.score DESC, f.created_at DESC, f.message_id DESC) s {_SEEN}
+                     ORDER BY f.score DESC, f.created_at DESC, f.message_id DESC) s {SEEN}
              LIMIT v_left;
             GET DIAGNOSTICS v_found = ROW_COUNT;
             v_left := v_left - v_found;

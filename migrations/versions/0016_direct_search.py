@@ -9,7 +9,7 @@ from importlib import import_module
 from alembic import op
 
 from migrations import rls, threads_sql
-from migrations.threads_sql import FILTERS, FOUND, ORG, VISIBLE
+from migrations.threads_sql import FILTERS, FOUND, ORG, SEEN
 
 revision = "0016"
 down_revision = "0015"
@@ -19,10 +19,6 @@ depends_on = None
 SELDOM = 5_000
 """Messages, as the planner estimates them, that are read and sorted in one step."""
 SIGNATURE = f"newest_matches(tsquery, text, integer, {threads_sql.FILTER_TYPES})"
-
-_SEEN = (
-    f"CROSS JOIN LATERAL (SELECT FROM public.threads t WHERE t.id = s.thread_id AND {VISIBLE} OFFSET 0) seen"
-)
 
 
 def _step(marks: str) -> str:
@@ -34,7 +30,7 @@ def _step(marks: str) -> str:
                  WHERE s.tsv @@ ({marks} && p_query))
             SELECT s.message_id, s.thread_id, s.created_at, NULL::real
               FROM (SELECT * FROM found f WHERE p_without IS NULL OR NOT f.tiers @> ARRAY[p_without]
-                     ORDER BY f.created_at DESC, f.message_id DESC) s {_SEEN}
+                     ORDER BY f.created_at DESC, f.message_id DESC) s {SEEN}
              LIMIT v_left;
     """
 

@@ -7,7 +7,7 @@ costs a fraction. The planner's estimates say where.
 
 from importlib import import_module
 
-from migrations.threads_sql import FILTERS, FOUND, ORG, VISIBLE
+from migrations.threads_sql import FILTERS, FOUND, ORG, SEEN
 
 revision = "0036"
 down_revision = "0035"
@@ -18,9 +18,6 @@ FEW = 20_000
 """Matches in all organisations that are read for the sake of one of them, if it holds a PART of them."""
 PART = 0.1
 _BEFORE = import_module("migrations.versions.0016_direct_search")
-_SEEN = (
-    f"CROSS JOIN LATERAL (SELECT FROM public.threads t WHERE t.id = s.thread_id AND {VISIBLE} OFFSET 0) seen"
-)
 
 
 def _step(query: str) -> str:
@@ -33,7 +30,7 @@ def _step(query: str) -> str:
             SELECT s.message_id, s.thread_id, s.created_at, NULL::real
               FROM (SELECT * FROM found f
                      WHERE f.org_id = v_org AND (p_without IS NULL OR NOT f.tiers @> ARRAY[p_without])
-                     ORDER BY f.created_at DESC, f.message_id DESC) s {_SEEN}
+                     ORDER BY f.created_at DESC, f.message_id DESC) s {SEEN}
              LIMIT v_left;
     """
 

@@ -9,7 +9,7 @@ from importlib import import_module
 from alembic import op
 
 from migrations import rls, threads_sql
-from migrations.threads_sql import FILTERS, FOUND, ORG, TIERS, VISIBLE
+from migrations.threads_sql import FILTERS, FOUND, ORG, SEEN, TIERS
 
 revision = "0037"
 down_revision = "0036"
@@ -20,9 +20,6 @@ FEW = 5_000
 """Messages of all organisations that are read for the sake of one of them, if it holds a PART of them."""
 PART = 0.1
 SIGNATURE = f"best_matches(text, integer, {threads_sql.FILTER_TYPES})"
-_SEEN = (
-    f"CROSS JOIN LATERAL (SELECT FROM public.threads t WHERE t.id = s.thread_id AND {VISIBLE} OFFSET 0) seen"
-)
 
 # VOLATILE, which it is not, because nothing else may ask for an estimate.
 BEST = f"""
@@ -57,7 +54,7 @@ BEST = f"""
             SELECT s.message_id, s.thread_id, s.created_at, s.score
               FROM (SELECT f.*, ts_rank(f.tsv, v_word) AS score FROM found f
                      WHERE f.org_id = v_org AND (v_above IS NULL OR NOT f.tiers @> ARRAY[p_lexeme || '#' || v_above])
-                     ORDER BY score DESC, f.created_at DESC, f.message_id DESC) s {_SEEN}
+                     ORDER BY score DESC, f.created_at DESC, f.message_id DESC) s {SEEN}
              LIMIT v_left;
             GET DIAGNOSTICS v_found = ROW_COUNT;
             v_left := v_left - v_found;

@@ -12,7 +12,7 @@ from importlib import import_module
 from alembic import op
 
 from migrations import rls, threads_sql
-from migrations.threads_sql import FILTERS, FOUND, ORG, VISIBLE
+from migrations.threads_sql import FILTERS, FOUND, ORG, SEEN
 
 revision = "0041"
 down_revision = "0040"
@@ -30,9 +30,6 @@ BEFORE = f"newest_matches(tsquery, text, integer, {threads_sql.FILTER_TYPES})"
 SIGNATURE = f"newest_matches(tsquery, text, integer, {threads_sql.FILTER_TYPES}, integer)"
 _BEFORE = import_module("migrations.versions.0036_rare_words_by_themselves")
 _SELDOM = import_module("migrations.versions.0016_direct_search").SELDOM
-_SEEN = (
-    f"CROSS JOIN LATERAL (SELECT FROM public.threads t WHERE t.id = s.thread_id AND {VISIBLE} OFFSET 0) seen"
-)
 
 
 def _step(query: str) -> str:
@@ -46,7 +43,7 @@ def _step(query: str) -> str:
               FROM (SELECT * FROM found f
                      WHERE f.org_id = v_org AND (p_without IS NULL OR NOT f.tiers @> ARRAY[p_without])
                        AND (v_since IS NULL OR f.created_at < v_since)
-                     ORDER BY f.created_at DESC, f.message_id DESC) s {_SEEN}
+                     ORDER BY f.created_at DESC, f.message_id DESC) s {SEEN}
              LIMIT v_left;
     """
 
