@@ -16,6 +16,7 @@ from app.web.listing import Facet, ListSpec, read_list
 from tests.factories import agents, orgs, threads
 from tests.support.database import as_owner
 from tests.support.pages import parse
+from tests.support.program import Program
 from tests.support.queries import queries
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -242,6 +243,20 @@ def test_what_was_not_looked_through_is_one_step_away(said, client, monkeypatch)
         url = earlier and earlier["href"]
     assert seen == [written[:3], written[3:6], written[6:]]
     assert steps == ["9 Nov 2026", "6 Apr 2026", None]
+
+
+@pytest.mark.usefixtures("by_weeks")
+def test_programs_are_told_since_when_and_go_on_by_days(app, org, owner, said, monkeypatch):
+    monkeypatch.setattr(search, "ENOUGH_OF_PHRASES", 3)
+    written = [str(said("the late parcel", days=7 * weeks).id) for weeks in WEEKS]
+    program, seen, days, told = Program(app, org, owner), [], "", []
+    while days is not None:
+        answer = program.get(f'/api/v1/search?q="late parcel"{days}').json
+        seen += [hit["message_id"] for hit in answer["data"]]
+        told.append((answer["since"], answer["only_newest"]))
+        days = answer["since"] and f"&at=..{answer['since'][:10]}"
+    assert seen == written
+    assert told == [("2026-11-09T00:00:00Z", True), ("2026-04-06T00:00:00Z", True), (None, False)]
 
 
 @pytest.mark.usefixtures("by_weeks")
