@@ -190,3 +190,7 @@ def test_people_can_read_it_without_a_key(client, new_client, home, served):
             assert path in shown
             for operation in methods.values():
                 assert operation["summary"] in shown
+        words = " ".join(shown.split())
+        for schema in served["components"]["schemas"].values():
+            assert " ".join(schema.get("description", "").replace("`", "").split()) in words
+        assert "`" not in shown
