@@ -9,7 +9,17 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.factories import agents, auth, connections, world
-from tests.support.browser import NARROWEST, THEMES, WIDE, Watch, axe, overflows, screenshots, set_appearance
+from tests.support.browser import (
+    NARROWEST,
+    PATIENCE_MS,
+    THEMES,
+    WIDE,
+    Watch,
+    axe,
+    overflows,
+    screenshots,
+    set_appearance,
+)
 from tests.support.live import Live
 from tests.support.model_server import model_server
 
@@ -87,7 +97,7 @@ def open_as(site, browser):
         if user:
             context.add_cookies([{"name": "session", "value": auth.sign_in_token(user), "url": site.url}])
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.goto(path)
         page.wait_for_load_state("networkidle")
         return page

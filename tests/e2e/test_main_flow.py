@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from app.db.embedded.places import Places
 from tests.launch.instance import Instance
-from tests.support.browser import Watch
+from tests.support.browser import PATIENCE_MS, Watch
 from tests.support.smtp import MailSink
 
 pytestmark = pytest.mark.e2e
@@ -60,7 +60,7 @@ def profile(caching_browser, product, scripts):
         )
         contexts.append((context, Watch(context)))
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE_MS)
         return page
 
     yield make

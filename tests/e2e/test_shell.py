@@ -99,6 +99,7 @@ def test_sequences_lead_to_sections(home, open_as):
 def test_toasts_are_announced_stay_and_pause(home, open_as):
     page = open_as(home.owner, listing(home))
     page.clock.install()
+    page.clock.pause_at(datetime.now(UTC) + timedelta(minutes=1))
     expect(page.locator("#toasts")).to_have_attribute("aria-live", "polite")
     _toast(page)
     _toast(page, text="Archived.", undo_url="/undo")

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Route
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Route, expect
 
 from tests.support import programs
 
@@ -23,6 +23,9 @@ SETTLE = """async () => {
 # Chromium reports each transition between two pages that it gives up itself: on a busy machine, or for Back.
 SKIPPED = ("ViewTransition opt-in disabled", "Transition was skipped")
 BACK_FORWARD_CACHE_OFF = "--disable-back-forward-cache"
+# What a busy machine may take for a page, and for what is expected of it, which is 5,000 otherwise.
+PATIENCE_MS = 10_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @contextmanager
