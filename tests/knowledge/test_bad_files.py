@@ -204,9 +204,9 @@ def test_up_1_a_workbook_called_docx(tmp_path):
 
 
 def test_up_1_comments_take_no_time_to_be_refused():
-    began = time.monotonic()
+    began = time.process_time()
     assert detect(b"<!-- a --> " * 5_900 + b"<", "page") == kinds.PLAIN
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("data", [b"   \n\n\t ", b"\xef\xbb\xbf"])

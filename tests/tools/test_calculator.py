@@ -53,7 +53,7 @@ def test_it_works_out_arithmetic(expression, value):
     ],
 )
 def test_ss_4_it_refuses_the_rest_at_once(expression, words):
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(NoResult, match=words):
         calculate(expression)
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1

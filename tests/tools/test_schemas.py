@@ -73,18 +73,18 @@ def test_a_text_that_is_no_schema_is_refused(text, words):
     ],
 )
 def test_ss_4_schemas_that_would_take_long_or_lead_away_are_refused(given, words):
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(SchemaRefused, match=words):
         read_schema(json.dumps(given))
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_ss_4_many_references_are_refused_in_time():
     defs = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(30)} | {"d30": {}}
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(SchemaRefused, match="too many"):
         check_schema({**schema(a={"$ref": "#/$defs/d0"}), "$defs": defs})
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_arguments_are_told_what_is_wrong():
@@ -101,9 +101,9 @@ def test_arguments_are_told_what_is_wrong():
 
 
 def test_ss_4_a_slow_pattern_of_an_old_snapshot_is_left_out():
-    began = time.monotonic()
+    began = time.process_time()
     assert argument_faults(schema(a={"pattern": "(a+)+$"}), {"a": "a" * 150 + "!"}) == []
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(

@@ -272,6 +272,6 @@ def test_passages_keep_their_found_words_whatever_marks_stand_around_them():
 
 @pytest.mark.parametrize("sign", ["*", "** ", "`", "# ", " ", "#", "\n# ", "**a"])
 def test_passages_are_unmarked_in_bounded_time(sign):
-    begun = time.perf_counter()
+    begun = time.process_time()
     list(unmarked([(sign * 25_000, False)]))
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 1
