@@ -20,6 +20,7 @@ from tests.support.browser import (
     screenshots,
     set_appearance,
 )
+from tests.support.database import at_once
 from tests.support.live import Live
 from tests.support.model_server import model_server
 
@@ -48,6 +49,7 @@ def site(cluster, tmp_path_factory, outbound):
 
 
 @pytest.fixture
+@at_once()
 def home(site):
     """An organisation with one of everything and 45 agents, the newest first by name."""
     tenant = world.tenant(f"Org{next(_numbers)}")

@@ -23,6 +23,7 @@ from tests.factories import (
 )
 from tests.factories.rows import rows as stored_rows
 from tests.factories.rows import save
+from tests.support.database import at_once
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Tenant:
         return self.rows["messages"]
 
 
+@at_once()
 def tenant(canary: str) -> Tenant:
     """Return an organisation that holds one of everything."""
     org = orgs.org(name=f"{canary} Limited", slug=f"{canary.lower()}-limited")
