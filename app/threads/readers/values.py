@@ -64,7 +64,7 @@ def milliseconds(seconds: Any) -> int | None:
 
 
 def moment(value: Any, what: str) -> datetime | None:
-    """A time given as seconds or milliseconds since 1970, or as ISO 8601; None if there is none.
+    """A time given as seconds or milliseconds since 1970, or as ISO 8601, in UTC; None if there is none.
 
     Unreadable for a date that is none, or not between 1970 and 2100.
     """
@@ -77,7 +77,7 @@ def moment(value: Any, what: str) -> datetime | None:
         raise Unreadable(f"{what} is no date: {line(str(value), 40)}.") from error
     if not possible:
         raise Unreadable(f"{what} is not between 1970 and 2100: {line(str(value), 40)}.")
-    return found
+    return found.astimezone(UTC)  # the database takes no zone that is 16 hours away
 
 
 def _number_moment(value: float) -> datetime:
