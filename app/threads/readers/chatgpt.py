@@ -70,7 +70,7 @@ def _node(key: str, mapping: Mapping[str, Mapping[str, Any]]) -> Node:
     role = text(fields(message.get("author")).get("role"))
     if role == "user" and metadata.get("is_visually_hidden_from_conversation") is True:
         role = "system"
-    parts = _parts(key, message, _calling(parent, mapping))
+    parts = _parts(key, message, _calling(parent, mapping) if role == "tool" else "")
     return Node(
         key,
         parent,
@@ -85,7 +85,9 @@ def _calling(parent: str | None, mapping: Mapping[str, Mapping[str, Any]]) -> st
     """The id of the message that called the tool whose answer follows `parent`, other answers between them skipped."""
     at = parent
     for _ in range(100):
-        node = mapping.get(at or "", {})
+        node = mapping.get(at or "")
+        if node is None:
+            break
         if _called(fields(node.get("message"))):
             return at or ""
         at = text(node.get("parent"))

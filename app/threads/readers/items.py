@@ -22,7 +22,7 @@ TOO_DEEP = "It is nested too deeply."
 HOLDS_NUL = "It holds a NUL character (\\u0000), which cannot be stored."
 INCOMPLETE = "The file ends in the middle of it: the file is incomplete."
 
-_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+("?)|[{}\[\]]', re.DOTALL)
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+("?)|\{|\}|\[|\]', re.DOTALL)
 _STRING_END = re.compile(rb'(?:[^"\\]++|\\.)*+("?)', re.DOTALL)
 _BETWEEN = b" \t\r\n,"
 _QUOTE, _BRACE = b'"{'
