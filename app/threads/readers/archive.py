@@ -16,11 +16,32 @@ MOST_TIMES = 100
 FREE_BYTES = 64 * 1024 * 1024
 LARGEST_DIRECTORY = 4 * 1024 * 1024
 
+
+class TooFar(Exception):
+    """More would have to be read than was to be."""
+
+
+class Allowance:
+    """How many bytes may be read of the files together."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+
+    def take(self, count: int) -> None:
+        """So many were read. Raises TooFar."""
+        self._left -= count
+        if self._left < 0:
+            raise TooFar
+
+
 _MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _THREADS = re.compile(r"conversations(-\d+)?\.json")
 _JSON = (".json", ".jsonl", ".ndjson")
 _END = struct.Struct("<4s4H2LH")
-_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, struct.error)
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Exports are packed so; others take a dictionary as large as the archive says."""
+_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, struct.error, ValueError, IndexError)
+"""What `zipfile` raises where bytes are wrong: the last two for names that are none, and places before the file."""
 _DAMAGED = "The ZIP archive is damaged."
 _TOO_MANY = "The ZIP archive holds too many files. Unpack it and import its conversations.json."
 
@@ -69,6 +90,8 @@ def _entries(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
         named = [entry for entry in files if entry.filename.endswith(_JSON)]
         if len(named) != 1:
             raise Unreadable("The ZIP archive holds no conversations.json.")
+    if any(entry.compress_type not in _PACKINGS for entry in named):
+        raise NotImplementedError
     return sorted(named, key=lambda entry: entry.filename)
 
 
@@ -87,6 +110,20 @@ class _Plain(RawIOBase):
         data = self._file.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
+
+
+class Beginning(_Plain):
+    """A file of which only as much is read as is allowed."""
+
+    def __init__(self, file: IO[bytes], allowed: Allowance) -> None:
+        super().__init__(file)
+        self._allowed = allowed
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Fill the buffer. Raises TooFar."""
+        count = super().readinto(buffer)
+        self._allowed.take(count)
+        return count
 
 
 class _Unpacked(_Plain):

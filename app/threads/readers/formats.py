@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from io import BufferedReader
 from typing import IO, Any
 
 from app.threads.readers import chatgpt, claude, librechat, open_webui, openai_lines
-from app.threads.readers.archive import open_files
-from app.threads.readers.items import Item, Refused, Unreadable, read_items
+from app.threads.readers.archive import Allowance, Beginning, open_files
+from app.threads.readers.items import CHUNK, Item, Refused, Unreadable, read_items
 from app.threads.readers.parsed import ParsedThread
 
 MOST_REMEMBERED = 500_000
@@ -37,14 +38,26 @@ def read_export(file: IO[bytes], name: str | None = None) -> Iterator[ParsedThre
     `file` is JSON, JSON Lines, or a ZIP archive that holds such files, open for reading bytes and seekable. `name`
     is one of FORMATS; without it the first entry that fits one says which format all of them have.
     """
+    return _read(file, name, lambda content: content)
+
+
+def _read(
+    file: IO[bytes], name: str | None, opened: Callable[[BufferedReader], BufferedReader]
+) -> Iterator[ParsedThread | Refused]:
     reader = _Reader(FORMATS[name] if name else None)
     label = ""
     try:
         for label, content in open_files(file):
-            for item in read_items(content):
+            for item in read_items(opened(content)):
                 yield _within(label, reader.read(item))
     except Unreadable as error:
         yield Refused(label or "the file", str(error), of_file=True)
+
+
+def first_of(file: IO[bytes], name: str | None, most: int) -> ParsedThread | Refused | None:
+    """What `read_export` yields first; None for a file without threads. TooFar after so many bytes, unpacked."""
+    allowed = Allowance(most)
+    return next(_read(file, name, lambda content: BufferedReader(Beginning(content, allowed), CHUNK)), None)
 
 
 def _within(label: str, outcome: ParsedThread | Refused) -> ParsedThread | Refused:

@@ -12,13 +12,16 @@ from app.db.blobs import hold_blob, read_blob, remove_blob, store_blob, stored_b
 from app.db.queue import enqueue
 from app.db.session import transaction
 from app.db.work import GiveUp, Kind, TaskInput, Work
-from app.threads.readers.formats import read_export
+from app.threads.readers.archive import TooFar
+from app.threads.readers.formats import first_of, read_export
 from app.threads.readers.items import Refused
 from app.threads.repo.imports import ImportRepo
 from app.threads.services.importing import Destination, Written, batches, write_batch
 
 MEDIA_TYPE = "application/vnd.agentpress.export"
 MOST_SHOWN = 200
+BEGINNING = 4 * 1024 * 1024
+"""Bytes, unpacked, that are looked through while somebody waits for the form; the worker tells the rest."""
 LAST_STEP = "end"
 GONE = "The file is no longer stored. Upload it again."
 _GONE = "has no file any more: upload it again"
@@ -49,7 +52,10 @@ class ImportInput(TaskInput):
 def problem_with(file: IO[bytes], name: str | None) -> str | None:
     """Why nothing of a file can be imported, as far as its beginning tells; None if it looks right."""
     file.seek(0)
-    first = next(read_export(file, name), None)
+    try:
+        first = first_of(file, name, BEGINNING)
+    except TooFar:
+        return None
     if first is None:
         return "The file holds no threads."
     return first.reason if isinstance(first, Refused) and first.of_file else None
