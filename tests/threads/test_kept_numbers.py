@@ -1,7 +1,6 @@
 """The kept number of live threads: what it holds after every kind of change, and that nobody waits for it."""
 
 import random
-import secrets
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from uuid import uuid4
@@ -16,8 +15,7 @@ from app.threads.models import Thread
 from app.threads.repo.kept import kept_number
 from app.threads.repo.threads import Viewer, visible_to
 from tests.factories import orgs, threads
-from tests.support.database import TEMPLATE, as_owner
-from tests.support.postgres import create_database, drop_database, in_database
+from tests.support.database import as_owner
 
 ADD = """
     INSERT INTO threads (id, org_id, name, origin)
@@ -138,15 +136,6 @@ def test_the_list_tells_it_and_counts_where_it_asks_for_more(new_client, org, ow
         "q=thread",
     ):
         assert "10,000+" not in boss.page(f"/o/acme/threads?{query}").find(id="results").text, query
-
-
-@pytest.fixture
-def address(cluster):
-    """A database of its own."""
-    name = f"agentpress_counts_{secrets.token_hex(4)}"
-    create_database(cluster, name, TEMPLATE)
-    yield in_database(cluster, name)
-    drop_database(cluster, name)
 
 
 def connect(address):

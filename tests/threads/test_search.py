@@ -18,6 +18,7 @@ from tests.support.database import as_owner
 from tests.support.pages import parse
 from tests.support.program import Program
 from tests.support.queries import queries
+from tests.threads.conftest import changed
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -55,7 +56,7 @@ def said(org, thread):
     """A function that stores a message, so many days ago."""
 
     def write(words, days=0, of=None, **values):
-        return threads.message(of or thread, words, created_at=NOW - timedelta(days=days), **values)
+        return threads.message(of or thread, words, **{"created_at": NOW - timedelta(days=days), **values})
 
     return write
 
@@ -296,43 +297,6 @@ def test_a_search_is_two_statements(find, said):
     )
 
 
-@pytest.fixture(
-    params=[
-        ("always", "always", "always"),
-        ("never", "always", "always"),
-        ("never", "never", "always"),
-        ("never", "never", "never"),
-    ],
-    ids=["few at all", "few of the organisation", "the newest weeks, then all", "week after week"],
-)
-def way(request, connection):
-    """Each way in which the newest matches are found, whatever the planner estimates."""
-    limits = [{"always": "1000000000", "never": "-1"}[one] for one in request.param]
-    bounds = ("v_all <= 20000", "v_ours <= v_few", "v_ours <= 200000")
-    changed(
-        "newest_matches",
-        {bound: f"{bound.partition('<')[0]}<= {limit}" for bound, limit in zip(bounds, limits, strict=True)},
-    )
-
-
-@pytest.fixture(params=["alone", "of the organisation"])
-def tiers(request, connection):
-    """Each way in which the messages are found that say a word so many times, whatever the planner estimates."""
-    limit = {"alone": "v_all < 0", "of the organisation": "v_all >= 0"}[request.param]
-    changed("best_matches", {"v_all > 5000 OR v_ours < v_all * 0.1": limit})
-
-
-def changed(function, pieces):
-    """Put other pieces into the definition of a function for the test."""
-    with as_owner() as session:
-        found = text("SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = :function")
-        definition = session.execute(found, {"function": function}).scalar_one()
-        for was, now in pieces.items():
-            assert was in definition
-            definition = definition.replace(was, now)
-        session.connection().exec_driver_sql(definition.replace("%", "%%"))
-
-
 @pytest.mark.usefixtures("way")
 def test_every_way_finds_the_same(find, said, org, owner):
     other = orgs.org()
@@ -364,3 +328,32 @@ def test_the_newest_are_ranked_however_far_apart_they_were_written(find, said, m
     assert ids(find("late parcel")) == [message.id for message in written[:5]]
     span = f"{NOW - timedelta(days=300):%Y-%m-%d}..{NOW - timedelta(days=7):%Y-%m-%d}"
     assert ids(find("late parcel", at=span)) == [message.id for message in written[2:6]]
+
+
+@pytest.mark.usefixtures("by_weeks")
+def test_a_day_that_is_looked_through_in_part_is_gone_on_with(said, client, monkeypatch):
+    monkeypatch.setattr(search, "ENOUGH_OF_PHRASES", 2)
+    client.set_cookie("time_zone", "America/New_York")
+    hours = [
+        NOW - timedelta(days=2, hours=back) for back in (10, 11, 14, 20)
+    ]  # 22 Nov there, 22 or 23 in UTC
+    written = [said("the late parcel", created_at=moment).id for moment in hours]
+    written.append(said("the late parcel", days=30).id)
+    seen, url = [], "/o/acme/search/messages?q=%22late+parcel%22&at=..2026-11-22"
+    while url:
+        results = parse(client.get(url).text).find(id="results")
+        seen += [UUID(hit["id"].removeprefix("row-")) for hit in results.select(".hit")]
+        earlier = results.find("a", string="Look through earlier ones")
+        url = earlier and earlier["href"]
+    assert list(dict.fromkeys(seen)) == written
+
+
+def test_where_none_of_those_ranked_is_left_more_are_said_to_match(find, org, owner, said, monkeypatch):
+    monkeypatch.setattr(search, "MOST_RANKED", 2)
+    agent = agents.agent(org)
+    said("late parcel", days=9)
+    of_agent = threads.thread(org, owner, agent_id=agent.id)
+    for days in range(3):
+        said("late parcel", days=days, of=of_agent)
+    found, _ = find("late parcel", agent=f"-{agent.id}")
+    assert (found.page.rows, found.cut) == ([], 2)

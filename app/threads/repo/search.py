@@ -6,13 +6,13 @@ those of a phrase is read: where these are many, as far back as it takes to find
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, Uuid, bindparam, text
+from sqlalchemy import Row, Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.orm import Session
 
@@ -52,20 +52,24 @@ _NEWEST = """
 """
 _SEARCH = """
     WITH hits AS MATERIALIZED ({hits}),
+         told AS (SELECT count(message_id) AS ranked, max(created_at) FILTER (WHERE message_id IS NULL) AS since
+                    FROM hits),
          shown AS MATERIALIZED (
-            SELECT h.*, t.name AS thread_name, t.agent_id, (SELECT count(message_id) FROM hits) AS ranked,
-                   (SELECT created_at FROM hits WHERE message_id IS NULL) AS since
+            SELECT h.*, t.name AS thread_name, t.agent_id
               FROM hits h JOIN threads t ON t.org_id = :org AND t.id = h.thread_id
              WHERE :but IS NULL OR t.agent_id IS NULL OR t.agent_id <> ALL (:but)
              ORDER BY h.score DESC, h.created_at DESC, h.message_id DESC LIMIT :limit OFFSET :skipped)
     SELECT s.message_id, s.thread_id, s.created_at, s.score, s.thread_name, a.name AS agent_name, m.role,
-           s.ranked, s.since,
+           told.ranked, told.since,
            ts_headline('english', left(m.text_content, :source), CAST(:query AS tsquery),
                        CASE WHEN length(m.text_content) <= :short THEN :whole ELSE :headline END) AS passage
-      FROM shown s JOIN messages m ON m.org_id = :org AND m.id = s.message_id
-      LEFT JOIN agents a ON a.org_id = :org AND a.id = s.agent_id
+      FROM told LEFT JOIN (shown s JOIN messages m ON m.org_id = :org AND m.id = s.message_id
+      LEFT JOIN agents a ON a.org_id = :org AND a.id = s.agent_id) ON true
      ORDER BY s.score DESC, s.created_at DESC, s.message_id DESC
 """
+
+
+_SHOWN = {"source": PASSAGE_SOURCE, "headline": _HEADLINE, "whole": _WHOLE, "short": SHORT}
 
 
 def _typed(hits: str) -> Any:
@@ -144,7 +148,11 @@ class SearchRepo:
         self._session = session or db.session()
 
     def page(self, org_id: UUID, viewer: Viewer, state: ListState) -> Found:
-        """The best matches of `state.q`: words, "phrases" and -exclusions. Two statements."""
+        """The best matches of `state.q`: words, "phrases" and -exclusions. Two statements.
+
+        What is not looked through begins with whole days, by which people go on: where only a part of the last day was
+        looked through, a third statement goes on before it.
+        """
         parsed = self._session.execute(_PARSE, {"words": websearch(state.q)}).one()
         query = _Query(*parsed)
         if query.nodes == 0:
@@ -154,25 +162,30 @@ class SearchRepo:
         skipped, limit = _skipped(state), state.per
         values, newest = _values(org_id, viewer, state), query.lexeme is None
         bound = query.bound if newest or values["but"] else None
-        rows = self._session.execute(
-            _STATEMENTS["newest" if newest else "best"],
-            {
-                **values,
-                "query": query.text,
-                "lexeme": query.lexeme,
-                "most": bound or skipped + limit + 1,
-                "enough": ENOUGH_OF_PHRASES if query.phrase and not values["but"] else None,
-                "limit": limit + 1,
-                "skipped": skipped,
-                "source": PASSAGE_SOURCE,
-                "headline": _HEADLINE,
-                "whole": _WHOLE,
-                "short": SHORT,
-            },
-        ).all()
-        cut = bound if bound and rows and rows[0].ranked >= bound else None
-        since = rows[0].since if rows else None
-        return Found(_page([_hit(row) for row in rows], skipped, limit), cut, newest, since)
+        given = {
+            **values,
+            "query": query.text,
+            "lexeme": query.lexeme,
+            "most": bound or skipped + limit + 1,
+            "enough": ENOUGH_OF_PHRASES if query.phrase and not values["but"] else None,
+            "limit": limit + 1,
+            "skipped": skipped,
+        }
+        rows = self._read(given, newest=newest)
+        if _within_last_day(rows[0].since, values["end"]):
+            rows = self._read({**given, "enough": rows[0].ranked + 1}, newest=newest)
+        ranked, since = rows[0].ranked, rows[0].since
+        hits = [_hit(row) for row in rows if row.message_id is not None]
+        return Found(_page(hits, skipped, limit), bound if bound and ranked >= bound else None, newest, since)
+
+    def _read(self, given: Mapping[str, Any], *, newest: bool) -> Sequence[Row[Any]]:
+        """The hits of a page, each beside how many were ranked and since when; these alone if there is none."""
+        return self._session.execute(_STATEMENTS["newest" if newest else "best"], {**given, **_SHOWN}).all()
+
+
+def _within_last_day(since: datetime | None, end: datetime | None) -> bool:
+    """Whether messages were looked through from a moment on that lies in the last day asked for."""
+    return since is not None and end is not None and since > end - timedelta(days=1)
 
 
 _EMPTY: Page[Hit] = Page([], 0, 0, capped=False, previous=None, next=None)
