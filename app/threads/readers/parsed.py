@@ -11,6 +11,8 @@ from app.threads.readers.items import Unreadable
 from app.threads.readers.values import RawPart
 
 MOST_BRANCHES = 32_767
+MOST_MESSAGES = 50_000
+"""Those of one thread are stored in one transaction."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,10 @@ def thread(
 ) -> ParsedThread:
     """A thread whose messages stand in lines: branch 0 leads to `leaf` (else to what came last).
 
-    Raises Unreadable for an id that occurs twice, a circle, parts that are none, and where nothing was said.
+    Raises Unreadable for an id that occurs twice, a circle, parts that are none, and for too many messages, or none.
     """
+    if len(nodes) > MOST_MESSAGES:
+        raise Unreadable(f"It holds more than {MOST_MESSAGES:,} messages.")
     times = [node.created_at for node in nodes if node.created_at]
     start = created_at or min(times, default=None) or datetime.now(UTC)
     messages = tuple(_arrange(nodes, leaf, start))

@@ -1,6 +1,6 @@
 """Imported threads: which are there already, and many rows in one statement."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -22,6 +22,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -34,6 +35,10 @@ from app.threads.models import Message, Thread
 
 ORIGIN = "import"
 KEPT = timedelta(days=1)
+PATIENCE = "14s"
+"""Less than a statement has."""
+AT_ONCE = 5_000
+"""Rows of a statement, which has 15 s: that many messages take a few of them."""
 LIVE = ("queued", "running", "waiting")
 
 
@@ -60,8 +65,13 @@ class ImportRepo:
     def __init__(self, session: Session | None = None) -> None:
         self._session = session or db.session()
 
-    def lock(self, org_id: UUID) -> None:
-        """Let other imports of the organisation wait until the transaction ends."""
+    def lock(self, org_id: UUID, *, patiently: bool = False) -> None:
+        """Let other imports of the organisation wait until the transaction ends.
+
+        Whoever waits `patiently`, in a transaction that nobody waits for, does so for several of their batches.
+        """
+        if patiently:
+            self._session.execute(select(func.set_config("lock_timeout", PATIENCE, true())))
         key = func.hashtextextended(f"import {org_id}", 0)
         self._session.execute(select(func.pg_advisory_xact_lock(key)))
 
@@ -98,17 +108,15 @@ class ImportRepo:
 
     def move_messages(self, org_id: UUID, rows: Sequence[Mapping[str, Any]]) -> None:
         """Put messages (`id`) on another `branch`, after another `parent_id`."""
-        if not rows:
-            return
-        moved = _recordset(
-            rows, column("id", Uuid), column("branch", SmallInteger), column("parent_id", Uuid)
-        )
-        self._session.execute(
-            update(Message)
-            .where(Message.org_id == org_id, Message.id == moved.c.id)
-            .values(branch=moved.c.branch, parent_id=moved.c.parent_id)
-            .execution_options(synchronize_session=False)
-        )
+        places = (column("id", Uuid), column("branch", SmallInteger), column("parent_id", Uuid))
+        for some in _slices(rows):
+            moved = _recordset(some, *places)
+            self._session.execute(
+                update(Message)
+                .where(Message.org_id == org_id, Message.id == moved.c.id)
+                .values(branch=moved.c.branch, parent_id=moved.c.parent_id)
+                .execution_options(synchronize_session=False)
+            )
 
     def tasks(self, org_id: UUID, kind: str, most: int) -> list[Task]:
         """The latest tasks of this kind, newest first."""
@@ -140,14 +148,13 @@ class ImportRepo:
         )
 
     def _add(self, model: type[Base], org_id: UUID, rows: Sequence[Mapping[str, Any]]) -> None:
-        """One statement with one parameter, however many rows: statement triggers run once for all of them."""
-        if not rows:
-            return
-        columns = [model.__table__.c[name] for name in rows[0]]
-        given = _recordset(rows, *(column(each.name, each.type) for each in columns))
-        source = select(literal(org_id, Uuid), *(given.c[each.name] for each in columns))
-        names = ["org_id", *(each.name for each in columns)]
-        self._session.execute(insert(model).from_select(names, source, include_defaults=False))
+        """Many rows with one parameter in one statement: statement triggers run once for all of them."""
+        for some in _slices(rows):
+            columns = [model.__table__.c[name] for name in some[0]]
+            given = _recordset(some, *(column(each.name, each.type) for each in columns))
+            source = select(literal(org_id, Uuid), *(given.c[each.name] for each in columns))
+            names = ["org_id", *(each.name for each in columns)]
+            self._session.execute(insert(model).from_select(names, source, include_defaults=False))
 
 
 def _waiting(org_id: UUID, kind: str, blob_id: Any) -> Select[Any]:
@@ -158,6 +165,11 @@ def _waiting(org_id: UUID, kind: str, blob_id: Any) -> Select[Any]:
         Task.status.in_(LIVE),
         Task.payload["blob_id"].astext == blob_id,
     )
+
+
+def _slices(rows: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Mapping[str, Any]]]:
+    """The rows, as many at a time as one statement takes."""
+    return (rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE))
 
 
 def _recordset(rows: Sequence[Mapping[str, Any]], *columns: Any) -> FromClause:

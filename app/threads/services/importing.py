@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 from app.audit.services import record
 from app.threads.parts import ErrorPart, first_error
 from app.threads.readers.items import Refused
-from app.threads.readers.parsed import ParsedMessage, ParsedThread
+from app.threads.readers.parsed import MOST_BRANCHES, ParsedMessage, ParsedThread
 from app.threads.repo.imports import ORIGIN, ImportRepo, StoredMessage
 from app.threads.services.changing import tags_of
 from app.threads.services.writing import UNNAMED, message_values, name_from
@@ -52,32 +52,53 @@ class Written:
         return self.added + self.extended + self.unchanged
 
 
-@dataclass(frozen=True)
+@dataclass
 class Batch:
     """Threads to store together, and what was left out on the way to them."""
 
-    threads: Sequence[ParsedThread]
-    refused: Sequence[Refused]
+    threads: list[ParsedThread] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    _ids: set[str] = field(default_factory=set)
+    _messages: int = 0
+    _characters: int = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether no more fits into the memory and into a short transaction."""
+        return (
+            len(self.threads) + len(self.refused) >= MOST_THREADS
+            or self._messages >= MOST_MESSAGES
+            or self._characters >= MOST_CHARACTERS
+        )
+
+    def holds(self, entry: ParsedThread | Refused) -> bool:
+        """Whether there is a thread of the same id already, which has to be stored before this one."""
+        return not isinstance(entry, Refused) and entry.external_id in self._ids
+
+    def add(self, entry: ParsedThread | Refused) -> None:
+        """Put an entry in."""
+        if isinstance(entry, Refused):
+            self.refused.append(entry)
+        else:
+            self.threads.append(entry)
+            self._ids.add(entry.external_id)
+            self._messages += len(entry.messages)
+            self._characters += entry.characters
 
 
 def batches(entries: Iterable[ParsedThread | Refused]) -> Iterator[Batch]:
-    """The entries in batches that fit into the memory and into a short transaction."""
-    threads: list[ParsedThread] = []
-    refused: list[Refused] = []
-    messages = characters = 0
+    """The entries in batches. An id that the reader did not remember does not come twice in one."""
+    batch = Batch()
     for entry in entries:
-        if isinstance(entry, Refused):
-            refused.append(entry)
-        else:
-            threads.append(entry)
-            messages += len(entry.messages)
-            characters += entry.characters
-        full = len(threads) + len(refused) >= MOST_THREADS
-        if full or messages >= MOST_MESSAGES or characters >= MOST_CHARACTERS:
-            yield Batch(threads, refused)
-            threads, refused, messages, characters = [], [], 0, 0
-    if threads or refused:
-        yield Batch(threads, refused)
+        if batch.holds(entry):
+            yield batch
+            batch = Batch()
+        batch.add(entry)
+        if batch.full:
+            yield batch
+            batch = Batch()
+    if batch.threads or batch.refused:
+        yield batch
 
 
 def write_batch(org_id: UUID, threads: Sequence[ParsedThread], to: Destination) -> Written:
@@ -87,7 +108,7 @@ def write_batch(org_id: UUID, threads: Sequence[ParsedThread], to: Destination) 
     are moved there; its name, and what the export no longer holds, stay. A deleted one stays deleted.
     """
     repo = ImportRepo()
-    repo.lock(org_id)
+    repo.lock(org_id, patiently=True)
     known = repo.threads(org_id, [thread.external_id for thread in threads])
     stored = repo.messages(org_id, [thread.id for thread in known.values() if not thread.deleted])
     rows = _Rows()
@@ -153,11 +174,16 @@ class _Rows:
     def _fill(
         self, messages: Sequence[ParsedMessage], thread_id: UUID, stored: Mapping[str, StoredMessage]
     ) -> None:
-        """The messages that are not stored, and moves of those that are; others in the database keep their branch."""
+        """The messages that are not stored, and moves of those that are; others in the database keep their branch.
+
+        Nothing of a thread that would get more branches than there may be.
+        """
         ids = {message.external_id: uuid7() for message in messages if message.external_id not in stored}
         ids |= {external_id: message.id for external_id, message in stored.items()}
         here = {message.external_id for message in messages}
         taken = max((message.branch for id_, message in stored.items() if id_ not in here), default=0)
+        if taken + max(message.branch for message in messages) > MOST_BRANCHES:
+            return
         for message in messages:
             branch = message.branch and message.branch + taken
             parent_id = ids[message.parent] if message.parent else None
