@@ -70,15 +70,19 @@ def definer_function(signature: str, definition: str) -> None:
 
     `signature` is `name(types)`; `definition` begins with the named parameters and ends with the body.
     """
-    name = signature.partition("(")[0]
     op.execute(
         "SET LOCAL check_function_bodies = off"
     )  # checked under the migrator's policies, it would be refused
-    op.execute("GRANT CREATE ON SCHEMA public TO agentpress_definer")
-    op.execute(f"CREATE FUNCTION {name} {definition}")
+    op.execute(f"CREATE FUNCTION {signature.partition('(')[0]} {definition}")
+    hand_over(signature)
+
+
+def hand_over(signature: str) -> None:
+    """Make a function a SECURITY DEFINER one of `agentpress_definer`; it cannot be altered afterwards."""
     op.execute(f"ALTER FUNCTION {signature} SECURITY DEFINER")
     op.execute(f"ALTER FUNCTION {signature} SET search_path = pg_catalog, pg_temp")
     op.execute(f"REVOKE ALL ON FUNCTION {signature} FROM PUBLIC")
     op.execute(f"GRANT EXECUTE ON FUNCTION {signature} TO agentpress_app")
+    op.execute("GRANT CREATE ON SCHEMA public TO agentpress_definer")
     op.execute(f"ALTER FUNCTION {signature} OWNER TO agentpress_definer")
     op.execute("REVOKE CREATE ON SCHEMA public FROM agentpress_definer")

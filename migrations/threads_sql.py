@@ -154,9 +154,14 @@ END $$
 """
 
 
+def count_gone_feedback(name: str) -> str:
+    """A trigger function that takes deleted opinions off the counters of their threads."""
+    return _count_feedback(name, _RATINGS.format(sign="-1", rows="removed"))
+
+
 COUNT_FEEDBACK = f"""
 {_count_feedback("count_added_feedback", _RATINGS.format(sign="1", rows="added"))};
-{_count_feedback("count_removed_feedback", _RATINGS.format(sign="-1", rows="removed"))};
+{count_gone_feedback("count_removed_feedback")};
 {
     _count_feedback(
         "count_changed_feedback",

@@ -15,6 +15,7 @@ SPECIAL = {
     "api_keys_definer": ("SELECT", "agentpress_definer", "true", None),
     "agents_definer": ("SELECT", "agentpress_definer", "true", None),
     "threads_definer": ("SELECT", "agentpress_definer", "true", None),
+    "threads_counts": ("UPDATE", "agentpress_definer", "true", None),
     "thread_names_definer": ("SELECT", "agentpress_definer", "true", None),
     "messages_definer": ("SELECT", "agentpress_definer", "true", None),
     "message_search_definer": ("SELECT", "agentpress_definer", "true", None),

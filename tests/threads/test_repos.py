@@ -165,6 +165,14 @@ class TestMessages:
             assert MessageRepo().remove(org.id, message.id) is None
         assert threads.fresh(thread).message_count == 0
 
+    def test_what_people_thought_of_a_removed_message_is_not_counted(self, org, thread, ana):
+        kept, gone = (threads.message(thread, role="assistant") for _ in range(2))
+        for message in (kept, gone):
+            threads.feedback(message, ana, -1)
+        with transaction():
+            MessageRepo().remove(org.id, gone.id)
+        assert threads.fresh(thread).down_count == 1
+
 
 @pytest.mark.usefixtures("inside")
 class TestCached:
