@@ -41,6 +41,7 @@ _PLATFORM_SECTIONS: tuple[tuple[str, str, str], ...] = (
     ("Data", "data.index", "table"),
     ("System", "system.show", "server"),
 )
+_PLATFORM_BLUEPRINTS = {endpoint.partition(".")[0] for _, endpoint, _ in _PLATFORM_SECTIONS}
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,13 @@ class NavGroup:
     items: Sequence[NavItem]
 
 
-def navigation(visitor: Visitor | None) -> Sequence[NavGroup]:
-    """The groups for this visitor: the organisation's in its pages, the platform's for a platform admin."""
+def navigation(visitor: Visitor | None, org: Membership | None) -> Sequence[NavGroup]:
+    """The groups for this visitor: the platform's in its pages, the organisation's wherever one is shown."""
     if visitor is None:
         return ()
-    if visitor.org:
+    if org and request.blueprint not in _PLATFORM_BLUEPRINTS:
         where = (request.blueprint, request.endpoint, request.script_root)
-        return _of_org(visitor.org.slug, visitor.org.role, *where)
+        return _of_org(org.slug, org.role, *where)
     pages = platform_pages(visitor)
     return (NavGroup("Platform", pages),) if pages else ()
 

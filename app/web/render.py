@@ -41,11 +41,11 @@ class Shell:
     messages: Sequence[dict[str, Any]]
     epoch: str = ""
     platform: Sequence[NavItem] = ()
+    title_end: str = " – AgentPress"
 
-    @property
-    def title_end(self) -> str:
-        """What follows the page's own title."""
-        return f" – {self.org.name} – AgentPress" if self.org else " – AgentPress"
+    def can(self, right: str) -> bool:
+        """Whether the visitor's role in the organisation shown holds a right."""
+        return role_has(self.role, right)
 
 
 def wants_fragment() -> bool:
@@ -86,22 +86,27 @@ def can(right: str) -> bool:
 
 
 def shell(near: str | None = None) -> Shell:
-    """The frame of this request; outside the pages of organisations that of the one named, if the visitor is in it."""
+    """The frame of this request; outside the pages of organisations that of the one named, if the visitor is in it.
+
+    Who is in one organisation alone sees it everywhere; titles name it on its own pages only.
+    """
     visitor = current_visitor()
     if visitor and near:
         visitor = replace(visitor, org=next((org for org in visitor.memberships if org.slug == near), None))
-    org = visitor.org if visitor else None
+    place = visitor.org if visitor else None
+    org = place or (visitor.memberships[0] if visitor and len(visitor.memberships) == 1 else None)
     theme = visitor.preferences.get("theme") if visitor else request.cookies.get("theme")
     return Shell(
         user=visitor,
         org=org,
         orgs=visitor.memberships if visitor else (),
         role=org.role if org else None,
-        nav=navigation(visitor),
+        nav=navigation(visitor, org),
         theme=theme if theme in {"light", "dark"} else "auto",
         messages=() if wants_fragment() else cast("list[dict[str, Any]]", get_flashed_messages()),
         epoch=request.cookies.get(EPOCH_COOKIE, ""),
         platform=platform_pages(visitor),
+        title_end=f" – {place.name} – AgentPress" if place else " – AgentPress",
     )
 
 
