@@ -48,6 +48,7 @@ function show(toast) {
   for (const name of ["mouseleave", "focusout"]) toast.addEventListener(name, () => setTimeout(start));
   toast.querySelector("[data-dismiss]").addEventListener("click", () => dismiss(toast));
   byId("toasts").append(toast);
+  import("./place.js");
   start();
 }
 
@@ -63,7 +64,7 @@ function toast({ level, text, undo_url: undo }) {
 }
 
 document.addEventListener("app:toast", ({ detail }) => detail.toasts.forEach(toast));
-// Put in again: a live region says only what arrives after the page.
+// Live regions say what arrives.
 document.querySelectorAll("#toasts [data-toast]").forEach(show);
 
 // Requests

@@ -18,6 +18,7 @@ CEILINGS = {
     "keys": 2700,
     "list": 1250,
     "main": 1150,
+    "place": 900,
     "stream": 2000,
     "thread": 900,
 }
