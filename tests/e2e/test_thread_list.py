@@ -10,6 +10,7 @@ from app.threads.models import Thread
 from tests.e2e.conftest import go_by_keys
 from tests.factories import threads
 from tests.factories.rows import rows
+from tests.support.browser import NARROW
 from tests.support.database import as_owner
 
 pytestmark = pytest.mark.e2e
@@ -135,3 +136,13 @@ def test_a_list_too_long_to_wait_for_is_written_by_a_worker(page, home, open_as)
     with page.expect_download() as begun:
         link.click()
     assert len(begun.value.path().read_text(encoding="utf-8-sig").splitlines()) == 1 + 10_000 + 31
+
+
+def test_a_bulk_change_of_a_scrolled_list_of_cards_leaves_the_page_where_it_is(page):
+    page.set_viewport_size({"width": NARROW, "height": 800})
+    page.locator("#results tbody [type=checkbox]").nth(2).check()
+    page.evaluate("scrollTo(0, 500)")
+    expect(page.locator(".bulk-bar")).to_be_in_viewport()
+    page.get_by_role("button", name="Archive").click()
+    expect(page.locator("#results")).to_contain_text("of 30")
+    assert abs(page.evaluate("scrollY") - 500) < 50
