@@ -41,6 +41,19 @@ _PLATFORM_SECTIONS: tuple[tuple[str, str, str], ...] = (
     ("Data", "data.index", "table"),
     ("System", "system.show", "server"),
 )
+# endpoint or blueprint -> the section it belongs to, where the names do not say so
+_PARTS = {
+    "beside": "playground",
+    "evaluation_runs": "agents",
+    "evaluations": "agents",
+    "invitations": "members",
+    "limits": "settings",
+    "limits.show_key": "keys",
+    "limits.update_key": "keys",
+    "mail": "members",
+    "platform.user": "platform.users",
+    "thread": "threads",
+}
 _PLATFORM_BLUEPRINTS = {endpoint.partition(".")[0] for _, endpoint, _ in _PLATFORM_SECTIONS}
 
 
@@ -94,7 +107,7 @@ def switch_url(org: Membership) -> str:
     """The section of this request in another organisation; its home where the role there does not open it."""
     for sections in _ORG_SECTIONS.values():
         for _, endpoint, _, right in sections:
-            if request.blueprint == endpoint.partition(".")[0] and role_has(org.role, right):
+            if _within(endpoint) and role_has(org.role, right):
                 return url_for(endpoint, org=org.slug)
     return url_for("home.show", org=org.slug)
 
@@ -106,8 +119,13 @@ def platform_pages(visitor: Visitor | None) -> list[NavItem]:
 
 
 def _item(label: str, endpoint: str, icon: str, **values: Any) -> NavItem:
-    section = endpoint.partition(".")[0]
-    parts = (f"{section}_", f"{section.removesuffix('s')}_")
-    within = request.blueprint == section or (request.blueprint or "").startswith(parts)
-    current = request.endpoint == endpoint or (within and section != "platform")
-    return NavItem(label, url_for(endpoint, **values), icon, current)
+    return NavItem(label, url_for(endpoint, **values), icon, _within(endpoint))
+
+
+def _within(endpoint: str) -> bool:
+    """Whether this request is for a page of the section that begins with `endpoint`."""
+    section, blueprint = endpoint.partition(".")[0], request.blueprint or ""
+    here = _PARTS.get(request.endpoint or "") or _PARTS.get(blueprint) or blueprint
+    if section == "platform":
+        return endpoint in (request.endpoint, here)
+    return here == section or here.startswith((f"{section}_", f"{section.removesuffix('s')}_"))

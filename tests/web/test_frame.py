@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.factories import auth, orgs
+from tests.factories import agents, auth, orgs, threads
 from tests.support.queries import queries
 
 OUTSIDE = ("/me", "/me/preferences", "/me/orgs", "/orgs/new", "/api", "/no/such/page")
@@ -77,3 +77,37 @@ def test_it_costs_no_statement(new_client, person):
     with queries() as two:
         client.page("/me/preferences")
     assert len(one) == len(two)
+
+
+@pytest.mark.parametrize(
+    ("path", "section"),
+    [
+        ("threads", "threads"),
+        ("threads/{thread}", "threads"),
+        ("threads/{thread}/history", "threads"),
+        ("threads/{thread}/edit", "threads"),
+        ("threads/{thread}/print", "threads"),
+        ("threads/import", "threads"),
+        ("agents/{agent}", "agents"),
+        ("agents/{agent}/versions", "agents"),
+        ("agents/{agent}/evaluations", "agents"),
+        ("invitations", "members"),
+        ("mail", "members"),
+        ("settings/limits", "settings"),
+    ],
+)
+def test_each_page_is_marked_as_part_of_its_section(new_client, connection, path, section):
+    org = orgs.org(slug="acme")
+    person = orgs.member(org, "owner")
+    orgs.member(orgs.org(slug="northwind"), "viewer", person)
+    ids = {"thread": threads.thread(org, origin="api").id, "agent": agents.agent(org).id}
+    page = new_client(person).page(f"/o/acme/{path.format(**ids)}")
+    assert [link["href"] for link in page.select("#sidebar [aria-current]")] == [f"/o/acme/{section}"]
+    there = {"threads": "/threads", "agents": "/agents", "members": "/members", "settings": ""}[section]
+    assert page.find("a", href=f"/o/northwind{there}")
+
+
+def test_the_page_of_an_account_is_marked_as_one_of_the_users(new_client, connection):
+    operator = auth.platform_admin()
+    page = new_client(operator).page(f"/platform/users/{operator.id}")
+    assert [link["href"] for link in page.select("#sidebar [aria-current]")] == ["/platform/users"]
