@@ -36,7 +36,7 @@ def test_keys_walk_along_the_list(client, org, ana, query):
         assert crumb(page) == f"/o/acme/threads?{query}"
 
 
-def test_older_messages_keep_the_way_back(client, org, ana):
+def test_older_first_and_latest_messages_keep_the_way_back(client, org, ana):
     thread = threads.thread(org, ana, name="Long")
     for number in range(45):
         threads.message(thread, f"message {number}")
@@ -46,6 +46,18 @@ def test_older_messages_keep_the_way_back(client, org, ana):
     answer = client.get(older["hx-get"], headers={"HX-Request": "true", "HX-Target": "messages"})
     assert "from=" in answer.headers["HX-Push-Url"]
     assert crumb(client.page(older["href"])) == "/o/acme/threads?sort=created"
+    first = page.find("a", id="first")
+    assert (
+        crumb(client.page(first["href"]))
+        == crumb(client.page(first["hx-get"]))
+        == "/o/acme/threads?sort=created"
+    )
+    latest = client.page(first["href"]).find("a", id="latest")
+    assert (
+        crumb(client.page(latest["href"]))
+        == crumb(client.page(latest["hx-get"]))
+        == "/o/acme/threads?sort=created"
+    )
 
 
 def test_threads_that_the_visitor_may_not_see_are_passed_over(client, org, ana):
