@@ -42,6 +42,16 @@ def test_at_most_twenty_are_shown(member, org):
     assert len(answer.json["groups"][0]["items"]) == 20
 
 
+def test_where_not_all_is_shown_the_page_leads_to_the_lists(member, org):
+    for number in range(21):
+        agents.agent(org, name=f"Refund desk {number}")
+    found = member.both("/o/acme/search?q=refund").find(id="results")
+    assert {"/o/acme/threads?q=refund", "/o/acme/agents?q=refund"} <= {
+        link["href"] for link in found.find_all("a")
+    }
+    assert "/o/acme/agents?q=refund" not in str(member.page("/o/acme/search?q=refund+7").find(id="results"))
+
+
 def test_threads_are_found_by_name_too(member, org):
     agents.agent(org, name="Refund desk")
     shared = threads.thread(org, origin="api", name="A refund for Kim")

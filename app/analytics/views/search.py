@@ -38,7 +38,8 @@ def index(org: str) -> Response:
         return make_response({"groups": groups})
     if groups and _pasted(q):
         return leave(groups[0]["items"][0]["url"])
-    return render("search/index.html", "results", q=q, groups=groups)
+    cut = sum(len(group["items"]) for group in groups) >= MOST_RESULTS
+    return render("search/index.html", "results", q=q, groups=groups, cut=cut)
 
 
 @bp.get("/messages")
