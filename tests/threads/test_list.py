@@ -226,7 +226,7 @@ def test_every_column_shows_what_the_thread_holds(client, varied):
         "/o/acme/threads?q=guest&cols=name,agent,user,origin,messages,tokens,cost,feedback,tags,created"
     )
     cells = [" ".join(cell.text.split()) for cell in page.select("tbody tr td")][1:]
-    assert cells[:8] == ["–", "customer 7 External", "API", "1 1 error", "700", "USD 2.50", "–", "–"]
+    assert cells[:8] == ["–", "customer 7 External", "API", "1 error 1", "700", "USD 2.50", "–", "–"]
 
 
 @pytest.mark.parametrize("prefix", ["", "thr_"])
