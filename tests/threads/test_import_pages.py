@@ -372,3 +372,10 @@ def test_a_viewer_may_not(new_client, org):
     viewer = new_client(orgs.member(org, "viewer"))
     assert viewer.get(URL).status_code == 403
     assert upload(viewer, export()).status_code == 403
+
+
+def test_the_page_of_the_task_leads_to_what_was_imported(member, org):
+    report = upload(member, export()).location
+    page = member.page(f"/o/acme/tasks/{report.rpartition('/')[2]}")
+    assert page.find("a", string="What was imported")["href"] == report
+    assert "What was imported" not in member.page(f"/o/acme/tasks/{tasks.task(org).id}").text
