@@ -2,6 +2,7 @@
 
 import csv
 import io
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -253,3 +254,9 @@ def test_an_export_is_noted(desk, home, operator):
         {"query": "q=canary"},
     )
     assert (outside.org_id, outside.actor_id, outside.target_label) == (None, operator.id, "users")
+
+
+def test_ids_that_name_rows_are_not_cut(desk, home):
+    agents.agent(home.org, name="Helper")
+    identity = desk.both(f"{PATH}/agents/rows").select_one("#results tbody th a .cell-id")
+    assert UUID(identity.get_text(strip=True))
