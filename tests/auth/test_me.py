@@ -203,7 +203,8 @@ def test_the_password_is_asked_again_after_fifteen_minutes(stale):
 
 
 def test_the_password_is_asked_again_in_the_organisation_that_the_way_leads_to(stale, person):
-    orgs.member(orgs.org(slug="acme"), user=person)
+    for slug in ("acme", "further"):
+        orgs.member(orgs.org(slug=slug), user=person)
     orgs.org(slug="other")
     for path, sidebar in [
         ("/o/acme/keys/new", True),
