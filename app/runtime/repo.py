@@ -67,6 +67,14 @@ class ListedRun:
     finished_at: datetime | None
 
 
+@dataclass(frozen=True)
+class PublishedAgent:
+    """An agent that answers, and when its newest version was published."""
+
+    name: str
+    published_at: datetime
+
+
 _ELSEWHERE: Mapping[str, Any] = {
     "error": func.left(Task.error, ERROR_LENGTH),
     "thread_name": Thread.name,
@@ -261,15 +269,17 @@ class RunsRepo:
         )
         RunRepo(self._session).note(org_id, task_id, 0, [("begin", {})])
 
-    def published_agents(self, org_id: UUID) -> Sequence[Row[str, datetime]]:
-        """Agents that answer and have a version: name, and when the newest was published."""
-        return self._session.execute(
-            select(Agent.name, func.max(AgentVersion.created_at).label("created_at"))
+    def published_agents(self, org_id: UUID, only: UUID | None = None) -> Sequence[PublishedAgent]:
+        """Agents that answer and have a version, or `only` this one."""
+        which = () if only is None else (Agent.id == only,)
+        rows = self._session.execute(
+            select(Agent.name, func.max(AgentVersion.created_at))
             .join(AgentVersion, (AgentVersion.org_id == Agent.org_id) & (AgentVersion.agent_id == Agent.id))
-            .where(Agent.org_id == org_id, Agent.deleted_at.is_(None), ~Agent.archived, Agent.enabled)
+            .where(Agent.org_id == org_id, Agent.deleted_at.is_(None), ~Agent.archived, Agent.enabled, *which)
             .group_by(Agent.id, Agent.name)
             .order_by(func.lower(Agent.name))
-        ).all()
+        )
+        return [PublishedAgent(*row) for row in rows]
 
     def become(self, org_id: UUID, task_id: UUID, values: Mapping[str, Any]) -> None:
         """Have the task, which runs, be another from its next attempt on."""

@@ -1,16 +1,24 @@
-"""Ids in addresses."""
+"""Ids and names in addresses."""
 
 from collections.abc import Iterable
 from uuid import UUID
 
 from flask import Flask
-from werkzeug.routing import UUIDConverter
+from werkzeug.routing import BaseConverter, UUIDConverter
 
 
 class CanonicalUuid(UUIDConverter):
     """A UUID in its one canonical spelling; any other spelling is another, unknown address."""
 
     regex = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+
+
+class AnyName(BaseConverter):
+    """A name to the end of the address, slashes included; what no name can hold is an unknown address."""
+
+    regex = r"[^\0]+"
+    part_isolating = False
+    weight = 200
 
 
 def read_id(text: str) -> UUID | None:
@@ -28,5 +36,5 @@ def filter_ids(values: Iterable[str]) -> list[UUID]:
 
 
 def register(app: Flask) -> None:
-    """Make `<uuid:...>` in routes mean the canonical spelling."""
-    app.url_map.converters["uuid"] = CanonicalUuid
+    """Make `<uuid:...>` in routes mean the canonical spelling, and `<name:...>` any name."""
+    app.url_map.converters.update(uuid=CanonicalUuid, name=AnyName)

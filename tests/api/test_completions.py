@@ -1,5 +1,7 @@
 """What the document says of the endpoint for OpenAI's clients, and that its answers keep to it."""
 
+from urllib.parse import quote
+
 import jsonschema
 import pytest
 from sqlalchemy import update
@@ -9,9 +11,11 @@ from app.db.scope import current_scope, use_scope
 from app.runtime.services.following import Told
 from app.threads.models import Message
 from tests.conformance.inventory import UNKNOWN
+from tests.factories import agents
 from tests.support.database import as_owner
 
 CHAT = "/v1/chat/completions"
+MODELS = "/v1/models"
 HI = [{"role": "user", "content": "Hi"}]
 
 
@@ -91,6 +95,35 @@ def test_agents_are_listed_as_the_document_says(served, judge, ours, home):
     answer = ours.get("/v1/models")
     judge(answer.json, schema_of(served, "/v1/models", "get", 200))
     assert home.agent.name in {model["id"] for model in answer.json["data"]}
+
+
+def test_a_model_is_read_by_name_and_by_id_as_it_is_listed(served, judge, ours, home):
+    agents.version(agents.agent(home.org, name="Sales/EU & 50 % off?"), 1)
+    listed = {model["id"]: model for model in ours.get(MODELS).json["data"]}
+    assert "Sales/EU & 50 % off?" in listed
+    for name, model in listed.items():
+        answer = ours.get(f"{MODELS}/{quote(name, safe='')}")
+        judge(answer.json, schema_of(served, f"{MODELS}/{{model}}", "get", 200))
+        assert answer.json == model
+    assert ours.get(f"{MODELS}/{home.agent.id}").json == listed[home.agent.name]
+
+
+def test_only_models_that_are_listed_are_found(served, judge, ours, home, theirs):
+    others = {
+        "unpublished": agents.agent(home.org, name="Draft"),
+        "switched off": agents.agent(home.org, name="Off", enabled=False),
+        "archived": agents.agent(home.org, name="Old", archived=True),
+        "of another organisation": theirs.agent,
+    }
+    for each in ("switched off", "archived"):
+        agents.version(others[each], 1)
+    paths = [str(UNKNOWN), "Nobody", "%00", home.agent.name.upper(), f"/{home.agent.name}"]
+    paths += [path for agent in others.values() for path in (str(agent.id), agent.name)]
+    for path in paths:
+        answer = ours.get(f"{MODELS}/{path}")
+        assert (answer.status_code, answer.mimetype) == (404, "application/json"), path
+        judge(answer.json, schema_of(served, f"{MODELS}/{{model}}", "get", 404))
+        assert answer.json["error"]["type"] == "not_found_error"
 
 
 def test_a_stream_is_described(served, ask, answered):

@@ -96,7 +96,7 @@ def test_si_4_generated_requests_of_each_role(described, patient, program, home,
 def test_every_route_is_described(app, home, served):
     described = {(method.upper(), path) for path, methods in served["paths"].items() for method in methods}
     wanted = {
-        (call.method, re.sub(r"<(?:uuid:|int:)?", "{", call.rule).replace(">", "}"))
+        (call.method, re.sub(r"<(?:uuid:|int:|name:)?", "{", call.rule).replace(">", "}"))
         for call in inventory.api_calls(app, home)
     }
     plain = {(method, path) for method, path in wanted if "any(" not in path}

@@ -21,6 +21,7 @@ FILL = {
     "task_id": lambda tenant: tenant.rows["tasks"].id,
     "schedule_id": lambda tenant: tenant.rows["schedules"].id,
     "agent_id": lambda tenant: tenant.rows["agents"].id,
+    "model": lambda tenant: tenant.rows["agents"].id,
     "persona_id": lambda tenant: tenant.rows["personas"].id,
     "version_id": lambda tenant: tenant.rows["agent_versions"].id,
     "thread_id": lambda tenant: tenant.rows["threads"].id,
@@ -66,6 +67,7 @@ FILL = {
 # Rows that belong to one organisation: what another one asks for in vain.
 TENANT_IDS = {
     "tool_id",
+    "model",
     "import_id",
     "approval_id",
     *("case_id", "run_id"),

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from app.api.schemas.strict import Id, Model
 from app.runtime.parts import storable
+from app.runtime.repo import PublishedAgent
 from app.runtime.services.completions import Finish, Piece, Said
 from app.threads.parts import Name, ToolCallPart, ToolResultPart
 from app.threads.services.pictures import (
@@ -267,6 +268,11 @@ class AgentModels(_Told):
 
     object: Literal["list"] = "list"
     data: list[AgentModel]
+
+
+def shown_model(row: PublishedAgent, owner: str) -> AgentModel:
+    """A published agent of an organisation."""
+    return AgentModel(id=row.name, created=int(row.published_at.timestamp()), owned_by=owner)
 
 
 class AnswerMessage(_Told):

@@ -14,6 +14,7 @@ from app.api.schemas.operations import EVENT_STREAM, Operation, Route, routes
 from app.api.schemas.strict import CANONICAL_ID, Problem
 from app.web.errors import PROBLEM_TYPE
 from app.web.json_body import JSON_TYPE
+from app.web.params import AnyName
 from app.web.security import settings
 
 _ARGUMENT = re.compile(r"<[^<>]*?(\w+)>")
@@ -185,6 +186,8 @@ def _argument(route: Route, name: str) -> dict[str, Any]:
     converter = route.rule._converters[name]  # noqa: SLF001 - the only place that names a route's arguments
     if isinstance(converter, AnyConverter):
         return {"type": "string", "enum": sorted(converter.items)}
+    if isinstance(converter, AnyName):
+        return {"type": "string", "minLength": 1}
     if isinstance(converter, IntegerConverter):
         return {"type": "integer", "minimum": 0}
     return {"type": "string", "format": "uuid", "pattern": CANONICAL_ID}

@@ -1,4 +1,4 @@
-"""Agents for every client of OpenAI's API: `GET /v1/models`, `POST /v1/chat/completions`."""
+"""Agents for every client of OpenAI's API: as its models, and for chat completions."""
 
 import time
 from collections.abc import Iterator
@@ -19,6 +19,7 @@ from app.api.schemas.completions import (
     Choice,
     Completion,
     Usage,
+    shown_model,
 )
 from app.api.schemas.operations import EVENT_STREAM, Operation, operation
 from app.api.schemas.strict import answer, read_body
@@ -28,7 +29,15 @@ from app.orgs.access import given_key
 from app.orgs.repo.api_keys import ApiKeyRepo
 from app.orgs.services.spending import OVER, check_room, quota_refusal
 from app.runtime.repo import RunsRepo
-from app.runtime.services.completions import Question, ask, closing, finish_of, message_of, texts
+from app.runtime.services.completions import (
+    Question,
+    ask,
+    closing,
+    finish_of,
+    message_of,
+    published_agent,
+    texts,
+)
 from app.runtime.services.following import Told, Watch, follow
 from app.runtime.services.queueing import SECONDS
 from app.runtime.services.runs import Begun
@@ -54,11 +63,17 @@ _EVENTS = (
 def index() -> Response:
     """The published agents that answer, each as a model."""
     caller = require_caller()
-    models = [
-        AgentModel(id=row.name, created=int(row.created_at.timestamp()), owned_by=caller.org.slug)
-        for row in RunsRepo().published_agents(caller.org.org_id)
-    ]
+    models = [shown_model(row, caller.org.slug) for row in RunsRepo().published_agents(caller.org.org_id)]
     return answer(AgentModels(data=models))
+
+
+@bp.get("/models/<name:model>")
+@api_scope("agents:run")
+@operation(Operation("Read a published agent as a model", AgentModel))
+def show(model: str) -> Response:
+    """A published agent that answers, by its name or id."""
+    org = require_caller().org
+    return answer(shown_model(published_agent(org.org_id, model), org.slug))
 
 
 @bp.post("/chat/completions")

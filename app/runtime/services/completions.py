@@ -9,6 +9,7 @@ from uuid import UUID
 from app.agents.repo.agents import AgentRepo
 from app.agents.repo.versions import VersionRepo
 from app.agents.services.versions import latest_version
+from app.runtime.repo import PublishedAgent, RunsRepo
 from app.runtime.services.following import Told
 from app.runtime.services.runs import Asked, Begun, begin_thread, say
 from app.threads.parts import (
@@ -112,12 +113,31 @@ def ask_in(
 
 def _asked(org_id: UUID, model: str) -> Asked:
     """The agent of this id or name, as it was published last."""
+    version = latest_version(org_id, _called(org_id, model))
+    if version is None:
+        raise _unknown(model)
+    return Asked(version.agent_id, version.id)
+
+
+def published_agent(org_id: UUID, model: str) -> PublishedAgent:
+    """The agent of this id or name as `published_agents` has it. Refusal 404 for one that is not among them."""
+    found = RunsRepo().published_agents(org_id, _called(org_id, model))
+    if not found:
+        raise _unknown(model)
+    return found[0]
+
+
+def _called(org_id: UUID, model: str) -> UUID:
+    """The agent of this id or name, there or not."""
     agent_id = read_id(model)
     ids = [agent_id] if agent_id else AgentRepo().ids_of(org_id, [model])
-    version = latest_version(org_id, ids[0]) if len(ids) == 1 else None
-    if version is None:
-        raise Refusal(404, f"No published agent is called {model}.")
-    return Asked(version.agent_id, version.id)
+    if not ids:
+        raise _unknown(model)
+    return ids[0]
+
+
+def _unknown(model: str) -> Refusal:
+    return Refusal(404, f"No published agent is called {model}.")
 
 
 def closing(row: MessageRow) -> str:
