@@ -8,6 +8,7 @@ from sqlalchemy import update
 
 from app.api.views import completions as api_completions
 from app.db.scope import current_scope, use_scope
+from app.orgs.services.spending import OVER
 from app.runtime.services.following import Told
 from app.threads.models import Message
 from tests.conformance.inventory import UNKNOWN
@@ -187,3 +188,17 @@ def test_a_question_is_taken_as_the_document_says(served, judge, ask, answered, 
             judge(question, schema)
     answered(status="complete", parts=[HELLO])
     assert ask(**change).status_code == (200 if taken else 422)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [("The model does not answer.", 424), (f"{OVER} of 1 USD a day is used up.", 429)],
+)
+def test_an_answer_that_failed_names_its_thread(served, ours, ask, answered, error, status):
+    answered(status="failed", error=error)
+    for stream in (False, True):
+        answer = ask(stream=stream)
+        assert answer.status_code == (200 if stream else status)
+        thread = ours.get(f"/api/v1/threads/{answer.headers['X-Thread-Id']}").json
+        assert (thread["origin"], thread["name"]) == ("api", "Hi")
+    assert "X-Thread-Id" in served["components"]["responses"][f"openai_{status}"]["headers"]

@@ -46,7 +46,10 @@ _OPENAI_WORDS = {
     ),
     413: "The body is too large; `message` says how large it may be.",
     422: "Some values are wrong; `param` names the first.",
-    424: "The model gave no answer; `message` says why. It is no 5xx, so that clients do not ask and pay again.",
+    424: (
+        "The model gave no answer; `message` says why, the thread keeps what it said. It is no 5xx, so that clients do"
+        " not ask and pay again."
+    ),
     429: (
         "Too many requests, or a limit of spending is used up, which `code` says; `Retry-After` says when to go on."
     ),
@@ -79,6 +82,8 @@ _OF_REFUSALS = {
     429: ("Retry-After", "X-Should-Retry"),
     503: ("Retry-After",),
 }
+_OF_ANSWERS = {424: ("X-Thread-Id",), 429: ("X-Thread-Id",)}
+"""What refusals of OpenAI's clients carry as well, where an answer had begun."""
 
 
 def document() -> dict[str, Any]:
@@ -248,9 +253,10 @@ def _refusal_name(route: Route, status: int) -> str:
 
 def _refusal(route: Route, status: int) -> dict[str, Any]:
     openai = route.speaks_openai
+    names = [*_EVERYWHERE, *_OF_REFUSALS.get(status, ()), *(_OF_ANSWERS.get(status, ()) if openai else ())]
     return {
         "description": {**_WORDS, **(_OPENAI_WORDS if openai else {})}[status],
-        "headers": _headers([*_EVERYWHERE, *_OF_REFUSALS.get(status, ())]),
+        "headers": _headers(names),
         "content": {JSON_TYPE: {"schema": _reference(OpenAIError)}}
         if openai
         else {PROBLEM_TYPE: {"schema": _reference(Problem)}},

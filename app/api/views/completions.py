@@ -43,7 +43,7 @@ from app.runtime.services.queueing import SECONDS
 from app.runtime.services.runs import Begun
 from app.threads.repo.messages import MessageRepo, MessageRow
 from app.web.access import api_scope, takes_file
-from app.web.errors import Refusal, openai_error
+from app.web.errors import Refusal, openai_error, refused
 from app.web.identity import Caller, require_caller
 from app.web.security import hash_token
 
@@ -100,7 +100,7 @@ def create() -> Response:
         lines = _lines(wanted, caller.org.org_id, begun, told)
         response = Response(stream_with_context(lines), mimetype=EVENT_STREAM)
     else:
-        response = answer(_whole(wanted, caller.org.org_id, begun, told))
+        response = _whole(wanted, caller.org.org_id, begun, told)
     response.headers["X-Accel-Buffering"] = "no"
     response.headers["X-Thread-Id"] = str(begun.thread_id)
     return response
@@ -120,20 +120,21 @@ def _allowed(key_hash: bytes) -> bool:
     return ApiKeyRepo().bearer(key_hash) is not None
 
 
-def _whole(wanted: ChatRequest, org_id: UUID, begun: Begun, told: Iterator[Told]) -> Completion:
-    """The answer once it is complete. Refusal 424 for one that ended early."""
+def _whole(wanted: ChatRequest, org_id: UUID, begun: Begun, told: Iterator[Told]) -> Response:
+    """The answer once it is complete; a refusal for one that ended early."""
     for _ in told:
         pass
     row = _answer(org_id, begun)
     message = message_of(row) if row else None
     if row is None or message is None:
-        raise _failure(row)
-    return Completion(
+        return refused(_failure(row))
+    completion = Completion(
         **_head(wanted, begun),
         choices=[Choice(message=AnswerMessage(**message), finish_reason=finish_of(row))],
         usage=_usage(row),
         metadata=AnswerMetadata.model_validate({"thread_id": begun.thread_id, "status": row.status}),
     )
+    return answer(completion)
 
 
 def _failure(row: MessageRow | None) -> Refusal:
