@@ -159,15 +159,32 @@ def test_what_answers_carry_is_described(ours, home, served, monkeypatch):
         assert "Retry-After" in served["components"]["responses"][status]["headers"]
 
 
-def test_no_list_takes_a_parameter_that_it_does_not_describe(ours, served):
+def test_no_address_takes_a_parameter_that_it_does_not_describe(app, ours, home, served, state):
+    ours.get("/api/v1/orgs")
+    before = state()
+    for call in inventory.api_calls(app, home):
+        if call.rule.startswith("/api/v1/"):
+            refused = ours.call(call.method, f"{call.path}?stauts=live", None if call.safe else {})
+            wrong = [{"field": "stauts", "message": "There is no such parameter."}]
+            assert (refused.status_code, refused.json.get("errors")) == (422, wrong), call
+    assert state() == before
     for path, methods in served["paths"].items():
-        answer = methods.get("get", {}).get("responses", {}).get("200", {})
-        model = answer.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "")
-        if "{" not in path and model.endswith("Listing"):
-            refused = ours.get(f"{path}?stauts=live")
-            assert refused.status_code == 422, path
-            assert [wrong["field"] for wrong in refused.json["errors"]] == ["stauts"], path
-            assert "422" in methods["get"]["responses"], path
+        assert path.startswith("/v1/") or all("422" in each["responses"] for each in methods.values()), path
+
+
+def test_openais_clients_may_send_other_parameters(ours, home):
+    for path in ("/v1/models", f"/v1/models/{home.agent.id}"):
+        assert ours.get(f"{path}?api-version=2026-01-01").status_code == 200
+
+
+def test_a_parameter_of_one_value_is_taken_once(ours, home):
+    path = f"/api/v1/runs/{home.rows['run'].id}/events"
+    for query in ("after=1&after=2", "after=1&after=1"):
+        answer = ours.get(f"{path}?{query}")
+        assert (answer.status_code, answer.json["errors"]) == (
+            422,
+            [{"field": "after", "message": "Give it once."}],
+        )
 
 
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])

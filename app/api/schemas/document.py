@@ -32,7 +32,7 @@ _WORDS = {
     412: "It is not what `If-Match` names any more; `current` is what is stored now.",
     413: "The body is too large; `detail` says how large it may be.",
     415: "The body is no application/json, or packed by a Content-Encoding.",
-    422: "Some values are wrong; `errors` names them.",
+    422: "Some values are wrong, or a parameter of the query is not described; `errors` names them.",
     429: "Too many requests; `Retry-After` says when to go on.",
     424: "A model gave no answer; `detail` says why.",
     503: "The database does not answer; `Retry-After` says when to go on.",
@@ -106,7 +106,10 @@ def _make(app: Flask) -> dict[str, Any]:
         "info": {
             "title": "AgentPress",
             "version": "1",
-            "description": "What members do in pages, by key, with the same rights.",
+            "description": (
+                "What members do in pages, by key, with the same rights. Below `/api/v1`, names in bodies and"
+                " parameters of the query that are not described here are refused with 422."
+            ),
         },
         "servers": [{"url": settings().base_url}],
         "security": [{"bearer": []}, {"header": []}],
@@ -171,12 +174,12 @@ def _refusals(route: Route) -> list[int]:
     found = {*_ALWAYS, *described.refusals}
     if "<" in route.rule.rule:
         found.add(404)
-    if described.body or described.query:
+    if described.body or not route.speaks_openai:
         found.add(422)
     if described.body or route.method != "GET":
         found |= {400, 413, 415}
     if described.once:
-        found |= {409, 422}
+        found.add(409)
     return sorted(found)
 
 

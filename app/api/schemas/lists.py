@@ -19,8 +19,6 @@ MOST = 100
 USUAL = 20
 LAST_ROW = 10_000
 """The last row that page numbers reach; a cursor goes on for ever."""
-POSITION = ("cursor", "page", "page_size")
-UNKNOWN = "There is no such parameter."
 DATES = "`7d`, `24h` or `2026-11-01..2026-11-23`"
 NUMBERS = "`10..`, `..5` or `3..9`"
 Item = TypeVar("Item")
@@ -37,7 +35,7 @@ class Listing(Model, Generic[Item]):
 
 
 def read_state(spec: ListSpec) -> ListState:
-    """What the query asks of a list. Refusal 422 with each parameter that is unknown, doubled or wrong."""
+    """What the query asks of a list. Refusal 422 with each parameter that is wrong."""
     errors = list(_wrong(spec))
     if errors:
         raise Refusal(422, "Some parameters are wrong.", errors=errors)
@@ -46,13 +44,6 @@ def read_state(spec: ListSpec) -> ListState:
     state = _read(spec, given)
     offset = (int(given["page"]) - 1) * per if "page" in given else 0
     return replace(state, per=per, request=replace(state.request, per=per, offset=offset, exact=True))
-
-
-def refuse_parameters() -> None:
-    """Refusal 422 for any parameter, of a list that takes none."""
-    errors = [FieldError(key, UNKNOWN) for key in request.args]
-    if errors:
-        raise Refusal(422, "Some parameters are wrong.", errors=errors)
 
 
 def _read(spec: ListSpec, given: MultiDict[str, str]) -> ListState:
@@ -66,13 +57,8 @@ def _read(spec: ListSpec, given: MultiDict[str, str]) -> ListState:
 
 def _wrong(spec: ListSpec) -> Iterator[FieldError]:
     given = request.args
-    single = {"q", "sort", *spec.dates, *spec.numbers, *POSITION}
     for key, values in given.lists():
-        if key not in {*single, *spec.facets}:
-            yield FieldError(key, UNKNOWN)
-        elif key in single and len(values) > 1:
-            yield FieldError(key, "Give it once.")
-        elif key not in {"page", "page_size"}:
+        if key not in {"page", "page_size"}:
             yield from _wrong_values(spec, key, values)
     yield from _wrong_numbers(given)
     if "cursor" in given and "page" in given:

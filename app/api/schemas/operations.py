@@ -1,14 +1,17 @@
 """What the document says of a view: an `operation` stands between its access mark and its function."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, cast
 
-from flask import Flask
+from flask import Flask, request
 from werkzeug.routing import Rule
 
 from app.api.schemas.strict import Model
 from app.web.access import View, access_of
+from app.web.errors import FieldError, Refusal
+from app.web.render import speaks_openai
 
 EVENT_STREAM = "text/event-stream"
 
@@ -52,13 +55,32 @@ class Route:
 
 
 def operation(described: Operation) -> Callable[[View], View]:
-    """Describe a view."""
+    """Describe a view, and hold its callers to the parameters of the query that are described.
+
+    Refusal 422 with each that is unknown or doubled; OpenAI's clients send what they like.
+    """
 
     def apply(view: View) -> View:
-        view.operation = described  # type: ignore[attr-defined]
-        return view
+        @wraps(view)
+        def checked(**arguments: Any) -> Any:
+            errors = [] if speaks_openai() else list(_wrong(described))
+            if errors:
+                raise Refusal(422, "Some parameters are wrong.", errors=errors)
+            return view(**arguments)
+
+        checked.operation = described  # type: ignore[attr-defined]
+        return cast("View", checked)
 
     return apply
+
+
+def _wrong(described: Operation) -> Iterator[FieldError]:
+    taken = {each["name"]: each["schema"] for each in described.query if each["in"] == "query"}
+    for name, values in request.args.lists():
+        if name not in taken:
+            yield FieldError(name, "There is no such parameter.")
+        elif len(values) > 1 and taken[name].get("type") != "array":
+            yield FieldError(name, "Give it once.")
 
 
 def routes(app: Flask) -> list[Route]:

@@ -82,12 +82,11 @@ QUERY = [
 
 
 def read_search(asked_agents: Iterable[str]) -> ListState:
-    """What is searched for. Refusal 422 as for lists, also without a word or for a page by number."""
+    """What is searched for. Refusal 422 as for lists, also without a word."""
     state = read_state(search_list(asked_agents))
-    wrong = "page" if state.request.offset else "" if state.q else "q"
-    if wrong:
-        words = {"page": "Use cursor.", "q": "Give at least one word."}[wrong]
-        raise Refusal(422, words, errors=[FieldError(wrong, words)])
+    if not state.q:
+        words = "Give at least one word."
+        raise Refusal(422, words, errors=[FieldError("q", words)])
     return state
 
 
