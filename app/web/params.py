@@ -4,13 +4,19 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from flask import Flask
-from werkzeug.routing import BaseConverter, UUIDConverter
+from werkzeug.routing import BaseConverter, IntegerConverter, UUIDConverter
 
 
 class CanonicalUuid(UUIDConverter):
     """A UUID in its one canonical spelling; any other spelling is another, unknown address."""
 
     regex = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+
+
+class CanonicalNumber(IntegerConverter):
+    """A number as it is usually written, and of a length that can be read."""
+
+    regex = "0|[1-9][0-9]{0,17}"
 
 
 class AnyName(BaseConverter):
@@ -36,5 +42,5 @@ def filter_ids(values: Iterable[str]) -> list[UUID]:
 
 
 def register(app: Flask) -> None:
-    """Make `<uuid:...>` in routes mean the canonical spelling, and `<name:...>` any name."""
-    app.url_map.converters.update(uuid=CanonicalUuid, name=AnyName)
+    """Make `<uuid:...>` and `<int:...>` in routes mean the canonical spelling, and `<name:...>` any name."""
+    app.url_map.converters.update(uuid=CanonicalUuid, int=CanonicalNumber, name=AnyName)

@@ -201,6 +201,15 @@ def test_si_4_unlisted_values_are_wrong_values(ours, parameter):
         assert answer.json["errors"][0]["field"] == parameter
 
 
+def test_si_3_a_cursor_of_another_organisation_is_a_wrong_value(ours, program, home, theirs):
+    agents.agent(home.org)
+    path = f"{AGENTS}?page_size=1"
+    cursor = ours.get(path).json["next_cursor"]
+    assert ours.get(f"{path}&cursor={cursor}").status_code == 200
+    answer = program(theirs).get(f"{path}&cursor={cursor}")
+    assert (answer.status_code, answer.json.get("errors", [{}])[0].get("field")) == (422, "cursor")
+
+
 def test_si_4_a_megabyte_of_name_is_refused(ours):
     for field in ("name", "description", "prompt", "primary_model"):
         assert ours.post(AGENTS, {"name": "x", field: "y" * 1_000_000}).status_code == 422, field

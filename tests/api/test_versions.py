@@ -23,7 +23,7 @@ def test_a_version_is_read_with_what_it_holds(ours, home):
         "max_tool_calls": 10,
         "timeout_seconds": 300,
     }
-    for number in ("0", "9", str(2**70)):
+    for number in ("0", "9", str(2**70), "01", "+1", "\uff11", "9" * 5_000):
         assert ours.get(f"{url}/{number}").status_code == 404
 
 
