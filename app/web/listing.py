@@ -232,8 +232,7 @@ class ListState:
     def digest(self) -> str:
         """What a cursor is bound to: organisation, search, filters and sort."""
         bound = [pair for pair in self.own_pairs() if pair[0] not in {"per", "cols"}]
-        org_id = current_scope().org_id  # the API's addresses do not name it
-        return hashlib.sha256(orjson.dumps([org_id, self.path, bound])).hexdigest()[:12]
+        return hashlib.sha256(orjson.dumps([current_scope().org_id, self.path, bound])).hexdigest()[:12]
 
     def cursor(self, position: Position) -> str:
         """A signed, versioned token for a position in this list."""
