@@ -87,3 +87,15 @@ def test_the_way_back_costs_no_statement(member, listed):
     with queries() as walked:
         member.page(url)
     assert len(walked) == len(plain)
+
+
+def test_archiving_and_deleting_keep_the_way_back(member, listed):
+    page = member.page(link(member.page("/o/acme/agents?sort=name"), "Agent 03"))
+    for act in ("Archive", "Restore"):
+        page = member.page(member.submit(action(page, act)).location)
+        assert crumb(page) == "/o/acme/agents?sort=name"
+    assert member.submit(action(page, "Delete")).location == "/o/acme/agents?sort=name"
+
+
+def action(page, label):
+    return page.find("main").find("span", string=label).find_parent("form")["action"]

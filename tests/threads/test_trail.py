@@ -80,3 +80,18 @@ def test_the_way_back_costs_no_statement(client, org, ana):
     with queries() as walked:
         client.page(url)
     assert len(walked) <= len(plain)
+
+
+def test_history_archiving_and_deleting_keep_the_way_back(client, org, ana):
+    threads.thread(org, ana, name="Short")
+    page = opened(client, "/o/acme/threads?sort=created", "Short")
+    history = client.page(page.find("nav", class_="tabs").find("a", string="History")["href"])
+    messages = history.find("nav", class_="tabs").find("a", string="Messages")["href"]
+    assert crumb(history) == crumb(client.page(messages)) == "/o/acme/threads?sort=created"
+    archived = client.page(client.submit(action(page, "Archive")).location)
+    assert crumb(archived) == "/o/acme/threads?sort=created"
+    assert client.submit(action(archived, "Delete")).location == "/o/acme/threads?sort=created"
+
+
+def action(page, label):
+    return page.find("main").find("span", string=label).find_parent("form")["action"]

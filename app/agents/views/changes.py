@@ -20,6 +20,7 @@ from app.web.listing import ListState
 from app.web.matching import all_matching, list_url, posted_state
 from app.web.render import leave, refresh, render, toast
 from app.web.selection import Outcome, report, ticked
+from app.web.trail import came_from
 
 bp = Blueprint("agent_changes", __name__, url_prefix="/o/<org>/agents")
 
@@ -44,9 +45,9 @@ def change_one(org: str, agent_id: UUID, act: str) -> Response:
     with transaction():
         outcome = change_status(require_org().org_id, [agent_id], act)
     _report(org, outcome, DONE[act])
-    if act == "delete":
-        return leave(url_for("agents.index", org=org))
-    return leave(url_for("agents.show", org=org, agent_id=agent_id))
+    trail = came_from(url_for("agents.index", org=org))
+    own = trail.url(url_for("agents.show", org=org, agent_id=agent_id))
+    return leave(trail.list_url if act == "delete" else own)
 
 
 @bp.post("/bulk")

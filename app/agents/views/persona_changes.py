@@ -17,6 +17,7 @@ from app.web.listing import ListState
 from app.web.matching import all_matching, list_url, posted_state
 from app.web.render import leave, refresh, render
 from app.web.selection import Outcome, report, ticked
+from app.web.trail import came_from
 
 bp = Blueprint("persona_changes", __name__, url_prefix="/o/<org>/personas")
 
@@ -28,7 +29,8 @@ def change_one(org: str, persona_id: UUID, act: str) -> Response:
     with transaction():
         outcome = change_personas(require_org().org_id, [persona_id], act)
     _report(org, outcome, DONE[act])
-    return leave(url_for("personas.show", org=org, persona_id=persona_id))
+    trail = came_from(url_for("personas.index", org=org))
+    return leave(trail.url(url_for("personas.show", org=org, persona_id=persona_id)))
 
 
 @bp.post("/bulk")

@@ -19,6 +19,7 @@ from app.web.identity import require_org
 from app.web.matching import all_matching, list_url, posted_state
 from app.web.render import leave, refresh, render
 from app.web.selection import Outcome, report, ticked
+from app.web.trail import came_from
 
 bp = Blueprint("thread_changes", __name__, url_prefix="/o/<org>/threads")
 
@@ -30,8 +31,9 @@ def change_one(org: str, thread_id: UUID, act: str) -> Response:
     with transaction():
         outcome = _change([thread_id], act)
     _report(org, outcome, _done(act))
-    index = url_for("threads.index", org=org)
-    return leave(index if act == "delete" else f"{index}/{thread_id}")
+    trail = came_from(url_for("threads.index", org=org))
+    own = trail.url(url_for("thread.show", org=org, thread_id=thread_id))
+    return leave(trail.list_url if act == "delete" else own)
 
 
 @bp.post("/bulk")
