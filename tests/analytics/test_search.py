@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 import pytest
 
 from app.analytics.forms import KINDS
-from tests.factories import agents, orgs, threads, world
+from tests.factories import agents, auth, orgs, threads, world
 from tests.support.queries import queries
 
 JSON = {"Accept": "application/json"}
@@ -174,10 +174,11 @@ def test_the_largest_groups_give_way(member, org):
     assert [(group["label"], len(group["items"])) for group in groups] == [("Agents", 19), ("Personas", 1)]
 
 
-def test_every_page_links_to_the_search_for_those_without_scripts(member, org):
-    link = member.page("/o/acme/agents").find(id="search-link")
-    assert (link["href"], link["class"]) == ("/o/acme/search", ["search-button", "no-js-only"])
-    assert member.page("/me").find(id="search-link") is None
+def test_every_page_links_to_the_search_for_those_without_scripts(member, new_client, org):
+    for path in ("/o/acme/agents", "/me"):
+        link = member.page(path).find(id="search-link")
+        assert (link["href"], link["class"]) == ("/o/acme/search", ["search-button", "no-js-only"])
+    assert new_client(auth.user()).page("/me").find(id="search-link") is None
 
 
 def test_the_list_of_shortcuts_names_every_section_with_a_key(member, org):
