@@ -18,7 +18,6 @@ from werkzeug.datastructures import MultiDict
 
 from app.db import terms
 from app.db.cursor import Page, PageRequest, Position
-from app.db.scope import current_scope
 from app.web.bounds import Bounds, read_bounds
 from app.web.parameters import SIZES, page_size, ranges, table_columns
 from app.web.positions import position_token, read_position
@@ -230,9 +229,9 @@ class ListState:
         return chips
 
     def digest(self) -> str:
-        """What a cursor is bound to: organisation, search, filters and sort."""
+        """What a cursor is bound to: the list, search, filters and sort."""
         bound = [pair for pair in self.own_pairs() if pair[0] not in {"per", "cols"}]
-        return hashlib.sha256(orjson.dumps([current_scope().org_id, self.path, bound])).hexdigest()[:12]
+        return hashlib.sha256(orjson.dumps([self.path, bound])).hexdigest()[:12]
 
     def cursor(self, position: Position) -> str:
         """A signed, versioned token for a position in this list."""

@@ -135,7 +135,7 @@ def test_pages_go_by_key_forward_and_back(desk, home):
     made = [agents.agent(home.org, name=f"Agent {number:02}") for number in range(45)]
     wanted = sorted([str(home.agent.id), *(str(agent.id) for agent in made)], reverse=True)
     url, seen = f"{PATH}/agents/rows", []
-    while url:
+    while url and len(seen) < 9:
         page = desk.both(url)
         seen.append(names(page))
         url = (page.find(id="page-next") or {}).get("href")

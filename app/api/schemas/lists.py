@@ -13,6 +13,7 @@ from app.api.schemas.strict import Model, answer
 from app.db.cursor import Page
 from app.db.terms import MAX_LENGTH
 from app.web.errors import FieldError, Refusal
+from app.web.identity import require_caller
 from app.web.listing import ListSpec, ListState, read_list
 
 MOST = 100
@@ -47,12 +48,13 @@ def read_state(spec: ListSpec) -> ListState:
 
 
 def _read(spec: ListSpec, given: MultiDict[str, str]) -> ListState:
+    """The state; its path names the organisation, which the address does not, for cursors to be bound to it."""
     args = MultiDict(
         ("after" if key == "cursor" else key, value)
         for key, value in given.items(multi=True)
         if key not in {"page", "page_size"}
     )
-    return read_list(spec, "UTC", args)
+    return read_list(spec, "UTC", args, f"/o/{require_caller().org.slug}{request.path}")
 
 
 def _wrong(spec: ListSpec) -> Iterator[FieldError]:
