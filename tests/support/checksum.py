@@ -8,7 +8,8 @@ from psycopg.rows import tuple_row
 from sqlalchemy import Connection
 
 VOLATILE_COLUMNS = frozenset({"last_seen_at", "last_used_at"})
-VOLATILE_TABLES = frozenset({"alembic_version", "login_attempts", "worker_heartbeats"})
+VOLATILE_TABLES = frozenset({"alembic_version", "login_attempts", "procrastinate_workers", "workers"})
+"""A worker says every few seconds in two of them that it lives."""
 
 COLUMNS = """
     SELECT table_name, array_agg(column_name::text ORDER BY column_name)
