@@ -92,6 +92,14 @@ class Instance:
         """A connection of the application's own role."""
         return psycopg.connect(database_url(self.data_dir).replace("+psycopg", ""), autocommit=True)
 
+    def answers(self) -> bool:
+        """Whether the database takes connections, which one that recovers does not yet."""
+        try:
+            self.database().close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
     def remember(self, fact: str) -> None:
         """Commit a fact."""
         with self.database() as connection:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.launch.instance import Instance
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.conformance
 PARTS = ("web", "worker", "redis", "postgres")
@@ -19,6 +20,7 @@ def test_a_killed_part_comes_back(data_dir: Path, part: str) -> None:
         instance.kill(part)
         instance.wait_for_new(part, old)
         time.sleep(2)
+        wait_until(instance.answers, 20, "the database after its recovery")
         assert instance.facts() == ["kept"]
         assert "ended" in instance.process.output()
     assert instance.living() == []
