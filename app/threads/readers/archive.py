@@ -43,6 +43,7 @@ _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, struct.error, ValueError, IndexError)
 """What `zipfile` raises where bytes are wrong: the last two for names that are none, and places before the file."""
 _DAMAGED = "The ZIP archive is damaged."
+_LOCKED = "The ZIP archive is locked with a password or packed in an unknown way."
 _TOO_MANY = "The ZIP archive holds too many files. Unpack it and import its conversations.json."
 
 
@@ -67,7 +68,7 @@ def open_files(file: IO[bytes]) -> Iterator[tuple[str, BufferedReader]]:
     except _FAULTS as error:
         raise Unreadable(_DAMAGED) from error
     except (RuntimeError, NotImplementedError) as error:
-        raise Unreadable("The ZIP archive is locked with a password or packed in an unknown way.") from error
+        raise Unreadable(_LOCKED) from error
 
 
 def _check_directory(file: IO[bytes]) -> None:
@@ -91,7 +92,7 @@ def _entries(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
         if len(named) != 1:
             raise Unreadable("The ZIP archive holds no conversations.json.")
     if any(entry.compress_type not in _PACKINGS for entry in named):
-        raise NotImplementedError
+        raise Unreadable(_LOCKED)
     return sorted(named, key=lambda entry: entry.filename)
 
 
