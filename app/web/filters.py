@@ -17,7 +17,7 @@ from app.web.zones import time_zones
 
 ZONE_COOKIE = "time_zone"
 MAIL = "email/macros.html"
-OFTEN = {"icon", "kbd", "avatar"}
+OFTEN = {"icon", "avatar", "copy_beside", "shortcut_list"}
 """Macros that pages ask for often and whose answer hangs on their few words alone: it is kept."""
 _DAY = timedelta(days=1)
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
@@ -96,7 +96,8 @@ def time_words(moment: datetime, shown: str) -> tuple[str, str, str]:
     local = moment.astimezone(viewer_zone())
     day = day_words(local)
     full = f"{day}, {local.hour:02}:{local.minute:02} {local.tzname()}"
-    return iso_time(moment), full, {"full": full, "date": day}.get(shown) or ago(local)
+    words = full if shown == "full" else day if shown == "date" else ago(local)
+    return iso_time(moment), full, words
 
 
 def ago(moment: datetime, now: datetime | None = None) -> str:

@@ -311,6 +311,8 @@ def _message(number: int, role: str, author: str, parts: list[dict[str, Any]], *
         "facts": False,
         "status": "complete",
         "version": 12,
+        "version_url": None,
+        "drafted_at": None,
         "model": "small",
         "estimated": False,
     }

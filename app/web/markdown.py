@@ -92,14 +92,10 @@ _CLEANER = nh3.Cleaner(
 
 def render_markdown(text: str) -> Markup:
     """The text as sanitised HTML, whatever it holds."""
-    spent = g.get("markdown_seconds", 0.0) if has_app_context() else 0.0
-    if spent > MOST_SECONDS:
+    try:
+        return _timed(text) if len(text) > MOST_KEPT else _kept(text)
+    except TimeoutError:
         return _as_written(text)
-    begun = time.perf_counter()
-    shown = _rendered(text) if len(text) > MOST_KEPT else _kept(text)
-    if has_app_context():
-        g.markdown_seconds = spent + time.perf_counter() - begun
-    return shown
 
 
 def unmarked(pieces: Sequence[tuple[str, bool]]) -> Iterator[tuple[str, bool]]:
@@ -114,6 +110,18 @@ def unmarked(pieces: Sequence[tuple[str, bool]]) -> Iterator[tuple[str, bool]]:
             yield left, found
 
 
+def _timed(text: str) -> Markup:
+    """The text rendered; TimeoutError once the texts of a page have taken too long."""
+    spent = g.get("markdown_seconds", 0.0) if has_app_context() else 0.0
+    if spent > MOST_SECONDS:
+        raise TimeoutError
+    begun = time.perf_counter()
+    shown = _rendered(text)
+    if has_app_context():
+        g.markdown_seconds = spent + time.perf_counter() - begun
+    return shown
+
+
 def _rendered(text: str) -> Markup:
     if len(text) <= MOST_CHARACTERS:
         if _PLAIN.fullmatch(text) and not _TRAILING.search(text):
@@ -123,7 +131,7 @@ def _rendered(text: str) -> Markup:
     return _as_written(text)
 
 
-_kept = lru_cache(maxsize=256)(_rendered)
+_kept = lru_cache(maxsize=256)(_timed)
 
 
 def _as_written(text: str) -> Markup:

@@ -41,7 +41,18 @@ def joined(values: Sequence[Any]) -> str:
 
 
 class _Compiler(CodeGenerator):
-    """Makes templates escape by `shown` where they are known to be HTML, and join by `joined`."""
+    """Makes templates escape by `shown` where they are HTML, join by `joined`, and call the macros of `ui` at once."""
+
+    def visit_Call(self, node: nodes.Call, frame: Frame, forward_caller: bool = False) -> None:  # noqa: FBT001, FBT002, N802 - the generator's own
+        macro = _shared(node)
+        if macro is None or node.kwargs or node.dyn_args or node.dyn_kwargs or forward_caller:
+            super().visit_Call(node, frame, forward_caller=forward_caller)
+            return
+        self.write("context.made(")
+        self.visit(macro.node, frame)
+        self.write(f".{macro.attr}")
+        self.signature(node, frame)
+        self.write(")")
 
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802 - the generator's own name
         if frame.eval_ctx.volatile or not frame.eval_ctx.autoescape:
@@ -60,11 +71,22 @@ class _Compiler(CodeGenerator):
             self.write("(" if _is_known(node) else "environment.shown(")
 
 
+def _shared(node: nodes.Expr) -> nodes.Getattr | None:
+    """The macro of `ui` that the node calls, if it does: its answer is HTML."""
+    called = node.node if isinstance(node, nodes.Call) else None
+    if isinstance(called, nodes.Getattr) and isinstance(called.node, nodes.Name) and called.node.name == "ui":
+        return called
+    return None
+
+
 def _is_known(node: nodes.Expr) -> bool:
-    """Whether the node is one of two texts of the template that are HTML as they stand."""
-    return isinstance(node, nodes.CondExpr) and all(
-        isinstance(end, nodes.Const) and type(end.value) is str and _special(end.value) is None
-        for end in (node.expr1, node.expr2)
+    """Whether the node is HTML as it stands: that of a macro, or one of two texts of the template."""
+    return _shared(node) is not None or (
+        isinstance(node, nodes.CondExpr)
+        and all(
+            isinstance(end, nodes.Const) and type(end.value) is str and _special(end.value) is None
+            for end in (node.expr1, node.expr2)
+        )
     )
 
 
@@ -77,16 +99,16 @@ class _Names(Context):
             return super().call(called, *args, **named)
         named.pop("_loop_vars", None)
         named.pop("_block_vars", None)
+        if not named:
+            return self.made(called, *args)
+        return called(self.eval_ctx, *args, **named) if type(called) is Macro else called(*args, **named)
+
+    def made(self, called: Any, /, *args: Any) -> Any:
+        """What a macro or kept answer gives for values by position."""
         if type(called) is not Macro:
-            return called(*args, **named)
-        if (
-            named
-            or called.caller
-            or called.catch_varargs
-            or called.catch_kwargs
-            or not self.eval_ctx.autoescape
-        ):
-            return called(self.eval_ctx, *args, **named)
+            return called(*args)
+        if called.caller or called.catch_varargs or called.catch_kwargs or not self.eval_ctx.autoescape:
+            return called(self.eval_ctx, *args)
         lacking = called._argument_count - len(args)  # noqa: SLF001 - what Macro.__call__ does for such a call
         if not 0 <= lacking <= len(_SKIPPED):
             return called(self.eval_ctx, *args)

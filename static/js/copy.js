@@ -1,9 +1,10 @@
-// Takes the data of a [data-copy] (the value; empty: what is shown): source (id of what shows it), copied, failed.
+// Takes a [data-copy] (value; empty: what is shown) with data-source (id) or data-beside (selector), -copied, -failed.
 import { say } from "./adapter.js";
 
 /** Copies; without a clipboard (plain HTTP) what shows the value is selected. */
-export async function copy({ copy: value, source, copied, failed }) {
-  const shown = document.getElementById(source);
+export async function copy(button) {
+  const { copy: value, source, beside, copied, failed } = button.dataset;
+  const shown = beside ? button.closest("article").querySelector(beside) : document.getElementById(source);
   try {
     await navigator.clipboard.writeText(value || shown.innerText);
     say(copied);

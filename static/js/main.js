@@ -32,7 +32,7 @@ document.addEventListener("input", ({ target }) => {
 
 document.addEventListener("click", async ({ target }) => {
   const button = target.closest("[data-copy]");
-  if (button) (await import("./copy.js")).copy(button.dataset);
+  if (button) (await import("./copy.js")).copy(button);
 });
 
 function words(time, now) {

@@ -179,6 +179,16 @@ def test_code_is_copied_and_parts_open(home, open_as):
     assert page.get_by_role("cell", name="A-1204").is_visible()
 
 
+def test_a_message_is_copied_as_it_is_shown(home, open_as):
+    thread = threads.thread(home.org, home.people["member"], origin="api")
+    for words in ("When?", "In *five* days."):
+        threads.message(thread, words, role="assistant")
+    page = open_as(home.owner, address(home, thread), permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy message").nth(1).click()
+    expect(page.locator("#status")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()").strip() == "In five days."
+
+
 def hostile(home):
     """A thread whose every text is hostile."""
     member = home.people["member"]

@@ -96,7 +96,7 @@ def _render(app, text):
 
 
 def test_unknown_macro_names_and_icons_are_errors(app):
-    with pytest.raises(UndefinedError):
+    with pytest.raises(AttributeError, match="no macro 'nothing'"):
         _render(app, "{{ ui.nothing() }}")
     with pytest.raises(TemplateNotFound):
         _render(app, '{{ ui.icon("nothing") }}')

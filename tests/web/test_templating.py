@@ -51,6 +51,8 @@ PAGES = {
         {%- for value in values %}{{ some(value) ~ value }}{{ "<" ~ value ~ ">" }}{% endfor %}""",
     "choices.html": """{% for value in values %}{{ "yes" if value else "no" }}{{ "<i>" if value else "&" }}
         {{- "a" if value }}{{ value if value else "none" }}{{ 1 if value else 2 }}{% endfor %}""",
+    "shared.html": """{% for value in values %}{{ ui.cell(value) }}{{ ui.cell(value, mark=value) }}
+        {{- ui.cell("<") ~ value }}{% call ui.frame(value) %}{{ ui.cell(value) }}{% endcall %}{% endfor %}""",
     "page.txt": """{% for value in values %}{{ value }}{% endfor %}""",
     "missing.html": "{{ nothing }}",
     "many.html": """{% macro one(value) %}{{ value }}{% endmacro %}{{ one(1, 2) }}""",
@@ -64,6 +66,7 @@ def environments(app):
     ours = Templates(app, autoescape=app.select_jinja_autoescape, **options)
     for environment in (plain, ours):
         environment.globals["both"] = lambda value: f"{value}>"
+        environment.globals["ui"] = environment.get_template("macros.html").module
     return plain, ours
 
 
@@ -79,7 +82,7 @@ def test_values_are_joined_as_jinja_joins_them(before, after):
     assert (str(ours), isinstance(ours, Markup)) == (str(plain), isinstance(plain, Markup))
 
 
-@pytest.mark.parametrize("page", ["page.html", "page.txt", "calls.html"])
+@pytest.mark.parametrize("page", ["page.html", "page.txt", "calls.html", "shared.html"])
 def test_a_page_is_what_jinja_makes_of_it(environments, page):
     plain, ours = (environment.get_template(page).render(values=VALUES) for environment in environments)
     assert ours == plain
@@ -114,3 +117,6 @@ def test_pages_are_made_with_it_and_go_the_short_way(app):
     source = app.jinja_env.compile("{{ name }}", filename="page.html", name="page.html", raw=True)
     assert "environment.shown(" in source
     assert "escape(" not in source
+    source = app.jinja_env.compile("{{ ui.icon('x') }}", filename="page.html", name="page.html", raw=True)
+    assert "context.made(" in source
+    assert "shown(" not in source

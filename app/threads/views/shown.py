@@ -18,6 +18,7 @@ LONGEST_TEXT = 20_000
 """Longer texts of a message are cut; its own page shows them whole."""
 
 _NOTHING = Opinions()
+_UNKNOWN = (None,) * 6
 
 
 @dataclass(slots=True)
@@ -51,7 +52,7 @@ class ShownMessage:
     def facts(self) -> bool:
         """Whether anything is known about how it was made."""
         known = (self.version, self.drafted_at, self.model, self.tokens, self.cost, self.latency_ms)
-        return any(fact is not None for fact in known)
+        return known != _UNKNOWN
 
 
 @dataclass(frozen=True)
