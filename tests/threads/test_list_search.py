@@ -207,3 +207,13 @@ def test_a_search_that_is_cut_off_says_so(new_client, org, ana, monkeypatch):
     assert "Only the newest 5,000 messages" in page.find(id="results").text
     threads.message(thread, "zeppelin")
     assert "Only the newest" not in client.page("/o/acme/threads?q=zeppelin&in=messages").text
+
+
+def test_messages_of_deleted_threads_are_not_searched_and_it_is_said(new_client, org, ana):
+    gone = threads.thread(org, ana, name="Gone", deleted_at=NOW)
+    threads.message(gone, "the parcel")
+    client, said = new_client(ana), "What was said in deleted threads is not searched."
+    page = client.both("/o/acme/threads?q=parcel&in=messages&status=deleted")
+    assert said in page.find(id="results").text
+    assert said not in client.page("/o/acme/threads?q=parcel&in=messages").text
+    assert names(client.page("/o/acme/threads?q=gone&status=deleted")) == ["Gone"]
