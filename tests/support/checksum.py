@@ -12,9 +12,9 @@ VOLATILE_TABLES = frozenset({"alembic_version", "login_attempts", "procrastinate
 """A worker says every few seconds in two of them that it lives."""
 
 COLUMNS = """
-    SELECT table_name, array_agg(column_name::text ORDER BY column_name)
-    FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
-    WHERE table_schema = 'public' AND table_type = 'BASE TABLE' GROUP BY table_name ORDER BY table_name
+    SELECT relname::text, array_agg(attname::text ORDER BY attname)
+    FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') GROUP BY relname ORDER BY relname
 """
 
 State = dict[str, tuple[int, str | None]]
@@ -25,7 +25,8 @@ def state(connection: psycopg.Connection, ignore_tables: Iterable[str] = ()) -> 
     ignored = VOLATILE_TABLES | set(ignore_tables)
     with connection.cursor(row_factory=tuple_row) as cursor:
         tables = [row for row in cursor.execute(COLUMNS).fetchall() if row[0] not in ignored]
-        return {name: _digest(cursor, name, columns) for name, columns in tables}
+        digests = sql.SQL(" UNION ALL ").join(_digest(name, columns) for name, columns in tables)
+        return {name: (count, digest) for name, count, digest in cursor.execute(digests)}
 
 
 def of_transaction(connection: Connection, ignore_tables: Iterable[str] = ()) -> State:
@@ -40,14 +41,12 @@ def of_transaction(connection: Connection, ignore_tables: Iterable[str] = ()) ->
         raw.execute("SELECT set_config('role', %s, true)", [role])
 
 
-def _digest(cursor: psycopg.Cursor, table: str, columns: list[str]) -> tuple[int, str | None]:
+def _digest(table: str, columns: list[str]) -> sql.Composed:
     fields = [sql.Identifier(column) for column in columns if column not in VOLATILE_COLUMNS]
-    query = sql.SQL(
-        "SELECT count(*), md5(string_agg(md5(line), '' ORDER BY md5(line)))"
+    return sql.SQL(
+        "SELECT {}, count(*), md5(string_agg(md5(line), '' ORDER BY md5(line)))"
         " FROM (SELECT ROW({})::text AS line FROM {}) AS lines"
-    ).format(sql.SQL(", ").join(fields), sql.Identifier("public", table))
-    count, digest = cursor.execute(query).fetchone()
-    return count, digest
+    ).format(table, sql.SQL(", ").join(fields), sql.Identifier("public", table))
 
 
 def differences(before: State, after: State) -> dict[str, tuple[object, object]]:
