@@ -1,6 +1,5 @@
 """Invitations of an organisation: list, create, new link, revoke."""
 
-from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
 from flask import Blueprint, Response, request, url_for
@@ -16,6 +15,7 @@ from app.web.filters import viewer_zone
 from app.web.identity import require_org
 from app.web.links import unreferred
 from app.web.listing import read_list, show_list
+from app.web.matching import list_url
 from app.web.render import refresh, render, slowed, toast
 from app.web.selection import report, ticked
 
@@ -97,8 +97,7 @@ def change_many(org: str) -> Response:
     with transaction():
         outcome = invitations.revoke_many(org_id, ids)
     report(outcome, "revoked", path)
-    query = urlencode(parse_qsl(request.form.get("query", "")))
-    return refresh(f"{path}?{query}")
+    return refresh(list_url(path))
 
 
 def _page(form: InvitationForm, status: int = 200) -> Response:
