@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import httpx2
 import pytest
 
+from app.web.mail import DELIVERY_SECONDS
 from tests.factories import auth, orgs, world
 from tests.support import smtp
 from tests.support.database import start_cluster
@@ -213,7 +214,7 @@ def test_dd_4_mail_waits_for_its_server(live, home, mode):
             started = time.monotonic()
             answer = client.post(path, data=form, headers={"Sec-Fetch-Site": "same-origin"})
             assert answer.status_code in {200, 303}
-            assert time.monotonic() - started < 1
+            assert time.monotonic() - started < DELIVERY_SECONDS / 4
     wait_for_attempts(live)
     live.mail.mode = smtp.ACCEPT
     if mode == "refusing":

@@ -19,6 +19,8 @@ PROMPT_BYTES = 40_000
 LEFT_BYTES = 400_000
 MOST_WRITES = 200
 RETURN_SECONDS = 5
+SENT = ("email_outbox",)
+"""What the worker writes as soon as there is a little room: how often it has tried a mail."""
 
 
 @pytest.fixture
@@ -65,10 +67,10 @@ def test_dd_5_a_full_disk_refuses_writes_until_there_is_room(disk, own_cluster, 
             assert set(statuses) == {303, 503}, statuses
             assert int(answer.headers["Retry-After"]) > 0
             assert "Nothing was changed" in answer.text
-            kept = live.state()
+            kept = live.state(ignore_tables=SENT)
             assert client.get(path).status_code == 200
             assert client.get("/readyz").status_code == 200
-            assert live.state() == kept
+            assert live.state(ignore_tables=SENT) == kept
             assert live.web.running
             assert live.worker.running
             disk.give_room()
