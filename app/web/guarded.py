@@ -24,22 +24,26 @@ LATE = (httpx2.TimeoutException,)
 """Those of them that only waited too long."""
 
 
-class _Bounded(httpx2.AsyncByteStream):
-    """The body of an answer, up to its limit."""
+_PACKED = (b"content-encoding", b"content-length")
+"""Headers that say how a body was packed, and how large that is."""
 
-    def __init__(self, body: httpx2.AsyncByteStream, left: int) -> None:
-        self._body, self._left = body, left
+
+class _Bounded(httpx2.AsyncByteStream):
+    """The body of an answer, unpacked, up to its limit."""
+
+    def __init__(self, answer: httpx2.Response, left: int) -> None:
+        self._answer, self._left = answer, left
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         limit = self._left
-        async for chunk in self._body:
+        async for chunk in self._answer.aiter_bytes():
             self._left -= len(chunk)
             if self._left < 0:
                 raise outbound.OutboundFailed(f"The answer is larger than {size_bound(limit)}.")
             yield chunk
 
     async def aclose(self) -> None:
-        await self._body.aclose()
+        await self._answer.aclose()
 
 
 class GuardedTransport(httpx2.AsyncBaseTransport):
@@ -68,9 +72,12 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         )
         response = await self._pool.handle_async_request(pinned)
         outbound.check_headers(response.headers.raw)
-        assert isinstance(response.stream, httpx2.AsyncByteStream)
-        response.stream = _Bounded(response.stream, self._max_bytes)
-        return response
+        return httpx2.Response(
+            response.status_code,
+            headers=[pair for pair in response.headers.raw if pair[0].lower() not in _PACKED],
+            stream=_Bounded(response, self._max_bytes),
+            extensions=response.extensions,
+        )
 
     async def aclose(self) -> None:
         """Close the kept connections."""

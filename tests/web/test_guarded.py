@@ -1,6 +1,7 @@
 """The guard below the client libraries of models and tool servers: the same addresses, no redirects."""
 
 import asyncio
+import gzip
 
 import httpx2
 import pytest
@@ -55,3 +56,13 @@ def test_ss_3_answers_are_bounded(app):
             ask("model", f"{server.url}/big", max_bytes=1_000)
         with pytest.raises(OutboundFailed, match="headers"):
             ask("model", f"{server.url}/wide")
+
+
+def test_ss_3_what_is_packed_counts_as_large_as_it_is(app):
+    packed = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    with permitting(app) as permit, serving(bomb=(200, packed, gzip.compress(b" " * 100_000))) as server:
+        server.answers["/small"] = (200, packed, gzip.compress(b'{"a": 1}'))
+        permit(server, kind="model")
+        assert ask("model", f"{server.url}/small", max_bytes=1_000)[0].json() == {"a": 1}
+        with pytest.raises(OutboundFailed, match="larger"):
+            ask("model", f"{server.url}/bomb", max_bytes=1_000)
