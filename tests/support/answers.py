@@ -1,10 +1,11 @@
 """A web server on loopback that gives the answers a test names, and what permits calls to it."""
 
 import http.server
+import socketserver
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from flask import Flask
@@ -44,12 +45,37 @@ def serving(**answers: tuple[int, dict[str, str], bytes]) -> Iterator[http.serve
     thread.join(5)
 
 
+class _Drops(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        self.request.recv(65_536)
+        with suppress(OSError):
+            self.request.sendall(self.server.begin)
+            while not self.server.ended.wait(0.05):
+                self.request.sendall(self.server.piece)
+
+
+@contextmanager
+def dripping(begin: bytes, piece: bytes) -> Iterator[socketserver.ThreadingTCPServer]:
+    """A server that begins an answer, then sends the same piece again and again."""
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Drops)
+    server.begin, server.piece, server.ended = begin, piece, threading.Event()
+    server.server_port = server.server_address[1]
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.ended.set()
+    server.shutdown()
+    server.server_close()
+    thread.join(5)
+
+
 @contextmanager
 def permitting(app: Flask) -> Iterator[Callable[..., None]]:
     """A function that permits ports of this machine for one kind, inside the application."""
     before = app.extensions["settings"]
 
-    def permit(*servers: http.server.HTTPServer, kind: str = "tool", host: str = "127.0.0.1") -> None:
+    def permit(*servers: socketserver.TCPServer, kind: str = "tool", host: str = "127.0.0.1") -> None:
         listed = frozenset((kind, host, server.server_port) for server in servers)
         app.extensions["settings"] = replace(before, outbound_allow=listed)
 

@@ -2,13 +2,14 @@
 
 import ipaddress
 import socket
+import time
 from dataclasses import replace
 from http import HTTPStatus
 
 import pytest
 
 from app.web.outbound import Call, OutboundFailed, OutboundRefused, check, fetch, is_public
-from tests.support.answers import permitting, serving
+from tests.support.answers import dripping, permitting, serving
 
 NOT_PUBLIC = [
     "127.0.0.1",
@@ -177,3 +178,25 @@ def test_a_form_is_not_sent_on(allow):
         answer = fetch(Call("tool", f"{server.url}/start", "POST", form={"secret": "s"}))
         assert answer.body == b"done"
         assert server.seen[1][1].get("Content-Length", "0") == "0"
+
+
+@pytest.mark.parametrize(
+    ("begin", "piece"),
+    [
+        (b"HTTP/1.1 200 OK\r\nX-Long: ", b"a"),
+        (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Long: ", b"a"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"5\r\n\x00\x00\x00\xff\xff\r\n",
+        ),
+    ],
+    ids=["headers", "hints", "trailers", "packed"],
+)
+def test_ss_3_drops_that_never_make_an_answer_end_in_time(allow, begin, piece):
+    with dripping(begin, piece) as server:
+        allow(server)
+        began = time.monotonic()
+        with pytest.raises(OutboundFailed):
+            fetch(Call("tool", server.url, seconds=0.5))
+        assert time.monotonic() - began < 3
