@@ -1,5 +1,7 @@
 """Answers within the limits of spending: what they cost is counted once, and what does not fit is refused."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import update
 
@@ -8,10 +10,12 @@ from app.db.scope import Scope, use_scope
 from app.db.session import transaction
 from app.orgs.models import SpendLimit, SpendReservation
 from app.orgs.repo.spending import Payer, SpendRepo
+from app.tasks.worker.running import MOST_LOSSES, lost, settle
 from app.threads.models import Message
-from tests.factories import orgs
+from tests.factories import evaluations, orgs
 from tests.factories.rows import rows
 from tests.support import staged
+from tests.support.apart import apart
 from tests.support.claims import claims, run
 from tests.support.database import as_owner
 from tests.support.model_server import Answer
@@ -126,6 +130,22 @@ def test_what_a_killed_worker_held_is_given_back(app, org, person, ask, server):
     run(claim)
     assert answer().status == "complete"
     assert amounts() == (25, 0)
+
+
+def test_what_was_held_for_an_evaluation_that_is_lost_is_given_back(org, member, agent):
+    orgs.spend_limit(org, 10_000_000)
+    evaluations.case(agent)
+    assert member.submit(f"/o/acme/agents/{agent.id}/evaluations/runs", {}).status_code == 303
+    (claim,) = claims()
+    assert apart(_held_and_lost, claim)
+    assert amounts() == (0, 0)
+
+
+def _held_and_lost(claim):
+    use_scope(Scope(claim.org_id, claim.user_id, "worker"))
+    with transaction():
+        assert SpendRepo().reserve(Payer(claim.org_id, claim.task_id), 5_000)[0]
+    return settle(claim.org_id, claim.task_id, claim.attempt, lost(replace(claim, losses=MOST_LOSSES)))
 
 
 def test_what_a_provider_does_not_count_is_estimated_and_said_to_be(org, member, ask, server):

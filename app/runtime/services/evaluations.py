@@ -8,6 +8,7 @@ from app.db.queue import enqueue
 from app.db.scope import current_scope
 from app.db.work import Kind, TaskInput
 from app.late import later
+from app.orgs.repo.spending import SpendRepo
 from app.web.errors import NotFound, Refusal
 
 SECONDS = 24 * 3_600
@@ -52,8 +53,9 @@ def begin_run(org_id: UUID, draft: Draft, number: int | None, trigger: str = "pe
     return run_id
 
 
-def close_run(org_id: UUID, _task_id: UUID, given: EvaluateInput, reason: str) -> None:
-    """Say that a run ended early; what was answered stays."""
+def close_run(org_id: UUID, task_id: UUID, given: EvaluateInput, reason: str) -> None:
+    """Say that a run ended early; what was answered stays, and nothing is held for it any more."""
+    SpendRepo().release(org_id, task_id)
     status = "stopped" if reason == "cancelled" else "failed"
     values = {"status": status, "error": None if status == "stopped" else reason}
     EvaluationRepo().change_run(org_id, given.run_id, values)
