@@ -48,6 +48,14 @@ def test_a_page_that_links_to_itself_with_a_counter_ends_at_the_limit(crawl):
         assert len(crawl(server, bounds=Bounds(9, 4))) == 4
 
 
+def test_pages_beyond_the_limit_do_not_wait_for_their_turn(crawl):
+    """What is never fetched is not kept, and a page that leads there says what stands there."""
+    answers = {"": page("/a", "/z"), "a": (302, {"Location": "/z"}, b""), "z": (200, HTML, b"<p>Here.")}
+    with serving(**answers) as server:
+        visits = crawl(server, bounds=Bounds(9, 2))
+    assert (list(visits), visits["/a"].status, visits["/a"].text) == (["/", "/a"], "changed", "<p>Here.")
+
+
 def test_other_sites_and_folders_are_left_alone(crawl):
     with (
         serving() as elsewhere,

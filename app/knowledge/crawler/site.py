@@ -150,7 +150,11 @@ class Site:
             self._queue(address, depth)
 
     def _queue(self, address: str, depth: int) -> None:
-        if address not in self._seen and len(address.encode("utf-8", "replace")) <= MOST_ADDRESS_BYTES:
+        """Have an address visited unless its turn would never come."""
+        full = self._visited + len(self._waiting) >= self._bounds.max_pages
+        if full or len(address.encode("utf-8", "replace")) > MOST_ADDRESS_BYTES:
+            return
+        if address not in self._seen:
             self._seen.add(address)
             self._waiting.append((address, depth))
 
