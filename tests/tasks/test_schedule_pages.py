@@ -3,11 +3,14 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from app.db.tables import Task
 from app.tasks.models import Schedule
+from app.tasks.views import schedules
 from tests.factories import agents, orgs, tasks
 from tests.factories.rows import rows, stored
+from tests.support.database import as_owner
 from tests.support.pages import parse
 from tests.support.queries import queries
 
@@ -165,6 +168,22 @@ def test_it_is_turned_off_and_on_run_and_deleted(org, member):
     assert stored(schedule).enabled
     member.submit(f"{path}/run")
     assert [(task.kind, task.schedule_id) for task in rows(Task)] == [("agent.export", schedule.id)]
+
+
+def test_it_is_turned_off_although_it_was_changed_a_moment_before(org, member, monkeypatch):
+    """Somebody saves it, or a worker disables it, between the reading and the lock."""
+    schedule = tasks.schedule(org, kind="agent.export", next_run_at=SOON)
+    found = schedules._schedule
+
+    def overtaken(schedule_id):
+        seen = found(schedule_id)
+        with as_owner() as session:
+            session.execute(text("UPDATE schedules SET lock_version = lock_version + 1"))
+        return seen
+
+    monkeypatch.setattr(schedules, "_schedule", overtaken)
+    assert member.submit(f"/o/acme/schedules/{schedule.id}/disable").status_code == 303
+    assert not stored(schedule).enabled
 
 
 def test_the_last_runs_hold_those_that_a_person_began(org, member):

@@ -121,6 +121,14 @@ def change_schedule(
     return saved
 
 
+def set_enabled(org_id: UUID, schedule_id: UUID, *, enabled: bool) -> None:
+    """Turn a schedule on or off, whatever was changed of it before. Raises NotFound, SlotError."""
+    schedule = ScheduleRepo().lock(org_id, schedule_id)
+    if schedule is None:
+        raise NotFound
+    change_schedule(org_id, schedule_id, schedule.lock_version, {"enabled": enabled})
+
+
 def remove_schedule(org_id: UUID, schedule_id: UUID) -> None:
     """Delete a schedule; what it started goes on. Raises NotFound."""
     schedule = ScheduleRepo().lock(org_id, schedule_id)

@@ -23,6 +23,7 @@ from app.tasks.services.schedules import (
     run_now,
     runs_planned,
     runs_to_come,
+    set_enabled,
     state_of,
 )
 from app.tasks.services.tasks import shown_input, title_of
@@ -167,11 +168,9 @@ def update(org: str, schedule_id: UUID) -> Response:
 @org_right("tasks.edit")
 def switch(org: str, schedule_id: UUID, act: str) -> Response:
     """Turn a schedule on or off; slots that pass while it is off never run."""
-    schedule = _schedule(schedule_id)
+    _schedule(schedule_id)
     with transaction():
-        change_schedule(
-            require_org().org_id, schedule_id, schedule.lock_version, {"enabled": act == "enable"}
-        )
+        set_enabled(require_org().org_id, schedule_id, enabled=act == "enable")
     toast(f"Schedule turned {'on' if act == 'enable' else 'off'}.")
     return leave(url_for(".show", org=org, schedule_id=schedule_id))
 
