@@ -239,16 +239,20 @@ class NoteForm(FlaskForm):
         validators=[Length(max=DESCRIPTION_LENGTH, message="Use at most 2,000 characters."), storable],
         render_kw={"rows": 3, "dir": "auto"},
     )
+    lock_version = HiddenField()
 
 
 class SavedTestForm(FlaskForm):
     """A saved question with the passages that answer it."""
 
     question = name_field("Question", LONGEST, missing="Enter the question.")
+    lock_version = HiddenField()
 
 
 class TextForm(FlaskForm):
     """A text that people write, in Markdown."""
+
+    lock_version = HiddenField()
 
     title = name_field("Title", NAME_LENGTH, missing="Enter a title.")
     body = TextAreaField(

@@ -42,7 +42,7 @@ def read_version(raw: object) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
-def overtaken(form: Any, thing: str, version: int) -> None:
+def overtaken(form: Any, thing: str, version: object) -> None:
     """Have a form say that somebody else saved the thing after it was opened; sent again, it replaces that."""
     form.lock_version.data = str(version)
     form.form_errors.append(

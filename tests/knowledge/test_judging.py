@@ -213,7 +213,7 @@ def test_wrong_questions_are_refused(start, org, base, filled, monkeypatch):
     with pytest.raises(NotFound):
         start(saved.save_test, base.id, "question", [knowledge.chunk(other, "Elsewhere").id])
     with pytest.raises(Refusal, match="Keep at least one"):
-        start(saved.change_test, base.id, filled.id, "question", [7])
+        start(saved.change_test, base.id, filled.id, saved.mark_of(filled), "question", [7])
     monkeypatch.setattr(saved, "MOST_TESTS", 1)
     with pytest.raises(Refusal, match="at most 1 questions"):
         start(saved.save_test, base.id, "question", [passage.id])

@@ -152,8 +152,18 @@ def test_texts_are_written_and_edited(person, base, home):
     assert made.status_code == 303
     place = made.location
     assert "Queued" in person.page(place).text
-    person.submit(f"{place}/edit", {"title": "Refunds", "body": "Six days."})
+    seen = person.page(f"{place}/edit").find(id="lock-version")["value"]
+    person.submit(f"{place}/edit", {"title": "Refunds", "body": "Six days.", "lock_version": seen})
     assert rows(FreeformText)[0].body == "Six days."
+    theirs = {"title": "Refunds", "body": "Seven days.", "lock_version": seen}
+    answer = person.submit(f"{place}/edit", theirs)
+    assert (answer.status_code, rows(FreeformText)[0].body) == (409, "Six days.")
+    page = parse(answer.text)
+    assert "nothing of yours is saved yet" in page.find(id="error-summary").text
+    assert page.find("textarea").text.strip() == "Seven days."
+    again = {**theirs, "lock_version": page.find(id="lock-version")["value"]}
+    assert person.submit(f"{place}/edit", again).status_code == 303
+    assert rows(FreeformText)[0].body == "Seven days."
     empty = person.submit(f"{home}/sources/new/text", {"title": "", "body": ""})
     assert empty.status_code == 422
     assert "Enter a title." in empty.text

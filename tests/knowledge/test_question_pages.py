@@ -10,6 +10,7 @@ from app.knowledge.models.sources import Generation, KnowledgeBase, RetrievalTes
 from tests.factories import knowledge, orgs
 from tests.factories.rows import rows, save
 from tests.knowledge.test_pages import FORM, HOME, names
+from tests.support.pages import parse
 from tests.support.queries import queries
 
 LONG = "\n\n".join(f"Paragraph {number} says how refunds of plan {number} are paid." for number in range(60))
@@ -100,17 +101,22 @@ def test_a_question_is_edited_and_deleted(person, base, home, text, passage):
     other = knowledge.chunk(text, "Fees are due.", 1)
     question = knowledge.question(base, "Refunds?", passage, other)
     place = f"{home}/questions/{question.id}"
-    assert len(person.page(f"{place}/edit").select("input[name=keep]")) == 2
-    assert person.submit(f"{place}/edit", {"question": "Fees?", "keep": ["1"]}).status_code == 303
+    form = person.page(f"{place}/edit")
+    seen = {"lock_version": form.find(id="lock-version")["value"]}
+    assert len(form.select("input[name=keep]")) == 2
+    assert person.submit(f"{place}/edit", {"question": "Fees?", "keep": ["1"], **seen}).status_code == 303
     (test,) = rows(RetrievalTest)
     assert (test.question, [entry["text"] for entry in test.expected]) == ("Fees?", ["Fees are due."])
+    stale = person.submit(f"{place}/edit", {"question": "Refunds?", "keep": ["0"], **seen})
+    assert (stale.status_code, rows(RetrievalTest)[0].question) == (409, "Fees?")
+    seen = {"lock_version": parse(stale.text).find(id="lock-version")["value"]}
     for wrong in (
         {"question": "Fees?"},
         {"question": "", "keep": ["0"]},
         {"question": "x" * 2001, "keep": ["0"]},
         {"question": "Fees?", "keep": ["9" * 5000, "\u00b2", "-1", ""]},
     ):
-        assert person.submit(f"{place}/edit", wrong).status_code == 422
+        assert person.submit(f"{place}/edit", {**wrong, **seen}).status_code == 422
     assert "is not asked any more" in person.page(f"{place}/delete").text
     assert person.submit(f"{place}/delete").status_code == 303
     assert rows(RetrievalTest) == []
@@ -170,14 +176,17 @@ def test_what_new_generations_must_do_is_a_setting(person, base, home):
 
 def test_notes_are_written_on_passages(person, viewer, base, home, text, passage):
     place = f"{home}/sources/{text.id}/chunks/{passage.id}"
-    assert person.submit(f"{place}/note", {"note": "Check this in May."}).status_code == 303
+    seen = {"lock_version": person.page(f"{place}/note").find(id="lock-version")["value"]}
+    assert person.submit(f"{place}/note", {"note": "Check this in May.", **seen}).status_code == 303
+    assert person.submit(f"{place}/note", {"note": "Mine.", **seen}).status_code == 409
     assert "Check this in May." in viewer.page(place).text
     assert "Check this in May." in viewer.both(f"{home}/sources/{text.id}").text
     assert "Check this in May." in person.page(f"{place}/note").text
     assert person.submit(f"{place}/note", {"note": "x" * 2001}).status_code == 422
     assert person.submit(f"{place}/note", {"note": "a\0"}).status_code == 422
     assert viewer.submit(f"{place}/note", {"note": "No"}).status_code == 403
-    person.submit(f"{place}/note", {"note": ""})
+    seen = {"lock_version": person.page(f"{place}/note").find(id="lock-version")["value"]}
+    person.submit(f"{place}/note", {"note": "", **seen})
     assert [chunk.note for chunk in rows(Chunk)] == [None]
     assert len(rows(AuditEvent, action="knowledge_chunk.annotate")) == 2
     elsewhere = f"{home}/sources/{knowledge.text(base).id}/chunks/{passage.id}/note"

@@ -1,8 +1,10 @@
 """What people do to single passages."""
 
+from hashlib import sha256
 from uuid import UUID
 
 from app.audit.services import record
+from app.connections.services.changed import Stale
 from app.knowledge.repo.chunks import ChunksRepo
 from app.knowledge.services.bases import editable_base
 from app.web.errors import NotFound
@@ -29,14 +31,24 @@ def change_chunk(org_id: UUID, base_id: UUID, chunk_id: UUID, *, enabled: bool) 
     )
 
 
-def annotate_chunk(org_id: UUID, base_id: UUID, chunk_id: UUID, note: str | None) -> None:
-    """Write a note on a passage, or take it off. Raises NotFound, and Refusal 409 in an archived base."""
+def note_mark(note: str | None) -> str:
+    """What tells whether a note was changed."""
+    return sha256((note or "").encode()).hexdigest()
+
+
+def annotate_chunk(org_id: UUID, base_id: UUID, chunk_id: UUID, seen: str, note: str | None) -> None:
+    """Write a note on a passage whose note bore the mark `seen`, or take it off.
+
+    Raises NotFound, Stale, and Refusal 409 in an archived base.
+    """
     base = editable_base(org_id, base_id)
     chunk = ChunksRepo().get(org_id, base_id, chunk_id)
     if chunk is None:
         raise NotFound
-    if chunk.note == note:
+    if (chunk.note or "") == (note or ""):
         return
+    if note_mark(chunk.note) != seen:
+        raise Stale("note")
     ChunksRepo().change(org_id, chunk_id, {"note": note})
     record(
         "knowledge_chunk.annotate",

@@ -1,10 +1,14 @@
 """Saved questions of knowledge bases: kept with the passages that answer them, each change with its audit row."""
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from app.audit.services import record
+from app.connections.services.changed import Stale
 from app.knowledge.models.sources import KnowledgeBase, RetrievalTest
 from app.knowledge.repo.chunks import ChunksRepo
 from app.knowledge.repo.sources import SourcesRepo
@@ -38,13 +42,22 @@ def save_test(org_id: UUID, base_id: UUID, question: str, chunk_ids: Sequence[UU
     return test
 
 
-def change_test(org_id: UUID, base_id: UUID, test_id: UUID, question: str, kept: Sequence[int]) -> None:
-    """Change the words of a question, and keep only some of its passages, by their places.
+def mark_of(test: RetrievalTest) -> str:
+    """What tells whether a question, or what it expects, was changed."""
+    return sha256(orjson.dumps([test.question, test.expected], option=orjson.OPT_SORT_KEYS)).hexdigest()
 
-    Raises NotFound, Refusal 422 if no passage is kept, and Refusal 409 in an archived base.
+
+def change_test(
+    org_id: UUID, base_id: UUID, test_id: UUID, seen: str, question: str, kept: Sequence[int]
+) -> None:
+    """Change the words of a question that bore the mark `seen`, and keep some of its passages, by their places.
+
+    Raises NotFound, Stale, Refusal 422 if no passage is kept, and Refusal 409 in an archived base.
     """
     base = editable_base(org_id, base_id)
     test = found_test(org_id, base_id, test_id)
+    if mark_of(test) != seen:
+        raise Stale("question")
     expected = [entry for place, entry in enumerate(test.expected) if place in set(kept)]
     if not expected:
         raise Refusal(422, "Keep at least one passage that answers the question, or delete the question.")

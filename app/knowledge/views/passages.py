@@ -5,16 +5,18 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request, url_for
 
+from app.connections.services.changed import Stale
 from app.db.session import transaction
 from app.knowledge.forms import ChunkingForm, NoteForm
 from app.knowledge.models.sources import KnowledgeBase
 from app.knowledge.repo.chunks import ChunkRow, ChunksRepo
 from app.knowledge.repo.sources import SourcesRepo
-from app.knowledge.services.chunks import annotate_chunk
+from app.knowledge.services.chunks import annotate_chunk, note_mark
 from app.knowledge.views.bases import found_base
 from app.late import load
 from app.web.access import org_right
 from app.web.errors import NotFound
+from app.web.fields import overtaken
 from app.web.render import leave, render, toast
 
 CUT = ("file", "text", "page")
@@ -27,7 +29,7 @@ bp = Blueprint("knowledge_passages", __name__, url_prefix="/o/<org>/knowledge/<u
 def edit_note(org: str, base_id: UUID, source_id: UUID, chunk_id: UUID) -> Response:
     """The form with the note of a passage."""
     base, chunk = _chunk(base_id, source_id, chunk_id)
-    return _form(NoteForm(note=chunk.note), base, chunk)
+    return _form(NoteForm(note=chunk.note, lock_version=note_mark(chunk.note)), base, chunk)
 
 
 @bp.post("/sources/<uuid:source_id>/chunks/<uuid:chunk_id>/note")
@@ -37,8 +39,13 @@ def update_note(org: str, base_id: UUID, source_id: UUID, chunk_id: UUID) -> Res
     form, (base, chunk) = NoteForm(), _chunk(base_id, source_id, chunk_id)
     if not form.validate():
         return _form(form, base, chunk, 422)
-    with transaction():
-        annotate_chunk(base.org_id, base_id, chunk_id, form.note.data)
+    try:
+        with transaction():
+            annotate_chunk(base.org_id, base_id, chunk_id, form.lock_version.data or "", form.note.data)
+    except Stale:
+        _, chunk = _chunk(base_id, source_id, chunk_id)
+        overtaken(form, "note", note_mark(chunk.note))
+        return _form(form, base, chunk, 409)
     toast("Note saved.")
     return leave(
         url_for("knowledge_sources.passage", org=org, base_id=base_id, source_id=source_id, chunk_id=chunk_id)

@@ -4,15 +4,24 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request, url_for
 
+from app.connections.services.changed import Stale
 from app.db.session import transaction
 from app.knowledge.forms import TEST_LIST, SavedTestForm
 from app.knowledge.models.sources import KnowledgeBase, RetrievalTest
 from app.knowledge.repo.tests import TestsRepo
 from app.knowledge.services.comparing import compare as compared
-from app.knowledge.services.saved import ask_tests, change_test, delete_tests, found_test, save_test
+from app.knowledge.services.saved import (
+    ask_tests,
+    change_test,
+    delete_tests,
+    found_test,
+    mark_of,
+    save_test,
+)
 from app.knowledge.views.bases import found_base
 from app.web.access import org_right
 from app.web.errors import Refusal
+from app.web.fields import overtaken
 from app.web.filters import viewer_zone
 from app.web.identity import require_org
 from app.web.listing import read_list, show_list
@@ -104,7 +113,7 @@ def show(org: str, base_id: UUID, test_id: UUID) -> Response:
 def edit(org: str, base_id: UUID, test_id: UUID) -> Response:
     """The form with the question as it is stored."""
     base, test = _found(base_id, test_id)
-    return _form(SavedTestForm(obj=test), base, test)
+    return _form(SavedTestForm(obj=test, lock_version=mark_of(test)), base, test)
 
 
 @bp.post("/<uuid:test_id>/edit")
@@ -116,8 +125,13 @@ def update(org: str, base_id: UUID, test_id: UUID) -> Response:
         return _form(form, base, test, 422)
     ticked = request.form.getlist("keep")
     kept = [place for place in range(len(test.expected)) if str(place) in ticked]
-    with transaction():
-        change_test(base.org_id, base_id, test_id, form.question.data or "", kept)
+    seen, words = form.lock_version.data or "", form.question.data or ""
+    try:
+        with transaction():
+            change_test(base.org_id, base_id, test_id, seen, words, kept)
+    except Stale:
+        overtaken(form, "question", mark_of(test))
+        return _form(form, base, test, 409)
     toast("Question saved.")
     return leave(url_for(".show", org=org, base_id=base_id, test_id=test_id))
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request, url_for
 
+from app.connections.services.changed import Stale
 from app.db.session import transaction
 from app.knowledge.forms import CHUNK_LIST, SOURCE_LIST, TextForm
 from app.knowledge.models.sources import KnowledgeBase
@@ -18,6 +19,7 @@ from app.knowledge.views.bases import found_base
 from app.knowledge.views.web import found_source, show_web
 from app.web.access import org_right
 from app.web.errors import NotFound, Refusal
+from app.web.fields import overtaken
 from app.web.filters import viewer_zone
 from app.web.identity import require_org
 from app.web.listing import pasted_id, read_list, show_list
@@ -121,7 +123,7 @@ def confirm_delete(org: str, base_id: UUID, source_id: UUID) -> Response:
 def edit(org: str, base_id: UUID, source_id: UUID) -> Response:
     """The form with the text as it is stored."""
     base, text = _text(base_id, source_id)
-    return _form(TextForm(obj=text), base, text)
+    return _form(TextForm(obj=text, lock_version=text.input_hash.hex()), base, text)
 
 
 @bp.post("/<uuid:source_id>/edit")
@@ -131,8 +133,13 @@ def update(org: str, base_id: UUID, source_id: UUID) -> Response:
     form, (base, text) = TextForm(), _text(base_id, source_id)
     if not form.validate():
         return _form(form, base, text, 422)
-    with transaction():
-        edit_text(base.org_id, base_id, source_id, form.title.data or "", form.body.data or "")
+    title, body, seen = form.title.data or "", form.body.data or "", form.lock_version.data or ""
+    try:
+        with transaction():
+            edit_text(base.org_id, base_id, source_id, title, body, seen)
+    except Stale:
+        overtaken(form, "text", text.input_hash.hex())
+        return _form(form, base, text, 409)
     toast("Text saved.")
     return leave(url_for(".show", org=org, base_id=base_id, source_id=source_id))
 
