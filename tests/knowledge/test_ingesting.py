@@ -10,6 +10,7 @@ from app.knowledge.embedders import registry
 from app.knowledge.models.chunks import Chunk, Embedding
 from app.knowledge.models.sources import FreeformText, KnowledgeFile, KnowledgeTable, KnowledgeTableRow
 from app.knowledge.services import passages, sources
+from app.knowledge.services.chunks import annotate_chunk, change_chunk, note_mark
 from tests.factories import knowledge, orgs
 from tests.factories.rows import rows, stored
 from tests.support.claims import claims, run
@@ -19,6 +20,12 @@ from tests.support.knowledge import searchable
 BODY = "\n\n".join(
     f"## Part {number}\n\n" + f"Refunds of plan {number} take five days. " * 30 for number in range(6)
 )
+
+
+def _ends(chunks):
+    """The passages that say most of part 5, in their order."""
+    found = [chunk for chunk in chunks if "plan 5" in chunk.text and len(chunk.text) > 500]
+    return sorted(found, key=lambda chunk: chunk.position)
 
 
 def test_a_text_becomes_passages_with_vectors(do, org, base, embedded):
@@ -44,6 +51,19 @@ def test_an_edit_embeds_only_what_is_new(do, org, base, embedded):
     assert any("Goodwill" in words for words in searchable())
     assert "".join(searchable()).count("Part 5") == 1
     assert stored(base).chunk_count == len(searchable())
+
+
+def test_what_people_said_of_a_passage_stays_with_it_when_it_moves(do, start, org, base):
+    """Of passages with the same text each keeps its own."""
+    twice = f"{BODY}\n\n{BODY}"
+    source_id = do(sources.add_text, base.id, "Refunds", twice)
+    first, second = _ends(rows(Chunk))
+    start(change_chunk, base.id, second.id, enabled=False)
+    start(annotate_chunk, base.id, second.id, note_mark(None), "Outdated.")
+    do(sources.edit_text, base.id, source_id, "Refunds", f"An introduction.\n\n{twice}")
+    moved = _ends(rows(Chunk))
+    assert {chunk.id for chunk in moved}.isdisjoint({first.id, second.id})
+    assert [(chunk.enabled, chunk.note) for chunk in moved] == [(True, None), (False, "Outdated.")]
 
 
 def test_unchanged_input_costs_nothing(do, org, base, embedded):

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    Subquery,
     Uuid,
     and_,
     any_,
@@ -168,6 +169,23 @@ class ChunksRepo:
             values = [{"org_id": org_id, **row} for row in rows[start : start + AT_ONCE]]
             self._session.execute(insert(Chunk), values)
 
+    def take_over(self, org_id: UUID, former_ids: Sequence[UUID], ids: Sequence[UUID]) -> None:
+        """Give passages what people said of former ones with the same text: of several the first that of the first."""
+        former, new = _numbered(org_id, former_ids), _numbered(org_id, ids)
+        said = or_(~former.c.enabled, former.c.note.is_not(None))
+        self._session.execute(
+            update(Chunk)
+            .where(
+                Chunk.org_id == org_id,
+                Chunk.id == new.c.id,
+                new.c.content_hash == former.c.content_hash,
+                new.c.number == former.c.number,
+                said,
+            )
+            .values(enabled=former.c.enabled, note=former.c.note)
+            .execution_options(synchronize_session=False)
+        )
+
     def remove(self, org_id: UUID, ids: Sequence[UUID], generation: int) -> None:
         """Take passages out of a generation and all later ones; prepared ones are deleted."""
         mine = (Chunk.org_id == org_id, _among(Chunk.id, ids))
@@ -273,6 +291,13 @@ def in_generation(model: type[Chunk] | type[Embedding], generation: Any) -> Colu
 def prepared(generation: int) -> ColumnElement[bool]:
     """Whether a passage is prepared for a generation."""
     return and_(Chunk.first_generation.is_(None), Chunk.last_generation == generation)
+
+
+def _numbered(org_id: UUID, ids: Sequence[UUID]) -> Subquery:
+    """Passages, those with the same text numbered in their order."""
+    number = func.row_number().over(partition_by=Chunk.content_hash, order_by=(Chunk.start_offset, Chunk.id))
+    columns = (Chunk.id, Chunk.content_hash, Chunk.enabled, Chunk.note, number.label("number"))
+    return select(*columns).where(Chunk.org_id == org_id, _among(Chunk.id, ids)).subquery()
 
 
 def _among(column: Any, ids: Sequence[UUID]) -> ColumnElement[bool]:

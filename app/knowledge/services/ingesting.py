@@ -314,8 +314,9 @@ class _Job:
         if len(found) < len(wanted) or EmbeddingsRepo().lacking(self._org_id, ids, number, self._target.key):
             return False
         chunks = ChunksRepo()
-        chunks.remove(self._org_id, others, number)
         prepared = [kept.id for kept in found.values() if kept.first_generation is None]
+        chunks.take_over(self._org_id, others, prepared)
+        chunks.remove(self._org_id, others, number)
         chunks.promote(self._org_id, prepared, number, enabled=source.enabled)
         EmbeddingsRepo().close_others(self._org_id, ids, number, self._target.key)
         if self._target.live and (others or prepared):
