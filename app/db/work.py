@@ -55,6 +55,9 @@ class Work(Protocol):
         A step that an earlier attempt finished is not repeated: its answer is returned. It must be JSON.
         """
 
+    def change(self, act: Callable[[], Answer]) -> Answer:
+        """Call `act` in one transaction, without a note: another attempt does it again. What it returned."""
+
     def answered(self, name: str) -> Any:
         """The answer of a step that an earlier attempt finished; None if none has."""
 

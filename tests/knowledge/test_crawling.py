@@ -5,7 +5,7 @@ from sqlalchemy import update
 from uuid_utils.compat import uuid7
 
 from app.audit.models import AuditEvent
-from app.db.tables import Task
+from app.db.tables import Task, TaskEvent
 from app.knowledge.embedders.registry import Model
 from app.knowledge.models.chunks import Chunk
 from app.knowledge.models.sources import WebPage, WebUrl
@@ -138,6 +138,13 @@ def test_a_page_that_fails_keeps_what_it_said_and_says_so(site, again, server):
     server.answers["/rules"] = page(RULES)
     again(web_id)
     assert pages(server)["/rules"].error is None
+
+
+def test_the_log_of_a_crawl_says_what_went_wrong_and_nothing_else(site, server):
+    server.answers["/fees"] = (500, {}, b"")
+    site()
+    said = f"{server.url}/fees: The server answered with status 500."
+    assert [(event.kind, event.data) for event in rows(TaskEvent)] == [("log", {"words": said})]
 
 
 def test_a_site_that_is_away_keeps_everything(site, again, server):

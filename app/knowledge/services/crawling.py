@@ -15,7 +15,6 @@ from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 from sqlalchemy import func
-from uuid_utils.compat import uuid7
 
 from app.db.session import transaction
 from app.db.work import Work
@@ -134,7 +133,7 @@ class _Crawl:
 
     def pages(self) -> Iterator[Brought]:
         """Do it. Raises Superseded, OutboundRefused and OutboundFailed."""
-        if not self._work.step(f"begin {uuid7()}", self._begin):
+        if not self._work.change(self._begin):
             return
         site = self._site()
         for number, visit in enumerate(site.visits(), 1):
@@ -142,7 +141,7 @@ class _Crawl:
             yield self._take(visit)
             self._work.progress(number, site.total, "pages")
         complete = site.complete
-        for url in self._work.step(f"end {uuid7()}", lambda: self._end(complete=complete)):
+        for url in self._work.change(lambda: self._end(complete=complete)):
             yield Brought(url, "deleted")
 
     def fail(self, reason: str) -> None:
@@ -156,7 +155,7 @@ class _Crawl:
             kept = f"{reason} {_KEPT}" if web.chunk_count else reason
             self._change({"status": "failed", "error": kept, **_again(web)})
 
-        self._work.step(f"fail {uuid7()}", note)
+        self._work.change(note)
 
     def _begin(self) -> bool:
         """Take the address over from whatever crawled it before; False if it is gone."""
@@ -184,7 +183,7 @@ class _Crawl:
     def _take(self, visit: Visit) -> Brought:
         """Note what became of a page, and bring in what it says now."""
         visit, document = _read(visit)
-        outcome, page_id = self._work.step(f"page {uuid7()}", lambda: self._note(visit, document))
+        outcome, page_id = self._work.change(lambda: self._note(visit, document))
         reason = visit.reason
         if page_id is not None:
             outcome = ingest_source(self._work, self._base_id, "page", UUID(page_id))

@@ -5,7 +5,7 @@ so that a worker that is killed leaves nothing half done, and the next one goes 
 there already stay, and a text that the base has a vector of is not embedded again.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 from uuid import UUID
@@ -13,7 +13,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from app.db.session import transaction
-from app.db.work import Answer, GiveUp, Work
+from app.db.work import GiveUp, Work
 from app.knowledge.embedders.registry import EmbeddingDelayed, EmbeddingFailed
 from app.knowledge.readers.document import Unreadable
 from app.knowledge.repo.bases import KnowledgeBasesRepo
@@ -102,7 +102,7 @@ def _build(work: Work, base_id: UUID, number: int, *, tested: bool) -> Mapping[s
                 unreadable.add(source_id)
             work.progress(done, len(waiting), "sources")
         reason = objection(work, base_id, number) if tested else None
-        if _step(work, "swap", partial(_swap, work.org_id, target, unreadable, reason)):
+        if work.change(partial(_swap, work.org_id, target, unreadable, reason)):
             return {**counts, "held": 1} if reason else counts
     raise Restless
 
@@ -142,11 +142,6 @@ def _swap(org_id: UUID, target: Target, unreadable: set[UUID], reason: str | Non
     return True
 
 
-def _step(work: Work, name: str, act: Callable[[], Answer]) -> Answer:
-    """Do it in a transaction that only the current attempt of the task can commit; it may be done again."""
-    return work.step(f"{name} {uuid7()}", act)
-
-
 class _Job:
     """One source on its way into one generation."""
 
@@ -183,17 +178,17 @@ class _Job:
         if isinstance(error, EmbeddingFailed) and not self._target.live:
             raise GiveUp(str(error)) from error
         values = {"status": "failed", "error": str(error)}
-        _step(self._work, "failed", lambda: self._note(values))
+        self._work.change(lambda: self._note(values))
         return "failed"
 
     def _bring_in(self, content: Content, wanted: list[Wanted]) -> None:
         for _turn in range(TURNS):
             self._stage("splitting")
             for start in range(0, len(wanted), PREPARED_AT_ONCE):
-                _step(self._work, "prepare", lambda start=start: self._prepare(wanted, start))  # type: ignore[misc]
+                self._work.change(lambda start=start: self._prepare(wanted, start))  # type: ignore[misc]
             self._stage("embedding")
             self._embed(wanted)
-            if _step(self._work, "apply", lambda: self._apply(content, wanted)):
+            if self._work.change(lambda: self._apply(content, wanted)):
                 return
         raise Restless
 
@@ -241,7 +236,7 @@ class _Job:
         """Say how far the source is; a build says nothing about the live one."""
         if self._target.live:
             values = {"status": stage, "progress": progress, "error": None}
-            _step(self._work, stage, lambda: self._note(values))
+            self._work.change(lambda: self._note(values))
 
     def _kept(self, wanted: list[Wanted]) -> tuple[dict[Any, Kept], list[UUID]]:
         """The passages that are there or prepared, by what tells them apart, and the ids of those not wanted."""
@@ -294,7 +289,7 @@ class _Job:
             batch = lacking[start : start + EMBEDDED_AT_ONCE]
             made = embed_passages(self._work, model_of(self._target), [words for _id, words in batch])
             done = (len(ids) - len(lacking) + start + len(batch)) * 100 // len(ids)
-            _step(self._work, "embed", partial(self._add, [entry[0] for entry in batch], made, done))
+            self._work.change(partial(self._add, [entry[0] for entry in batch], made, done))
 
     def _add(self, ids: Sequence[UUID], made: Made, done: int) -> None:
         self._check()

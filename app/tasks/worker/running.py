@@ -69,12 +69,16 @@ class RunningTask:
             if done is not None:
                 found: Answer = done.data["answer"]
                 return found
-            self._inside = True
-            try:
-                answer = act()
-            finally:
-                self._inside = False
+            answer = self._acted(act)
             self._write(repo, [("step", {"name": name, "answer": answer})])
+        return answer
+
+    def change(self, act: Callable[[], Answer]) -> Answer:
+        """See Work."""
+        with transaction():
+            self._check(RunRepo())
+            answer = self._acted(act)
+            self._write(RunRepo(), [])
         return answer
 
     def answered(self, name: str) -> Any:
@@ -131,6 +135,13 @@ class RunningTask:
             self._write(repo, [("step", {"name": f"{name}-{self.attempt}", "answer": None})])
             repo.wait(self.org_id, self.task_id, self.attempt)
         raise Stop(WAITING)
+
+    def _acted(self, act: Callable[[], Answer]) -> Answer:
+        self._inside = True
+        try:
+            return act()
+        finally:
+            self._inside = False
 
     def flush(self) -> None:
         """Store what the function said last."""
