@@ -175,6 +175,18 @@ def test_what_is_edited_runs_at_new_times_only(acting, minutely, org, member, no
         change_schedule(org.id, schedule.id, 1, {"cron": "0 1 * * *"})
 
 
+def test_a_new_name_keeps_the_slots_that_have_come(acting, minutely, org, member, now):
+    """Also of a schedule whose pause is over, which forms then leave out."""
+    over = now - timedelta(minutes=9)
+    schedule = minutely(cron=None, run_at=now, paused_until=over)
+    acting(org, member)
+    with transaction():
+        change_schedule(org.id, schedule.id, 1, {"name": "Once", "paused_until": None})
+    acting()
+    tick()
+    assert [(task.schedule_id, task.slot_at) for task in made("queued")] == [(schedule.id, now)]
+
+
 def test_a_pause_passes_slots_over_for_good(acting, minutely, org, member, now):
     schedule = minutely()
     acting(org, member)

@@ -30,6 +30,7 @@ MISSED = "missed while no worker ran"
 STILL_RUNNING = "the task before has not ended"
 NO_LONGER_PERMITTED = "no longer permitted: its creator has lost the right to do this"
 TIMING = ("cron", "every_seconds", "run_at", "time_zone", "starts_at")
+WHEN = (*TIMING, "paused_until", "ends_at")
 
 
 class Stale(Exception):
@@ -91,7 +92,9 @@ def create_schedule(org_id: UUID, values: Mapping[str, Any]) -> Schedule:
 def change_schedule(
     org_id: UUID, schedule_id: UUID, lock_version: int, values: Mapping[str, Any]
 ) -> Schedule:
-    """Save an edited schedule, which from now on acts for the person of the scope; only slots to come count.
+    """Save an edited schedule, which from now on acts for the person of the scope.
+
+    Where it is to run at other times, only slots to come count.
 
     Raises NotFound, Stale, SlotError.
     """
@@ -105,15 +108,12 @@ def change_schedule(
     changed = {name: value for name, value in values.items() if before[name] != value}
     if not changed:
         return schedule
-    now, after = repo.now(), {**_columns(schedule), **changed}
+    now, was, after = repo.now(), _columns(schedule), {**_columns(schedule), **changed}
     timing = Timing(**{name: after[name] for name in TIMING})
     check(timing)
-    row = {
-        **changed,
-        "created_by": current_scope().user_id,
-        "disabled_reason": None,
-        "next_run_at": _next(timing, now, after),
-    }
+    row = {**changed, "created_by": current_scope().user_id, "disabled_reason": None}
+    if _when(was, now) != _when(after, now) or "enabled" in changed:
+        row["next_run_at"] = _next(timing, now, after)
     saved = repo.change(org_id, schedule_id, lock_version, row)
     assert saved is not None
     old = {name: before[name] for name in changed}
@@ -272,7 +272,14 @@ def _timing(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _columns(schedule: Schedule) -> dict[str, Any]:
-    return {name: getattr(schedule, name) for name in (*TIMING, "paused_until", "ends_at")}
+    return {name: getattr(schedule, name) for name in WHEN}
+
+
+def _when(columns: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """The columns that say when it runs; a pause that is over is none."""
+    paused = columns["paused_until"]
+    found = {name: columns[name] for name in WHEN}
+    return {**found, "paused_until": paused if paused and paused > now else None}
 
 
 def _shown(values: Mapping[str, Any]) -> dict[str, Any]:
