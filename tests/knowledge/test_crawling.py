@@ -1,7 +1,9 @@
 """Addresses as sources, crawled from a real web server on loopback: only what changed, and nothing that is gone."""
 
+import tracemalloc
+
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, update
 from uuid_utils.compat import uuid7
 
 from app.audit.models import AuditEvent
@@ -138,6 +140,33 @@ def test_a_page_that_fails_keeps_what_it_said_and_says_so(site, again, server):
     server.answers["/rules"] = page(RULES)
     again(web_id)
     assert pages(server)["/rules"].error is None
+
+
+def test_what_pages_linked_to_is_not_all_held_at_once(site, start, server):
+    web_id = site(scope="page")
+    links = [f"{server.url}/{number}/{'x' * 1_000}" for number in range(200)]
+    address = stored(rows(WebUrl)[0])
+    with as_owner() as session:
+        values = {
+            "org_id": address.org_id,
+            "knowledge_base_id": address.knowledge_base_id,
+            "web_url_id": web_id,
+        }
+        more = [
+            {**values, "url": f"{server.url}/{number}", "markdown": "", "input_hash": b""}
+            for number in range(50)
+        ]
+        session.execute(insert(WebPage), more)
+        session.execute(update(WebPage).values(links=links))
+    server.answers["/"] = 304, {}, b""
+    start(sources.retry_source, address.knowledge_base_id, "web", web_id)
+    (claim,) = claims()
+    tracemalloc.start()
+    try:
+        assert run(claim)[0].status == "succeeded"
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_log_of_a_crawl_says_what_went_wrong_and_nothing_else(site, server):

@@ -29,7 +29,7 @@ def crawl(allow):
         allow(server, kind="crawl")
         known = {server.url + name: before for name, before in (known or {}).items()}
         pauses = [] if waits is None else waits
-        visits = Site(server.url + path, bounds, known, pauses.append).visits()
+        visits = Site(server.url + path, bounds, known.get, pauses.append).visits()
         return {visit.url.removeprefix(server.url): visit for visit in visits}
 
     return run

@@ -91,8 +91,9 @@ _NOTHING = Known()
 
 
 class Site:
-    """One crawl. `known` has the pages fetched before; `wait` sleeps, or ends the crawl by raising.
+    """One crawl. `wait` sleeps, or ends the crawl by raising.
 
+    `known` says what is known of a page, None if it was never fetched before.
     `complete` says whether every page that links and sitemaps lead to was visited, as far as the bounds permit;
     `total` how many pages there are to visit, as far as that is known.
     """
@@ -101,7 +102,7 @@ class Site:
         self,
         root: str,
         bounds: Bounds,
-        known: Mapping[str, Known],
+        known: Callable[[str], Known | None],
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self.complete = True
@@ -130,7 +131,7 @@ class Site:
         while self._waiting and self._visited < self._bounds.max_pages:
             url, depth = self._waiting.popleft()
             self._visited += 1
-            known = self._known.get(url, _NOTHING)
+            known = self._known(url) or _NOTHING
             if known.done and depth:
                 self._follow(known, depth)
                 yield Visit(url, "done")

@@ -101,18 +101,20 @@ class PagesRepo:
         )
         return self._session.scalar(statement)
 
-    def known(self, org_id: UUID, web_url_id: UUID) -> Sequence[Row[Any]]:
-        """url, etag, last_modified, links, location, crawl_id of every page of an address."""
+    def known(self, org_id: UUID, web_url_id: UUID, url: str) -> Row[Any] | None:
+        """etag, last_modified, links, location, crawl_id of a page."""
         columns: tuple[Any, ...] = (
-            WebPage.url,
             WebPage.etag,
             WebPage.last_modified,
             WebPage.links,
             WebPage.location,
             WebPage.crawl_id,
         )
-        statement = select(*columns).where(WebPage.org_id == org_id, WebPage.web_url_id == web_url_id)
-        return self._session.execute(statement).all()
+        statement = select(*columns).where(
+            WebPage.org_id == org_id, WebPage.web_url_id == web_url_id, WebPage.url == url
+        )
+        found: Row[Any] | None = self._session.execute(statement).one_or_none()
+        return found
 
     def one(self, org_id: UUID, web_url_id: UUID, url: str) -> Row[Any] | None:
         """id, status, input_hash, content_hash, chunk_count of a page."""

@@ -169,16 +169,19 @@ class _Crawl:
     def _site(self) -> Site:
         with transaction():
             web: Any = SourcesRepo().get(self._org_id, "web", self._id)
-            rows = PagesRepo().known(self._org_id, self._id)
         if web is None:
             raise Superseded
-        known = {
-            row.url: Known(
-                row.etag, row.last_modified, row.links, row.location, row.crawl_id == self._work.task_id
-            )
-            for row in rows
-        }
-        return Site(web.url, Bounds(web.max_depth, web.max_pages, sitemap=web.scope == "sitemap"), known)
+        bounds = Bounds(web.max_depth, web.max_pages, sitemap=web.scope == "sitemap")
+        return Site(web.url, bounds, self._known)
+
+    def _known(self, url: str) -> Known | None:
+        """What is known of a page, read when its turn comes: what all of them link to may fill the memory."""
+        with transaction():
+            row = PagesRepo().known(self._org_id, self._id, url)
+        if row is None:
+            return None
+        done = row.crawl_id == self._work.task_id
+        return Known(row.etag, row.last_modified, row.links, row.location, done)
 
     def _take(self, visit: Visit) -> Brought:
         """Note what became of a page, and bring in what it says now."""
