@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import IO, Any
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from app.knowledge.services.bases import DEFAULTS, FIELDS
 from app.knowledge.services.choosing import Choice
 from app.knowledge.services.reranking import Reranker
 from app.knowledge.services.retrieval import LEGS, LONGEST, Leg
-from app.knowledge.services.sources import MOST_FILE_BYTES, MOST_TEXT_LENGTH
+from app.knowledge.services.sources import MOST_FILE_BYTES, MOST_TABLE_ROWS, MOST_TEXT_LENGTH
 from app.web.fields import WholeNumberField, name_field, read_version, storable, unified
 from app.web.filters import size_bound
 from app.web.listing import Facet, ListSpec
@@ -369,14 +370,14 @@ def clean_name(name: str | None) -> str:
 def read_rows(text: str) -> list[list[str]]:
     """The rows of pasted CSV, or of cells parted by tabs, as wide as its head. Raises ValidationError."""
     delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
+    read = csv.reader(text.splitlines(), delimiter=delimiter, strict=True)
+    cells = ([cell.strip() for cell in row] for row in read)
     try:
-        rows = [
-            [cell.strip() for cell in row]
-            for row in csv.reader(text.splitlines(), delimiter=delimiter, strict=True)
-        ]
+        rows = list(islice(filter(any, cells), MOST_TABLE_ROWS + 2))
     except csv.Error as error:
         raise ValidationError(f"These rows cannot be read: {error}.") from error
-    rows = [row for row in rows if any(row)]
+    if len(rows) > MOST_TABLE_ROWS + 1:
+        raise ValidationError(f"Paste at most {MOST_TABLE_ROWS:,} rows below the head.")
     if len(rows) < 2:
         raise ValidationError("Paste a row with the names of the columns and at least one more.")
     width = len(rows[0])

@@ -270,6 +270,7 @@ def test_tables_are_pasted_or_uploaded(person, base, home):
     ("values", "words"),
     [
         ({"name": "T"}, "Choose one file, or paste rows."),
+        ({"name": "T", "rows": "Plan\n" + "a\n" * 50_001}, "Paste at most 50,000 rows below the head."),
         ({"name": "T", "rows": "only a head"}, "at least one more"),
         ({"name": "T", "rows": "a,b\n1,2,3"}, "Row 2 has more cells than there are columns."),
         ({"name": "T", "rows": 'a,b\n"1'}, "These rows cannot be read"),
