@@ -18,10 +18,10 @@ from app.web.render import (
     bare_shell,
     is_api,
     is_htmx,
+    notice,
     shell,
     speaks_openai,
     to_sign_in,
-    toast,
     wants_fragment,
     wants_json,
 )
@@ -114,8 +114,7 @@ def failure(
     """The answer for `status` in the form the client asked for: page, notice, or problem (RFC 9457) with `more`."""
     title = _TITLES.get(status, _TITLES[500])
     if is_htmx() and wants_fragment() and not is_api():
-        toast(message or title, "error")
-        response = make_response("", status)
+        response = notice(message or title, status)
     elif speaks_openai():
         response = make_response(openai_error(status, message or _detail(status), more), status)
     elif wants_json():

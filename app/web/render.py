@@ -159,6 +159,14 @@ def slowed(response: Response, seconds: int) -> Response:
     return response
 
 
+def notice(text: str, status: int) -> Response:
+    """The answer to htmx where something failed: the visitor is told, and what the page shows stays."""
+    toast(text, "error")
+    response = make_response("", status)
+    response.headers["HX-Reswap"] = "none"
+    return response
+
+
 def to_sign_in(url: str) -> Response:
     """The answer to a request that needs a session: htmx 401 with HX-Redirect, a browser 302 (303 after a form)."""
     if is_htmx():

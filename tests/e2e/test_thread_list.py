@@ -110,6 +110,17 @@ def test_p14_ticked_threads_are_tagged_and_changed_back(page, home):
     assert not [row for row in rows(Thread, org_id=home.org.id) if "vip" in row.tags]
 
 
+def test_a_refused_bulk_change_leaves_the_list_and_what_is_ticked(page):
+    box = page.locator("#results [name=ids]").first
+    box.check()
+    page.get_by_label("Tag", exact=True).fill("-vip")
+    page.get_by_role("button", name="Add tag").click()
+    expect(page.locator("#toasts")).to_contain_text("does not begin with a minus")
+    assert len(shown(page)) == 20
+    expect(box).to_be_checked()
+    expect(page.get_by_label("Tag", exact=True)).to_have_value("-vip")
+
+
 def test_g_t_leads_to_the_threads_from_anywhere(page, home):
     page.goto(f"/o/{home.org.slug}/agents")
     go_by_keys(page, "gt", "Threads")
