@@ -144,6 +144,31 @@ def test_the_schema_is_edited_as_a_table_without_scripts(member, org):
     assert "x-place" in sent(member.page(path(tool, "/edit")))["schema"][0]
 
 
+def test_a_button_beside_the_schema_leads_to_what_it_changed(member, org):
+    given = {**FORM, "editor": "table", "schema": "", "arg_name": "city", "arg_type": "string"}
+    given |= {"arg_required": "yes", "arg_description": "", "arg_place": "", "arg_rest": "{}"}
+
+    def focused(act):
+        (found,) = check_page(member.submit(f"{HOME}/new", {**given, "act": act}).text).select(
+            "#form [autofocus]"
+        )
+        return found["id"]
+
+    assert not member.page(f"{HOME}/new").select("#form [autofocus]")
+    assert [focused(act) for act in ("add", "remove-0", "text")] == ["arg-name-2", "schema", "schema"]
+
+
+def test_a_typed_secret_is_asked_for_again_where_the_form_comes_back(admin, org):
+    words = "Type it again: pages never hold a secret."
+    for change in ({"act": "table"}, {"name": ""}):
+        answer = admin.submit(f"{HOME}/new", {**FORM, "secret": SECRET, **change})
+        assert SECRET not in answer.text
+        field = check_page(answer.text).find(id="secret")
+        assert words in check_page(answer.text).find(id=field["aria-describedby"].split()[-1]).text
+    assert words not in admin.submit(f"{HOME}/new", {**FORM, "name": ""}).text
+    assert words not in admin.get(f"{HOME}/new").text
+
+
 def test_a_new_tool_begins_with_the_table_of_its_arguments(member, org):
     given = {**sent(member.page(f"{HOME}/new")), **FORM, "editor": "table", "schema": ""}
     assert "arg_name" not in given

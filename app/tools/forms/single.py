@@ -126,6 +126,8 @@ class HttpToolForm(CommonForm):
     rest: str = "{}"
     stored_schema: dict[str, Any]
     places: dict[str, str]
+    moved_to: str = ""
+    """Where a button beside the schema leads: its `table`, the newest `row` of it, or its `text`."""
 
     def read_table(self) -> None:
         """Take the table that was sent, if one was."""
@@ -155,6 +157,8 @@ class HttpToolForm(CommonForm):
             self.rows = [row for number, row in enumerate(self.rows) if str(number) != act[7:]]
         else:
             return False
+        if self.is_submitted():
+            self.moved_to = "row" if act == "add" else self.editor.data or ""
         return True
 
     def _to_table(self) -> None:
