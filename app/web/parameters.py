@@ -43,7 +43,7 @@ def ranges(
             continue
         given = read(raw)
         if given is None:
-            notices.append(f"The range for {label.lower()} was not understood and is ignored.")
+            notices.append(f"The range for {label[:1].lower()}{label[1:]} was not understood and is ignored.")
         else:
             found[key] = given
     return found

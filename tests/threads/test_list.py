@@ -186,6 +186,12 @@ def test_people_of_other_organisations_cannot_be_asked_for(client, thread):
     assert "An unknown value for user was ignored." in page.find(id="results").text
 
 
+def test_a_range_that_is_none_is_told_by_its_name(client, thread):
+    said = client.page("/o/acme/threads?cost=much&last=ever").find(id="results").text
+    assert "The range for cost (USD) was not understood and is ignored." in said
+    assert "The range for last activity was not understood and is ignored." in said
+
+
 @pytest.mark.parametrize("sort", SORTS)
 def test_each_order_is_total_and_marks_its_header(client, org, sort):
     for number in range(45):
