@@ -45,6 +45,13 @@ def test_a_long_word_pushes_no_column_out_of_view(home, owner, open_as):
     page = open_as(owner, f"/o/{home.org.slug}/agents?q={WORD[:200]}")
     table = page.locator("#results .table-scroll")
     assert table.evaluate("(region) => region.scrollWidth <= region.clientWidth")
+    for width in (WIDE, NARROWEST):
+        page.set_viewport_size({"width": width, "height": 800})
+        lines = page.locator("#results .chip-label").evaluate("(label) => label.getClientRects().length")
+        tall = page.locator("#results .chip-label").evaluate(
+            "(label) => label.offsetHeight > 1.5 * parseFloat(getComputedStyle(label).lineHeight)"
+        )
+        assert (lines, tall) == (1, False)
 
 
 def test_on_a_card_every_value_stands_behind_its_words(home, open_as):
