@@ -139,6 +139,17 @@ def test_archived_bases_take_nothing_and_are_restored(person, base, home):
     assert not rows(KnowledgeBase)[0].archived
 
 
+def test_one_source_and_one_passage_are_no_plural_where_they_are_deleted(person, org):
+    small = knowledge.base(org, name="Small", source_count=1, chunk_count=1)
+    text = knowledge.text(small, chunk_count=1)
+
+    def counts(place):
+        return [line.text for line in person.page(f"{HOME}/{small.id}{place}").select(".impact li")]
+
+    assert counts("/delete") == ["1 source", "1 passage with its vectors"]
+    assert counts(f"/sources/{text.id}/delete") == ["1 passage with its vectors"]
+
+
 def test_deleting_asks_for_the_name(person, base, home, text):
     assert "passages with their vectors" in person.page(f"{home}/delete").text
     assert person.submit(f"{home}/delete", {"name": "handbook"}).status_code == 422
