@@ -1,7 +1,7 @@
 """Limits of what answers cost: their pages, who may set them, and that racing calls never exceed them."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -53,6 +53,8 @@ def test_the_limit_of_the_organisation_is_set_shown_and_removed(client, org):
     assert page.find(id="amount")["value"] == "12.50"
     assert page.find(id="amount-unit").text == "USD"
     assert "USD 0.00" in facts(page.find(id="now"))
+    ends = datetime.now(UTC).date() + timedelta(days=1)
+    assert f"Period ends {ends.day} {ends:%b %Y}, 00:00 UTC" in facts(page.find(id="now"))
     (event,) = rows(AuditEvent, action="org.limit")
     assert event.after == {"period": "day", "limit": "USD 12.50"}
     assert client.submit("/o/acme/settings/limits/remove").status_code == 303

@@ -78,7 +78,7 @@ def limit_facts(limit: LimitRow | None) -> list[tuple[str, object]]:
     return [
         ("Limit", f"{amount_text(limit.limit_micros)} a {limit.period}"),
         *((label, amount_text(micros)) for label, micros in amounts.items()),
-        ("Period ends", f"{limit.ends:%Y-%m-%d %H:%M} UTC"),
+        ("Period ends", f"{limit.ends.day} {limit.ends:%b %Y, %H:%M} UTC"),
     ]
 
 
