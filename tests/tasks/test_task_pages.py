@@ -41,9 +41,13 @@ def test_the_page_of_a_task_shows_attempts_log_input_and_output(org, member):
     )
     save(TaskAttempt(org_id=org.id, task_id=task.id, attempt=1, worker_id=UUID(int=1), outcome="failed"))
     save(TaskEvent(org_id=org.id, task_id=task.id, seq=1, attempt=1, kind="log", data={"words": "Half way"}))
-    text = member.page(f"/o/acme/tasks/{task.id}").get_text()
+    for seq, name in enumerate((f"reading {uuid4()}", f"case-{uuid4()}", "batch-7"), start=2):
+        save(TaskEvent(org_id=org.id, task_id=task.id, seq=seq, attempt=1, kind="step", data={"name": name}))
+    page = member.page(f"/o/acme/tasks/{task.id}")
     for words in ("RuntimeError", "Half way", '"format": "csv"', "Failed"):
-        assert words in text
+        assert words in page.get_text()
+    lines = [cell.get_text(strip=True) for cell in page.select("tbody th")]
+    assert {"Step: reading", "Step: case", "Step: batch-7"} <= set(lines)
 
 
 def test_a_task_that_runs_is_looked_at_again_and_one_that_ended_is_not(org, member):
