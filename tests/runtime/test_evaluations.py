@@ -103,6 +103,13 @@ def test_checks_that_cannot_be_used_are_refused(member, home, checks, words):
     assert not rows(EvaluationCase)
 
 
+def test_a_new_case_that_is_sent_twice_is_one(member, home, agent):
+    token = member.page(f"{home}/evaluations/new").find(attrs={"name": "once"})["value"]
+    given = {**form("Case", "Hi", ("contains", "x")), "once": token}
+    assert {member.submit(f"{home}/evaluations/new", given).status_code for _ in range(2)} == {303}
+    assert len(rows(EvaluationCase)) == 1
+
+
 def test_a_case_changed_by_somebody_else_is_not_overwritten(member, home, agent):
     case = evaluations.case(agent)
     where = f"{home}/evaluations/cases/{case.id}"

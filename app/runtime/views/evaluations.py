@@ -22,6 +22,7 @@ from app.threads.views.found import seen_thread
 from app.web.access import org_right
 from app.web.errors import NotFound, Refusal
 from app.web.fields import overtaken
+from app.web.idempotency import once
 from app.web.identity import require_org
 from app.web.params import read_id
 from app.web.render import leave, render, toast
@@ -67,10 +68,15 @@ def create(org: str, agent_id: UUID) -> Response:
     if values is None:
         return _form(form, draft, rows, earlier, status=422)
     source = {"source_thread_id": _id(form.thread_id.data), "source_message_id": _id(form.message_id.data)}
-    with transaction():
+
+    def stored() -> str:
         service.add_case(draft.agent.org_id, draft, {**values, **source})
+        return url_for(".index", org=org, agent_id=agent_id)
+
+    with transaction():
+        location = once(stored)
     toast("Case saved.")
-    return leave(url_for(".index", org=org, agent_id=agent_id))
+    return leave(location)
 
 
 @bp.get("/cases/<uuid:case_id>")
