@@ -63,3 +63,15 @@ def test_on_a_card_every_value_stands_behind_its_words(home, open_as):
         " return range.getBoundingClientRect().left; }"
     )
     assert left > NARROWEST / 2
+
+
+def test_a_long_value_of_a_filter_leaves_the_word_beside_it_whole(home, owner, open_as):
+    page = open_as(owner, f"/o/{home.org.slug}/threads")
+    page.set_viewport_size({"width": NARROWEST, "height": 800})
+    page.get_by_role("button", name="Agent", exact=True).click()
+    lines = page.locator(".filter-choices label + label:visible").evaluate_all(
+        "(labels) => labels.map((label) => {"
+        " const range = document.createRange(); range.selectNodeContents(label.lastChild);"
+        " return range.getClientRects().length; })"
+    )
+    assert set(lines) == {1}
