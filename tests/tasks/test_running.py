@@ -173,6 +173,22 @@ def test_finished_steps_are_not_repeated(acting, org, member, tmp_path):
     assert [line.rsplit("-", 1)[1] for line in file.read_text().split()] == ["1", "2"]
 
 
+def test_a_change_leaves_no_note_and_is_the_current_attempts_alone(acting, org, member):
+    acting(org, member)
+    add()
+    (first,) = claims()
+    task = running.RunningTask(first, PLAIN)
+    task.log("Begin")
+    assert task.change(lambda: 1) == 1
+    assert [event.kind for event in rows(TaskEvent)] == ["log"]
+    settle(*key(first), running.returned())
+    (second,) = claims()
+    acting(org, member)
+    with pytest.raises(running.Stop):
+        task.change(lambda: pytest.fail("an attempt that is over changed something"))
+    assert running.RunningTask(second, PLAIN).change(lambda: 2) == 2
+
+
 @pytest.mark.parametrize("change", ["demote", "disable", "remove", "agent"])
 def test_rights_are_asked_for_before_each_step(acting, org, member, change):
     agent = agents.agent(org)
