@@ -67,7 +67,7 @@ def open_files(file: IO[bytes]) -> Iterator[tuple[str, BufferedReader]]:
                     yield entry.filename, BufferedReader(_Unpacked(content, min(most, MOST_UNPACKED)), CHUNK)
     except _FAULTS as error:
         raise Unreadable(_DAMAGED) from error
-    except (RuntimeError, NotImplementedError) as error:
+    except RuntimeError as error:  # how zipfile says that a password is missing, or a packing unknown to it
         raise Unreadable(_LOCKED) from error
 
 
