@@ -1,5 +1,6 @@
 """The list of tasks, one task with all it left, and what people do to tasks."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -38,6 +39,7 @@ from app.web.trail import came_from
 bp = Blueprint("tasks", __name__, url_prefix="/o/<org>/tasks")
 EVENTS_SHOWN = 200
 SHOWN_LENGTH = 4_000
+_ID = re.compile(r"[ -][0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 
 @bp.get("")
@@ -96,8 +98,14 @@ def show(org: str, task_id: UUID) -> Response:
         lacks=lacks(task),
         file=file_of(task) if _may_read(task) else None,
         values=[] if shown.private else [("Input", _shown(task.payload)), ("Output", _shown(task.result))],
+        step_words=_step_words,
         trail=came_from(url_for(".index", org=org)),
     )
+
+
+def _step_words(name: str) -> str:
+    """The name of a step without the id that tells it from others of its kind."""
+    return _ID.sub("", name)
 
 
 def _shown(value: dict[str, Any] | None) -> str:
