@@ -253,8 +253,6 @@ class SavedTestForm(FlaskForm):
 class TextForm(FlaskForm):
     """A text that people write, in Markdown."""
 
-    lock_version = HiddenField()
-
     title = name_field("Title", NAME_LENGTH, missing="Enter a title.")
     body = TextAreaField(
         "Text",
@@ -266,6 +264,7 @@ class TextForm(FlaskForm):
         ],
         render_kw={"rows": 16, "spellcheck": "true", "dir": "auto"},
     )
+    lock_version = HiddenField()
 
 
 class FilesForm(FlaskForm):
