@@ -215,5 +215,9 @@ def test_messages_of_deleted_threads_are_not_searched_and_it_is_said(new_client,
     client, said = new_client(ana), "What was said in deleted threads is not searched."
     page = client.both("/o/acme/threads?q=parcel&in=messages&status=deleted")
     assert said in page.find(id="results").text
+    assert "Try other words" not in page.text
+    mixed = client.page("/o/acme/threads?q=parcel&in=messages&status=deleted&status=live")
+    assert said in mixed.find(id="results").text
+    assert "Try other words" in mixed.text
     assert said not in client.page("/o/acme/threads?q=parcel&in=messages").text
     assert names(client.page("/o/acme/threads?q=gone&status=deleted")) == ["Gone"]
