@@ -15,8 +15,8 @@ from app.db.session import transaction
 from app.knowledge.chunker import split
 from app.knowledge.readers.document import CSV, PLAIN, Unreadable
 from app.knowledge.readers.parsing import parse
+from app.knowledge.services.sources import MOST_TABLE_ROWS
 
-MOST_TABLE_ROWS = 50_000
 EMPTY = "There is no text in it."
 NEVER_FETCHED = "It could not be fetched so far."
 _NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?")
