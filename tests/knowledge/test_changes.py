@@ -112,11 +112,10 @@ def test_an_edit_that_changes_nothing_costs_nothing(acting, org, member, base):
     acting(org, member)
     with transaction():
         source_id = sources.add_text(org.id, base.id, "Refunds", "Five days.")
-        seen = sources.text_hash("Refunds", "Five days.").hex()
-        sources.edit_text(org.id, base.id, source_id, seen, "Refunds", "Five days.")
+        sources.edit_text(org.id, base.id, source_id, "Refunds", "Five days.")
     assert len(rows(Task)) == 1
     with transaction():
-        sources.edit_text(org.id, base.id, source_id, seen, "Refunds", "Six days.")
+        sources.edit_text(org.id, base.id, source_id, "Refunds", "Six days.")
     assert len(rows(Task)) == 2
     assert rows(FreeformText)[0].body == "Six days."
 
@@ -203,8 +202,8 @@ def test_isolation_nothing_of_another_organisation_can_be_touched(acting, org, m
         lambda: bases.set_archived(org.id, theirs.id, archived=True),
         lambda: bases.delete_base(org.id, theirs.id),
         lambda: sources.add_text(org.id, theirs.id, "A", "B"),
-        lambda: sources.edit_text(org.id, theirs.id, text.id, "", "A", "B"),
-        lambda: sources.edit_text(org.id, base.id, text.id, "", "A", "B"),
+        lambda: sources.edit_text(org.id, theirs.id, text.id, "A", "B"),
+        lambda: sources.edit_text(org.id, base.id, text.id, "A", "B"),
         lambda: sources.set_enabled(org.id, theirs.id, "text", text.id, enabled=False),
         lambda: sources.delete_source(org.id, base.id, "text", text.id),
         lambda: generations.roll_back(org.id, theirs.id, 1),

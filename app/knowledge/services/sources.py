@@ -37,16 +37,19 @@ def add_text(org_id: UUID, base_id: UUID, title: str, body: str, *, queued: bool
     return add_source(base, "text", values, {"characters": len(body)}, queued=queued)
 
 
-def edit_text(org_id: UUID, base_id: UUID, source_id: UUID, seen: str, title: str, body: str) -> None:
+def edit_text(
+    org_id: UUID, base_id: UUID, source_id: UUID, title: str, body: str, seen: str | None = None
+) -> None:
     """Replace title and body of a text; searches find the old one until the new one is ingested.
 
-    `seen` is the hash of what was edited, in hexadecimal digits: Stale if it is another one by now.
+    `seen` is the hash of what was edited, in hexadecimal digits: Stale if it is another one by now. Without it
+    whatever is there is replaced.
     """
     base, source = _source(org_id, base_id, "text", source_id)
     digest = text_hash(title, body)
     if digest == source.input_hash:
         return
-    if seen != source.input_hash.hex():
+    if seen is not None and seen != source.input_hash.hex():
         raise Stale("text")
     before = name_of(source)
     SourcesRepo().change(org_id, "text", source_id, {"title": title, "body": body, "input_hash": digest})

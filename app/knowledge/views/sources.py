@@ -136,7 +136,7 @@ def update(org: str, base_id: UUID, source_id: UUID) -> Response:
     title, body, seen = form.title.data or "", form.body.data or "", form.lock_version.data or ""
     try:
         with transaction():
-            edit_text(base.org_id, base_id, source_id, seen, title, body)
+            edit_text(base.org_id, base_id, source_id, title, body, seen)
     except Stale:
         overtaken(form, "text", text.input_hash.hex())
         return _form(form, base, text, 409)
