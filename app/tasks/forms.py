@@ -14,7 +14,7 @@ from wtforms.validators import AnyOf, Optional
 
 from app.db.work import Kind, Kinds, kinds
 from app.tasks.models import CATCH_UP, OVERLAP, Schedule
-from app.tasks.slots import CRON_LENGTH
+from app.tasks.slots import CRON_LENGTH, SlotError, check_cron
 from app.web.fields import (
     MomentField,
     WholeNumberField,
@@ -241,7 +241,7 @@ class ScheduleForm(FlaskForm):
                 field.errors = field.errors or [words]
 
     def timing_problems(self) -> Iterator[tuple[Field, str]]:
-        """What is wrong with when it runs, each with its field; what only `check` knows of a cron line is not told."""
+        """What is wrong with when it runs, each with its field."""
         if self.timing.data not in TIMED_BY:
             yield self.timing, "Choose when the schedule runs."
         if self.time_zone.data not in time_zones():
@@ -252,6 +252,14 @@ class ScheduleForm(FlaskForm):
             yield self.every_minutes, "Enter a number of minutes from 1 to 525,600."
         if self.timing.data == "once" and self.run_at.data is None:
             yield self.run_at, "Enter a date and a time."
+        if self.timing.data == "cron":
+            yield from self._cron_problems()
+
+    def _cron_problems(self) -> Iterator[tuple[Field, str]]:
+        try:
+            check_cron(self.cron.data or "")
+        except SlotError as error:
+            yield self.cron, str(error)
 
     def _moment_problems(self) -> Iterator[tuple[Field, str]]:
         for name in ("run_at", "paused_until", "ends_at"):
@@ -274,10 +282,6 @@ class ScheduleForm(FlaskForm):
         kind = kinds().get(self.kind.data)
         kept = self.stored.payload if self.stored and self.stored.kind == kind.name else {}
         return {**kept, **sent_values(kind.given, self.inputs_of(kind.name))}
-
-    def blame(self, words: str) -> None:
-        """Show what is wrong with the cron line."""
-        self.cron.errors = [words]
 
     def when(self) -> dict[str, Any]:
         """The columns that say when it runs."""

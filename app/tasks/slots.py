@@ -46,16 +46,20 @@ def check(timing: Timing) -> None:
     if timing.time_zone not in time_zones():
         raise SlotError(f"There is no time zone {timing.time_zone!r}.")
     if timing.cron is not None:
-        line = timing.cron
-        if len(line) > CRON_LENGTH or len(line.split()) != 5:
-            raise SlotError("Use five fields: minute, hour, day of month, month, day of week.")
-        try:
-            next(CronSim(line, datetime.now(UTC)))
-        except CronSimError as error:
-            field = str(error).removeprefix("Bad ").replace("-", " ")
-            raise SlotError(f"The {field} of the cron line is wrong.") from error
-        except StopIteration as error:
-            raise SlotError("This cron line names a day that never comes.") from error
+        check_cron(timing.cron)
+
+
+def check_cron(line: str) -> None:
+    """Raise SlotError for a cron line that cannot be used."""
+    if len(line) > CRON_LENGTH or len(line.split()) != 5:
+        raise SlotError("Use five fields: minute, hour, day of month, month, day of week.")
+    try:
+        next(CronSim(line, datetime.now(UTC)))
+    except CronSimError as error:
+        field = str(error).removeprefix("Bad ").replace("-", " ")
+        raise SlotError(f"The {field} of the cron line is wrong.") from error
+    except StopIteration as error:
+        raise SlotError("This cron line names a day that never comes.") from error
 
 
 def cron_words(line: str) -> str:

@@ -85,6 +85,13 @@ def test_tk_4_what_does_not_fit_is_said_at_its_field(org, member, changes, words
     assert rows(Schedule) == []
 
 
+def test_a_wrong_cron_line_is_named_beside_other_mistakes(org, member):
+    answer = member.submit("/o/acme/schedules/new", {**FORM, "name": "", "cron": ""})
+    assert answer.status_code == 422
+    assert "Enter a name" in answer.text
+    assert "Use five fields" in answer.text
+
+
 @pytest.mark.parametrize("kind", ["agent.export", "thread.export", "thread.export_whole"])
 @pytest.mark.parametrize(
     ("query", "status"),

@@ -27,7 +27,7 @@ from app.tasks.services.schedules import (
     state_of,
 )
 from app.tasks.services.tasks import shown_input, title_of
-from app.tasks.slots import Slot, SlotError, cron_words
+from app.tasks.slots import Slot, cron_words
 from app.threads.access import current_viewer
 from app.threads.repo.threads import ThreadRepo
 from app.web.access import org_right
@@ -97,12 +97,8 @@ def create(org: str) -> Response:
         schedule = create_schedule(require_org().org_id, form.values())
         return url_for(".show", org=org, schedule_id=schedule.id)
 
-    try:
-        with transaction():
-            location = once(stored)
-    except SlotError as error:
-        form.blame(str(error))
-        return _form(form, "schedules/new.html", 422)
+    with transaction():
+        location = once(stored)
     toast("Schedule created.")
     return leave(location)
 
@@ -154,9 +150,6 @@ def update(org: str, schedule_id: UUID) -> Response:
     try:
         with transaction():
             change_schedule(require_org().org_id, schedule_id, form.version(), form.values())
-    except SlotError as error:
-        form.blame(str(error))
-        return _form(form, "schedules/edit.html", 422, schedule=schedule)
     except Stale:
         overtaken(form, "schedule", schedule.lock_version)
         return _form(form, "schedules/edit.html", 409, schedule=schedule)
@@ -224,14 +217,10 @@ def _planned(form: ScheduleForm) -> dict[str, Any]:
     if problem:
         return {"problem": problem, "words": ""}
     when = form.when()
-    try:
-        slots = runs_planned(when, form.stored, RUNS_PLANNED)
-    except SlotError as error:
-        return {"problem": str(error), "words": ""}
     return {
         "problem": "",
         "words": cron_words(when["cron"]) if when["cron"] else "",
-        "runs": _runs(slots, when["time_zone"]),
+        "runs": _runs(runs_planned(when, form.stored, RUNS_PLANNED), when["time_zone"]),
     }
 
 
