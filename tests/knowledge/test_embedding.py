@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from app.audit.models import AuditEvent
-from app.connections.models import ModelConnection
+from app.connections.models import ConnectionModel, ModelConnection
 from app.connections.repo.known_models import KnownModelsRepo
 from app.connections.services import connections as connecting
 from app.db.tables import Task
@@ -16,6 +16,7 @@ from app.knowledge.models.sources import FreeformText, Generation, KnowledgeBase
 from app.knowledge.services import bases, embedding, generations, saved, sources
 from app.knowledge.services.choosing import LOCAL_MODEL, offered_models
 from app.knowledge.services.retrieval import Question, search
+from app.orgs.models import SpendLimit
 from app.web.errors import Refusal
 from tests.factories import connections, orgs
 from tests.factories.rows import rows, stored
@@ -74,6 +75,39 @@ def test_passages_and_questions_go_to_the_server_and_only_there(do, org, remote,
     words = sum(len(text.split()) for text in server.texts[: len(vectors)])
     (task,) = rows(Task)
     assert words * 2 <= task.cost_micros <= words * 2 + 5
+
+
+def test_what_passages_cost_counts_to_the_limit_of_the_organisation(do, org, remote, server):
+    limit = orgs.spend_limit(org, 1_000_000)
+    do(sources.add_text, remote.id, "Refunds", BODY)
+    (task,) = rows(Task)
+    assert stored(limit).spent_micros == task.cost_micros > 0
+
+
+def test_a_source_that_a_limit_has_no_room_for_goes_on_once_it_has(do, org, remote, server, monkeypatch):
+    monkeypatch.setattr("app.knowledge.services.ingesting.EMBEDDED_AT_ONCE", 4)
+    limit = orgs.spend_limit(org, 1_500)
+    source_id = do(sources.add_text, remote.id, "Refunds", BODY)
+    (source,), asked = rows(FreeformText, id=source_id), len(server.texts)
+    assert source.status == "failed"
+    assert source.error.startswith("Spend limit reached: the organisation may spend USD 0.0015 a month")
+    assert 0 < asked == len(rows(Embedding))
+    assert searchable() == []
+    with as_owner() as session:
+        session.execute(update(SpendLimit).values(limit_micros=1_000_000))
+    do(sources.retry_source, remote.id, "text", source_id)
+    assert rows(FreeformText, id=source_id)[0].status == "ready"
+    assert len(server.texts) == len(rows(Embedding)) > asked
+    assert stored(limit).spent_micros == sum(task.cost_micros for task in rows(Task))
+
+
+def test_a_model_without_a_price_embeds_nothing_as_long_as_there_is_a_limit(do, org, remote, server):
+    orgs.spend_limit(org, 1_000_000)
+    with as_owner() as session:
+        session.execute(update(ConnectionModel).values(input_price_micros=None))
+    source_id = do(sources.add_text, remote.id, "Refunds", BODY)
+    assert f"nobody has said what the model {MODEL} costs" in rows(FreeformText, id=source_id)[0].error
+    assert server.texts == []
 
 
 def test_base64_is_read_too(do, org, remote, server):

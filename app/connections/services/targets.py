@@ -8,6 +8,9 @@ from app.connections.asking import Endpoint
 from app.connections.repo.model_connections import ModelConnectionsRepo
 from app.connections.services.vault import SecretLost, secret_of
 
+CHARACTERS_A_TOKEN = 4
+"""The usual rule of thumb for English, where nobody has counted tokens."""
+
 
 class NoConnection(Exception):
     """The model cannot be asked; the message is a sentence for people."""

@@ -9,7 +9,7 @@ from uuid import UUID
 from pgvector import HalfVector
 
 from app.connections.asking import NotAnswered, Patience, Vectors, embed
-from app.connections.services.targets import ModelTarget, NoConnection, target_at
+from app.connections.services.targets import CHARACTERS_A_TOKEN, ModelTarget, NoConnection, target_at
 from app.db.session import rest, transaction
 from app.db.work import Work
 from app.knowledge.embedders.registry import (
@@ -19,6 +19,8 @@ from app.knowledge.embedders.registry import (
     checked,
     vectors,
 )
+from app.orgs.repo.spending import SpendRepo
+from app.orgs.services.spending import UNPRICED, reached
 
 QUESTION = Patience(seconds=5.0)
 """A question is asked once: its searcher waits, and the search by words answers meanwhile."""
@@ -43,7 +45,8 @@ def model_of(row: Any) -> Model:
 def embed_passages(work: Work, model: Model, texts: Sequence[str]) -> Made:
     """The vectors of passages; asks again for a while if the model does not answer, as long as the task may go on.
 
-    Raises EmbeddingFailed, EmbeddingDelayed if it may work later, ModelMissing, and what ends the task.
+    Raises EmbeddingFailed, also where a spend limit has no room for it, EmbeddingDelayed if it may work later,
+    ModelMissing, and what ends the task.
     """
     if model.connection_id is None:
         return Made(vectors(model.name, model.dimensions, texts))
@@ -56,9 +59,9 @@ def embed_passages(work: Work, model: Model, texts: Sequence[str]) -> Made:
 
     with transaction():
         target = _target(work.org_id, model)
+        _check_limit(work.org_id, target, texts)
     found = _asked(target, texts, Patience(SECONDS, TRIES, wait))
-    price = target.input_price_micros or 0
-    return Made(checked(model, found.rows, len(texts)), -(-price * (found.tokens or 0) // 1_000_000))
+    return Made(checked(model, found.rows, len(texts)), _cost(target, found.tokens or _tokens(texts)))
 
 
 def embed_question(org_id: UUID, model: Model, words: str) -> HalfVector:
@@ -79,6 +82,29 @@ def _target(org_id: UUID, model: Model) -> ModelTarget:
         return target_at(org_id, model.connection_id, model.name)
     except NoConnection as error:
         raise EmbeddingFailed(str(error)) from error
+
+
+def _check_limit(org_id: UUID, target: ModelTarget, texts: Sequence[str]) -> None:
+    """EmbeddingFailed if the organisation's limit has no room for these texts, or if nobody knows what they cost.
+
+    Nothing is reserved: what is embedded meanwhile by other workers may pass the limit by a batch each.
+    """
+    limits = SpendRepo().holding(org_id, None)
+    if limits and target.input_price_micros is None:
+        raise EmbeddingFailed(UNPRICED.format(model=target.model))
+    wanted = _cost(target, _tokens(texts))
+    if over := [limit for limit in limits if limit.left_micros < wanted]:
+        raise EmbeddingFailed(reached(over, wanted))
+
+
+def _tokens(texts: Sequence[str]) -> int:
+    """About how many tokens texts have."""
+    return sum(len(text) // CHARACTERS_A_TOKEN + 1 for text in texts)
+
+
+def _cost(target: ModelTarget, tokens: int) -> int:
+    """What the model asks for it in micros, rounded up; 0 if nobody said its price."""
+    return -(-(target.input_price_micros or 0) * tokens // 1_000_000)
 
 
 def _asked(target: ModelTarget, texts: Sequence[str], patience: Patience) -> Vectors:

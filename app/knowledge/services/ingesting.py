@@ -29,6 +29,7 @@ from app.knowledge.services.generations import swap
 from app.knowledge.services.passages import Content, Wanted
 from app.knowledge.services.queueing import IngestInput
 from app.knowledge.services.targets import Moved, Target, find_target, hold_target
+from app.orgs.repo.spending import SpendRepo
 
 EMBEDDED_AT_ONCE = 32
 PREPARED_AT_ONCE = 500
@@ -297,6 +298,7 @@ class _Job:
         EmbeddingsRepo().add(self._org_id, rows, self._target.number, self._key())
         if made.cost_micros:
             add_cost(self._org_id, self._work.task_id, made.cost_micros)
+            SpendRepo().count(self._org_id, made.cost_micros)
         if self._target.live:
             SourcesRepo().change(self._org_id, self._kind, self._id, {"progress": done})
 

@@ -66,6 +66,12 @@ _SETTLE = text(
      WHERE l.org_id = :org_id AND l.id = ANY(:ids)
     """  # noqa: S608 - of the constants above
 ).bindparams(bindparam("ids", type_=ARRAY(Uuid())))
+_COUNT = text(
+    f"""
+    UPDATE spend_limits l SET spent_micros = {_SPENT} + :cost, period_start = {_STARTS}, updated_at = now()
+     WHERE l.org_id = :org_id AND l.api_key_id IS NULL
+    """  # noqa: S608 - of the constants above
+)
 _ONE = text(
     f"SELECT {_FACTS} FROM spend_limits l"  # noqa: S608 - of the constants above
     " WHERE l.org_id = :org_id AND l.api_key_id IS NOT DISTINCT FROM CAST(:key_id AS uuid)"
@@ -101,9 +107,14 @@ class LimitRow:
     fits: bool = True
 
     @property
+    def left_micros(self) -> int:
+        """What is neither spent nor reserved; below 0 if the limit was passed or lowered."""
+        return self.limit_micros - self.spent_micros - self.reserved_micros
+
+    @property
     def used_up(self) -> bool:
         """Whether nothing is left."""
-        return self.spent_micros + self.reserved_micros >= self.limit_micros
+        return self.left_micros <= 0
 
 
 @dataclass(frozen=True)
@@ -152,6 +163,10 @@ class SpendRepo:
         rows = self._session.execute(_RESERVE, values).all()
         over = [LimitRow(**row._mapping) for row in rows if not row.fits]  # noqa: SLF001 - the public name of it
         return (made if rows and not over else None), over
+
+    def count(self, org_id: UUID, micros: int) -> None:
+        """Count what was spent without a reservation to the organisation's limit, if it has one."""
+        self._session.execute(_COUNT, {"org_id": org_id, "cost": micros})
 
     def settle(self, org_id: UUID, reservation_id: UUID, cost_micros: int) -> bool:
         """Count what a call cost instead of what was held for it; False, with nothing changed, the second time."""

@@ -16,6 +16,10 @@ CURRENCY = "USD"
 """That of the prices of models."""
 OVER = "Spend limit reached"
 """What the reason begins with of answers that a limit has ended."""
+UNPRICED = (
+    "A spend limit is set, and nobody has said what the model {model} costs. Enter its prices under Connections, "
+    "on the page of its connection."
+)
 QUOTA = {"code": "insufficient_quota"}
 """What programs are told beside the words."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from app.agents.repo.agents import AgentRepo
 from app.agents.services.versions import version_snapshot
 from app.agents.snapshot import SHORTEST_SECONDS, Snapshot
-from app.connections.services.targets import ModelTarget, NoConnection, model_target
+from app.connections.services.targets import CHARACTERS_A_TOKEN, ModelTarget, NoConnection, model_target
 from app.db.session import transaction
 from app.db.work import GiveUp, Pausable, Work
 from app.orgs.repo.spending import Payer, SpendRepo
@@ -22,14 +22,7 @@ from app.runtime.services.endings import notice_of
 from app.runtime.services.judging import judge
 from app.runtime.services.lineage import MOST_MESSAGES, with_earlier
 from app.runtime.services.pictures import with_pictures
-from app.runtime.services.prompting import (
-    ANSWER_TOKENS,
-    CHARACTERS_A_TOKEN,
-    Fitted,
-    fitted,
-    system_prompt,
-    turns_of,
-)
+from app.runtime.services.prompting import ANSWER_TOKENS, Fitted, fitted, system_prompt, turns_of
 from app.runtime.services.queueing import FINISH, GONE, WAIT, RunInput
 from app.runtime.services.runs import silence_of
 from app.runtime.services.spending import Spending

@@ -8,12 +8,11 @@ from uuid import UUID
 import orjson
 
 from app.agents.snapshot import Snapshot
+from app.connections.services.targets import CHARACTERS_A_TOKEN
 from app.runtime.services.variables import filled_in
 from app.runtime.turns import PICTURE_CHARACTERS, Call, Round, ToolSpec, Turn
 from app.threads.repo.messages import MessageRow
 
-CHARACTERS_A_TOKEN = 4
-"""The usual rule of thumb for English; only used to stay below the context size."""
 TOKENS_A_TURN = 8
 ANSWER_TOKENS = 4_096
 """Kept free for the answer where the agent sets no limit."""

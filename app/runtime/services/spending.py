@@ -4,20 +4,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from app.connections.services.targets import ModelTarget
+from app.connections.services.targets import CHARACTERS_A_TOKEN, ModelTarget
 from app.db.session import transaction
 from app.db.work import GiveUp
 from app.orgs.repo.spending import Payer, SpendRepo
-from app.orgs.services.spending import reached
+from app.orgs.services.spending import UNPRICED, reached
 from app.runtime.protocol import most_output
 from app.runtime.providers import Done, ModelFailed
-from app.runtime.services.prompting import ANSWER_TOKENS, CHARACTERS_A_TOKEN
+from app.runtime.services.prompting import ANSWER_TOKENS
 from app.runtime.services.queueing import GONE
-
-UNPRICED = (
-    "A spend limit is set, and nobody has said what the model {model} costs. Enter its prices under Connections, "
-    "on the page of its connection."
-)
 
 
 @dataclass(frozen=True)
