@@ -233,4 +233,6 @@ def _cell(value: Any) -> Any:
         return value
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
+    if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, dict) for item in value)):
+        return orjson.dumps(value).decode()
     return harmless(", ".join(map(str, value)) if isinstance(value, list) else str(value))

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
@@ -136,6 +137,14 @@ def test_an_export_is_itself_an_event_and_holds_no_formula(connection, org, admi
     assert line["actor_label"] == "'=1+1"
     (exported,) = rows(AuditEvent, action="audit.export")
     assert exported.after["format"] == "csv"
+
+
+def test_values_before_and_after_are_json_in_a_table_too(connection, org, admin):
+    before, after = {"role": "member", "note": None}, {"roles": ["owner"], "note": "It's"}
+    event(org, before=before, after=after, action="member.change_role")
+    response = admin.get("/o/acme/audit.csv?action=member.change_role")
+    (line,) = csv.DictReader(io.StringIO(response.text.removeprefix("\ufeff")))
+    assert (json.loads(line["before"]), json.loads(line["after"])) == (before, after)
 
 
 @pytest.mark.parametrize("change", ["UPDATE audit_events SET action = 'x'", "DELETE FROM audit_events"])
