@@ -166,6 +166,13 @@ class TestIN3:
         shapes = {BeautifulSoup(page, "html.parser").main.h1.text for page in pages}
         assert shapes == {"This link no longer works"}
 
+    def test_revoking_one_goes_back_to_the_list_as_it_was(self, invite, new_client, owner):
+        invite()
+        desk, path = new_client(owner), f"/o/acme/invitations/{rows(Invitation)[0].id}/revoke"
+        form = desk.page("/o/acme/invitations?status=pending").find(id="row-acts")
+        kept = {field["name"]: field["value"] for field in form.select("input")}
+        assert desk.submit(path, kept).location == "/o/acme/invitations?status=pending"
+
     def test_a_new_link_ends_the_former(self, invite, client, new_client, owner):
         first = invite()
         (invitation,) = rows(Invitation)

@@ -78,7 +78,7 @@ def revoke(org: str, invitation_id: UUID) -> Response:
     with transaction():
         invitation = invitations.revoke(require_org().org_id, invitation_id)
     toast(f"The invitation of {invitation.email} no longer works.")
-    return refresh(url_for(".index", org=org))
+    return refresh(list_url(url_for(".index", org=org)))
 
 
 @bp.post("/bulk")
