@@ -239,9 +239,13 @@ class RenameForm(FlaskForm):
 
 
 class ConfirmForm(FlaskForm):
-    """The typed name of what goes for good."""
+    """The typed name of what goes for good, with its spaces as a page shows them."""
 
-    name = StringField("Name", validators=[one_line])
+    name = StringField(
+        "Name",
+        validators=[one_line],
+        render_kw={"autocapitalize": "none", "autocomplete": "off", "spellcheck": "false"},
+    )
 
     def __init__(self, expected: str, label: str = "Name", **options: Any) -> None:
         super().__init__(**options)
@@ -250,7 +254,7 @@ class ConfirmForm(FlaskForm):
 
     def validate_name(self, field: Any) -> None:
         """Refuse any other text."""
-        if (field.data or "").strip() != self._expected:
+        if (field.data or "").split() != self._expected.split():
             raise ValidationError(f"Type {self._expected} to confirm.")
 
 

@@ -39,6 +39,12 @@ def test_the_account_goes_with_all_that_is_its(own, person, new_client):
     ]
 
 
+def test_a_telephone_does_not_respell_what_confirms(own, person):
+    field = own.page("/me/delete").find("input", attrs={"name": "name"})
+    assert (field["autocapitalize"], field["autocomplete"], field["spellcheck"]) == ("none", "off", "false")
+    assert own.submit("/me/delete", {"name": f" {person.email} "}).status_code == 303
+
+
 def test_open_invitations_end_with_the_account_and_the_log_says_so(own, person, new_client):
     org = orgs.org(slug="acme")
     owner = orgs.member(org, role="owner")

@@ -103,6 +103,13 @@ def test_admins_set_the_zone_but_neither_rename_nor_delete(new_client, org, owne
     assert new_client(orgs.member(org, "member")).get("/o/acme/settings").status_code == 403
 
 
+@pytest.mark.parametrize("name", ["Two  spaces", "Acme\u00a0GmbH", "Acme\u2003"])
+def test_a_name_is_confirmed_as_it_is_read_on_the_page(new_client, connection, name):
+    org = orgs.org(name=name, slug="two")
+    client = new_client(orgs.member(org, "owner"))
+    assert client.submit("/o/two/settings/delete", {"name": " ".join(name.split())}).location == "/"
+
+
 def test_deleting_wants_the_name_and_leaves_no_row(client, org, owner):
     agents.agent(org)
     orgs.invitation(org)
