@@ -204,7 +204,7 @@ class TestIN3:
         orgs.member(org, "viewer", auth.user(email="b@example.org"))
         response = invite()
         assert (response.status_code, rows(Invitation)) == (200, [])
-        assert "You can change the role on the page Members." in response.text
+        assert "Roles are changed on the page Members." in response.text
         assert membership(org, "b@example.org") == ["viewer"]
 
     def test_an_accepted_one_is_neither_renewed_nor_revoked(self, invite, client, new_client, owner):
