@@ -91,6 +91,15 @@ class TestRM2:
         assert remove(client, org, other).status_code == 403
         assert client.submit("/o/acme/invitations/new", {"email": "x@y.org"}).status_code == 403
 
+    @pytest.mark.parametrize("role", ["owner", "viewer"])
+    def test_who_changes_a_role_is_told_the_new_one(self, new_client, org, owner, role):
+        client, other = (
+            new_client(owner),
+            orgs.member(org, "member", auth.user(first_name="Bob", last_name="")),
+        )
+        page = client.page(set_role(client, org, other, role).location)
+        assert f"The role of Bob is now {role}." in page.find(id="toasts").text
+
     def test_an_owner_steps_down_while_another_stays(self, new_client, org, owner):
         orgs.member(org, "owner")
         assert set_role(new_client(owner), org, owner, "member").status_code == 303

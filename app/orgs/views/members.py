@@ -52,7 +52,7 @@ def update_role(org: str, member_id: UUID) -> Response:
         return _page(_member(member_id), form, 422)
     with transaction():
         member = change_role(require_org().org_id, member_id, form.role.data)
-    toast(f"{member.name} is now {ROLE_WORDS[form.role.data].lower()}.")
+    toast(f"The role of {member.name} is now {ROLE_WORDS[form.role.data].lower()}.")
     return leave(url_for(".show", org=org, member_id=member_id))
 
 
