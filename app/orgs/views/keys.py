@@ -1,6 +1,5 @@
 """API keys of an organisation: list, create, rotate, revoke. A key is shown once, in the answer that makes it."""
 
-from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
 from flask import Blueprint, Response, request, url_for
@@ -21,6 +20,7 @@ from app.web.idempotency import once
 from app.web.identity import require_org, require_visitor
 from app.web.links import unreferred
 from app.web.listing import pasted_id, read_list, show_list
+from app.web.matching import list_url
 from app.web.render import leave, refresh, render, toast
 from app.web.security import settings
 from app.web.selection import ticked
@@ -132,19 +132,19 @@ def revoke(org: str, key_id: UUID) -> Response:
 @org_right("keys.manage")
 def revoke_many(org: str) -> Response:
     """Ask before the ticked keys end for good, and end them once the word is typed."""
-    ids, back = ticked("key"), urlencode(parse_qsl(request.form.get("query", "")))
+    ids, back = ticked("key"), list_url(url_for(".index", org=org))
     if not has_recent_proof():
-        return leave(url_for("confirm.new", next=url_for(".index", org=org)))
+        return leave(url_for("confirm.new", next=back))
     form = ConfirmForm(PHRASE, "Confirmation")
     typed = "name" in request.form
     if not typed or not form.validate():
         keys = [_key(key_id) for key_id in ids]
         status = 422 if typed else 200
-        return render("keys/revoke_many.html", "results", status, keys=keys, form=form, query=back)
+        return render("keys/revoke_many.html", "results", status, keys=keys, form=form, back=back)
     with transaction():
         ended = api_keys.revoke(require_org().org_id, ids)
     toast(f"{len(ended)} revoked.")
-    return refresh(f"{url_for('.index', org=org)}?{back}")
+    return refresh(back)
 
 
 def _key(key_id: UUID) -> KeyFacts:
