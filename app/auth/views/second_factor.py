@@ -34,6 +34,9 @@ bp = Blueprint("second_factor", __name__, url_prefix="/me/two-factor")
 challenge = Blueprint("challenge", __name__, url_prefix="/sign-in/code")
 CHALLENGE_SECONDS = 600
 _WRONG = "This code is not right, or it was used. Wait for the next one."
+_WRONG_AT_SIGN_IN = (
+    "This code is not right, or it was used. Wait for the app's next one, or take another recovery code."
+)
 
 
 @challenge.get("")
@@ -55,7 +58,7 @@ def answer() -> Response:
     try:
         check(user.id, form.code.data)
     except WrongCode:
-        form.code.errors = [_WRONG]
+        form.code.errors = [_WRONG_AT_SIGN_IN]
         return _challenge_page(form, 422)
     except TooManyAttempts as refusal:
         form.form_errors.append(refusal.message)
