@@ -58,13 +58,19 @@ def current_password_field() -> PasswordField:
     )
 
 
-def _acceptable(_form: Any, field: Any) -> None:
-    problem = password_problem(field.data)
+def _acceptable(form: Any, field: Any) -> None:
+    problem = password_problem(field.data, (form.email.data or "") if "email" in form else form.address)
     if problem:
         raise ValidationError(problem)
 
 
-class NewPasswordForm(FlaskForm):
+class PasswordForm(FlaskForm):
+    """Sets a password of the account with this address, unless the form itself asks for the address."""
+
+    address = ""
+
+
+class NewPasswordForm(PasswordForm):
     """The password after a reset."""
 
     password = new_password_field("New password")
@@ -90,7 +96,7 @@ class ConfirmForm(FlaskForm):
     current_password = current_password_field()
 
 
-class ChangePasswordForm(FlaskForm):
+class ChangePasswordForm(PasswordForm):
     """The password before and after; who has none yet gives the new one only."""
 
     current_password = current_password_field()

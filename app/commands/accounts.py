@@ -28,15 +28,15 @@ api_keys = AppGroup("api-keys", help="Keys of programs.")
 MEMBER_ROLES = click.Choice(list(reversed(ORG_ROLES)))
 
 
-def _accepted(_context: click.Context, _parameter: click.Parameter, password: str) -> str:
-    problem = password_problem(password)
+def _accepted(context: click.Context, _parameter: click.Parameter, password: str) -> str:
+    problem = password_problem(password, context.params["email"])
     if problem:
         raise click.BadParameter(problem)
     return password
 
 
 @users.command("create")
-@click.argument("email", type=Address())
+@click.argument("email", type=Address(), is_eager=True)  # known when the password is judged
 @click.option("--first-name", type=Line(255))
 @click.option("--last-name", type=Line(255))
 @click.option("--admin", is_flag=True, help="Make it a platform admin.")

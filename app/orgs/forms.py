@@ -17,7 +17,7 @@ from wtforms.validators import (
 )
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from app.auth.forms import new_password_field
+from app.auth.forms import PasswordForm, new_password_field
 from app.orgs.services.invitations import DEFAULT_HOURS, MOST_HOURS
 from app.web.access import ROLES, SCOPES
 from app.web.fields import AmountField, WholeNumberField, address_field, name_field, one_line, optional_field
@@ -189,7 +189,7 @@ class NamesForm(FlaskForm):
     last_name = optional_field("Last name", 255, render_kw={"autocomplete": "family-name"})
 
 
-class PersonForm(NamesForm):
+class PersonForm(PasswordForm, NamesForm):
     """Who a new account is, and its password."""
 
     password = new_password_field()

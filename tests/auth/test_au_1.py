@@ -19,6 +19,12 @@ def test_short_long_and_common_passwords_are_refused(password):
     assert password_problem(password)
 
 
+@pytest.mark.parametrize("password", ["ana.lopez@example.org", "Ana.Lopez@Example.org", "ANA.LOPEZ"])
+def test_the_address_of_the_account_is_no_password(password):
+    assert password_problem(password, "ana.lopez@example.org")
+    assert password_problem(password, "ben@example.org") is None
+
+
 @pytest.mark.parametrize("password", ACCEPTED)
 def test_others_are_accepted_and_compared_whole(app, password):
     assert password_problem(password) is None

@@ -141,6 +141,11 @@ def test_a_session_of_somebody_else_is_unknown(own, new_client):
     assert stored(session)
 
 
+def test_the_own_address_is_no_new_password(own, person):
+    refused = own.submit("/me/password", {"current_password": PASSWORD, "password": person.email})
+    assert (refused.status_code, "e-mail address itself" in refused.text) == (422, True)
+
+
 def test_se_3_a_new_password_ends_the_other_sessions(own, new_client, person, mails, sign_in):
     other = new_client(person)
     before = own.get_cookie("session").value

@@ -74,6 +74,14 @@ def test_pr_2_a_refused_password_leaves_the_link_usable(client, mails):
     assert use(client, token).status_code == 303
 
 
+def test_the_address_of_the_account_is_no_new_password(client, mails):
+    person = auth.user()
+    ask(client, person.email)
+    (token,) = resets(mails)
+    assert use(client, token, person.email.upper()).status_code == 422
+    assert use(client, token).status_code == 303
+
+
 def test_pr_2_an_expired_link_is_gone(client):
     person, past = auth.user(), datetime.now(UTC) - timedelta(seconds=1)
     save(PasswordReset(user_id=person.id, token_hash=hash_token("old"), expires_at=past))

@@ -55,6 +55,7 @@ def test_users_create_can_add_a_membership(run):
     ("words", "said"),
     [
         (("users", "create", "nobody", "--password", PASSWORD), "is not one e-mail address"),
+        (("users", "create", "--password", "ann@x.example", "ann@x.example"), "the e-mail address itself"),
         (("users", "create", "a@example.org", "--password", "short"), "at least 8 characters"),
         (
             ("users", "create", "a@example.org", "--password", PASSWORD, "--org", "no"),

@@ -142,6 +142,12 @@ class TestIN2:
         assert client.submit("/invitations/open", PERSON).location == "/sign-in?next=/invitations/open"
 
 
+def test_the_invited_address_is_no_password(invite, client):
+    token = token_in(invite("bea.berg@example.org"))
+    assert join(client, token, password="Bea.Berg@example.org").status_code == 422
+    assert join(client, token).status_code == 303
+
+
 class TestIN3:
     """IN-3: a link works once, within its time, until it is replaced or revoked."""
 

@@ -86,6 +86,7 @@ def test_a_newer_link_ends_the_former(client, token):
         ("email", "a@x.org,b@y.org"),
         ("password", "seven77"),
         ("password", "x" * 201),
+        ("password", "ana@example.org"),
         ("org_name", "  "),
         ("org_name", "two\nlines"),
         ("org_name", "x" * 121),

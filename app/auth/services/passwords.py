@@ -12,15 +12,18 @@ from app.auth.services.common_passwords import COMMON_PASSWORDS
 from app.web.security import settings
 
 SHORTEST, LONGEST = 8, 200
-RULES = f"{SHORTEST} to {LONGEST} characters of any kind, spaces too. Common passwords are refused."
+RULES = (
+    f"{SHORTEST} to {LONGEST} characters of any kind, spaces too. "
+    "Common passwords and your e-mail address are refused."
+)
 _BCRYPT_BYTES = 72
 _BCRYPT = re.compile(r"\$2[aby]\$")
 # Each hash takes 64 MiB for its moment; more at once would only make all of them wait.
 _SLOTS = threading.BoundedSemaphore(4)
 
 
-def password_problem(password: str) -> str | None:
-    """What is wrong with a new password, in words; None if it is accepted."""
+def password_problem(password: str, address: str = "") -> str | None:
+    """What is wrong with a new password of the account with this address, in words; None if it is accepted."""
     if len(password) < SHORTEST:
         return f"Use at least {SHORTEST} characters."
     if len(password) > LONGEST:
@@ -29,6 +32,8 @@ def password_problem(password: str) -> str | None:
         return "Leave out the NUL character."
     if password.lower() in COMMON_PASSWORDS:
         return "This password is among the first ones that attackers try. Choose another."
+    if password.lower() in {address.lower(), address.lower().partition("@")[0]}:
+        return "Attackers try the e-mail address itself, too. Choose another password."
     return None
 
 

@@ -79,9 +79,10 @@ def request_reset(email: str) -> None:
         return
 
 
-def is_pending(token: str) -> bool:
-    """Whether the link with this token works at this moment."""
-    return ResetRepo().owner(hash_token(token)) is not None
+def account_to_reset(token: str) -> User | None:
+    """Whose password the link with this token sets anew; None if it does not work at this moment."""
+    user_id = ResetRepo().owner(hash_token(token))
+    return UserRepo().get(user_id) if user_id else None
 
 
 def reset_password(token: str, password_hash: str) -> Reset:

@@ -130,8 +130,9 @@ def _next_path() -> str:
 
 
 def _password_form() -> ChangePasswordForm:
-    form = ChangePasswordForm()
-    if account_of(require_visitor().id).password is None:
+    form, account = ChangePasswordForm(), account_of(require_visitor().id)
+    form.address = account.email
+    if account.password is None:
         del form.current_password
     return form
 

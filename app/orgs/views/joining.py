@@ -71,6 +71,7 @@ def _join_anew(token: str, invitation: InvitationFacts) -> Response:
     if UserRepo().for_email(invitation.email):
         return _sign_in_first()
     form = PersonForm()
+    form.address = invitation.email
     if not form.validate():
         return _page(invitation, form, 422)
     account = NewAccount(

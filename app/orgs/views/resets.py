@@ -4,8 +4,9 @@ from flask import Blueprint, Response, url_for
 
 from app.auth.access import keep_session
 from app.auth.forms import NewPasswordForm, RequestResetForm
+from app.auth.models import User
 from app.auth.services.passwords import RULES, hash_password
-from app.auth.services.resets import ResetGone, is_pending, request_reset
+from app.auth.services.resets import ResetGone, account_to_reset, request_reset
 from app.auth.services.throttle import TooManyAttempts
 from app.db.session import transaction
 from app.orgs.services.recovery import recover
@@ -52,8 +53,7 @@ def sent() -> Response:
 @public
 def show(token: str) -> Response:
     """The link itself: its token moves into a cookie, out of the address."""
-    if not is_pending(token):
-        raise LinkGone
+    _account(token)
     return keep_token(LINK, token, url_for(".edit"))
 
 
@@ -61,8 +61,7 @@ def show(token: str) -> Response:
 @public
 def edit() -> Response:
     """Ask for the new password."""
-    if not is_pending(kept_token(LINK) or ""):
-        raise LinkGone
+    _account(kept_token(LINK) or "")
     return _page(NewPasswordForm())
 
 
@@ -72,9 +71,8 @@ def edit() -> Response:
 def update(token: str | None) -> Response:
     """Set the new password; other sessions end, and the person signs in with it."""
     token = token or kept_token(LINK) or ""
-    if not is_pending(token):
-        raise LinkGone
     form = NewPasswordForm()
+    form.address = _account(token).email
     if not form.validate():
         return _page(form, 422)
     password_hash = hash_password(form.password.data)
@@ -89,6 +87,13 @@ def update(token: str | None) -> Response:
     if reset.renewed:
         keep_session(response, reset.renewed, reset.user.id)
     return response
+
+
+def _account(token: str) -> User:
+    account = account_to_reset(token)
+    if account is None:
+        raise LinkGone
+    return account
 
 
 def _page(form: NewPasswordForm, status: int = 200) -> Response:
