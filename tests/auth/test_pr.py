@@ -141,4 +141,5 @@ def test_pr_3_the_session_that_resets_goes_on_under_another_token(client, new_cl
     copied.set_cookie("session", client.sign_in(person).get_cookie("session").value)
     ask(client, person.email)
     assert use(client, resets(mails)[0]).status_code == 303
+    assert "Sign in with it" not in client.page("/me").find(id="toasts").text
     assert (client.get("/me").status_code, copied.get("/me").status_code) == (200, 302)

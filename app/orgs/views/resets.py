@@ -82,7 +82,7 @@ def update(token: str | None) -> Response:
     except ResetGone:
         raise LinkGone from None
     drop_token(LINK)
-    toast("Your password is changed. Sign in with it.")
+    toast(f"Your password is changed.{'' if reset.renewed else ' Sign in with it.'}")
     response = leave(url_for("auth.sign_in", next=url_for("orgs.index") if reset.first_proof else None))
     if reset.renewed:
         keep_session(response, reset.renewed, reset.user.id)
