@@ -157,7 +157,8 @@ def test_guessing_is_limited(client, owner, clock):
 def test_the_proof_ends_after_ten_minutes_and_with_the_password(client, owner, clock):
     prove_password(client, owner)
     clock.wait(601)
-    assert client.submit("/sign-in/code", {"code": clock()}).location == "/sign-in"
+    assert client.submit("/sign-in/code", {"code": clock()}).location == "/sign-in?next=/me"
+    assert "Sign in again" in client.page("/sign-in?next=/me").find(id="toasts").text
     assert client.get("/sign-in/code").location == "/sign-in"
     assert rows(SignInSession) == []
 

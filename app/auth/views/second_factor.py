@@ -43,7 +43,7 @@ _WRONG_AT_SIGN_IN = (
 @public
 def show() -> Response:
     """Ask for a code; without a proven password, for that first."""
-    return _challenge_page(CodeForm()) if _challenged() else leave(url_for("auth.sign_in"))
+    return _challenge_page(CodeForm()) if _challenged() else _begin_anew()
 
 
 @challenge.post("")
@@ -52,7 +52,7 @@ def answer() -> Response:
     """Check the code and sign in."""
     user, form = _challenged(), CodeForm()
     if user is None:
-        return leave(url_for("auth.sign_in"))
+        return _begin_anew()
     if not form.validate():
         return _challenge_page(form, 422)
     try:
@@ -149,6 +149,17 @@ def _challenged() -> User | None:
     if user is None or user.disabled_at is not None or password_mark(user) != kept["mark"]:
         return None
     return user if is_on(user.id) else None
+
+
+def _begin_anew() -> Response:
+    """Back to the password, on the way to where the browser was going."""
+    kept = session.pop(CHALLENGE, None)
+    if kept is None:
+        return leave(url_for("auth.sign_in"))
+    toast(
+        "Your password was typed too long ago, or your account was changed since. Sign in again.", "warning"
+    )
+    return leave(url_for("auth.sign_in", next=kept["next"]))
 
 
 def _challenge_page(form: CodeForm, status: int = 200) -> Response:
