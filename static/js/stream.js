@@ -1,6 +1,6 @@
 // An answer as it is written, followed over a broken line; when it has ended the page's own rendering takes its place.
-// Reads: [data-stream] (address of the events) with its words; in it [data-parts] and [data-answered]; [data-send],
-// which waits for the end of all of them.
+// Reads: [data-stream] (address of the events) with its words; in it [data-parts], [data-answered] and
+// input[name=reason]; [data-send], which waits for the end of all of them.
 import { onSwap, say } from "./adapter.js";
 
 const NEAR = 120;
@@ -67,6 +67,21 @@ function follow(article) {
   });
 }
 
+// A reason that was typed beside a call outlives what becomes of the others.
+
+const reasons = new Map();
+
+document.addEventListener("input", ({ target }) => {
+  if (target.name === "reason") reasons.set(target.id, target.value);
+});
+
+function giveBack() {
+  for (const [id, reason] of reasons) {
+    const field = document.getElementById(id);
+    if (field) field.value = reason;
+  }
+}
+
 function start() {
   const coming = document.querySelector("[data-stream]");
   for (const button of document.querySelectorAll("[data-send]")) button.disabled = Boolean(coming);
@@ -84,5 +99,6 @@ document.addEventListener("visibilitychange", () => {
   for (const source of sources.values()) source.close();
   sources.clear();
 });
+onSwap(giveBack);
 onSwap(start);
 start();

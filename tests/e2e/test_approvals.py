@@ -73,6 +73,40 @@ def test_a_call_is_approved_in_one_tab_while_another_follows(talk, home, called)
     assert called.calls == {"Europe/Rome": 1}
 
 
+def test_what_is_written_stays_when_one_of_two_calls_is_decided(talk, home, called):
+    calls = (*CALL, ("c2", "book", '{"time_zone": "Europe/Oslo"}'))
+    page = talk(Answer(("Let me look.",), calls=calls), NOON)
+    expect(page.get_by_role("button", name="Approve")).to_have_count(2, timeout=20_000)
+    page.get_by_label("Message", exact=True).fill("And tomorrow?")
+    page.get_by_label("Reason").nth(1).fill("Not there.")
+    page.get_by_role("button", name="Approve").first.click()
+    expect(page.get_by_role("button", name="Approve")).to_have_count(1)
+    expect(page.get_by_label("Message", exact=True)).to_have_value("And tomorrow?")
+    expect(page.get_by_label("Reason")).to_have_value("Not there.")
+    page.get_by_role("button", name="Reject").click()
+    expect(page.locator(".message-assistant .message-body")).to_contain_text("It is noon.", timeout=20_000)
+    expect(page.get_by_label("Message", exact=True)).to_have_value("And tomorrow?")
+    assert {row.status: row.reason for row in approvals(home)[-2:]} == {
+        "approved": None,
+        "rejected": "Not there.",
+    }
+    assert called.calls == {"Europe/Rome": 1}
+
+
+def test_deciding_beside_another_answer_leaves_both_there(home, agent, model, open_as):
+    model.answers = [Answer(calls=CALL), Answer(calls=CALL), NOON]
+    page = open_as(home.owner, f"/o/{home.org.slug}/agents/{agent.id}/beside?left=1&right=1")
+    page.get_by_label("Message", exact=True).fill("What time is it?")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("button", name="Approve")).to_have_count(2, timeout=20_000)
+    place = page.url
+    for left in (1, 0):
+        page.get_by_role("button", name="Approve").first.click()
+        expect(page.get_by_role("button", name="Approve")).to_have_count(left, timeout=20_000)
+    expect(page.get_by_text("It is noon.")).to_have_count(2, timeout=20_000)
+    assert page.url == place
+
+
 def test_a_call_is_rejected_without_scripts(talk, home, called):
     page = talk(Answer(("Let me look.",), calls=CALL), Answer(("A pity.",)), java_script_enabled=False)
     expect(page.get_by_role("button", name="Reject")).to_be_visible(timeout=30_000)

@@ -82,6 +82,19 @@ def test_a_bad_answer_is_tried_again_and_stays_within_reach(begin, look):
     expect(answer).to_have_text("Better.")
 
 
+def test_what_is_written_stays_when_the_answer_is_stopped_and_tried_again(begin):
+    page = begin("playground", SLOW, SLOW, Answer(("Done.",)))
+    message = page.get_by_label("Message", exact=True)
+    for button in ("Stop", "Retry", "Stop", "Retry"):
+        message.fill("And then?")
+        page.get_by_role("button", name=button).click(timeout=20_000)
+        expect(page.get_by_role("button", name=button, exact=True)).to_have_count(0)
+        expect(message).to_have_value("And then?")
+    expect(page.locator(".message-assistant .message-body")).to_have_text("Done.", timeout=20_000)
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator(".message-user .message-body").last).to_have_text("And then?")
+
+
 def test_code_can_be_copied_pictures_open_and_the_keyboard_sends(begin, tmp_path):
     picture = tmp_path / "dot.png"
     picture.write_bytes(PNG)

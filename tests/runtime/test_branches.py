@@ -82,3 +82,15 @@ def test_only_answers_are_tried_again_one_at_a_time(member, place, work):
     assert member.submit(f"{place}/messages/{answer.id}/again", {}).status_code == 303
     assert member.submit(f"{place}/messages/{answer.id}/again", {}).status_code == 409
     assert "/again" not in member.get(f"{place}?branch=1").text
+
+
+def test_stopping_and_retrying_stay_on_the_branch(member, server, place, work):
+    def press(page, act):
+        path = page.find("form", action=lambda action: f"/{act}" in action)["action"]
+        return member.submit(path).location
+
+    on_branch = member.submit(f"{place}/messages/{stored()[-1].id}/again", {}).location
+    assert press(member.page(on_branch), "stop") == on_branch
+    assert press(member.page(on_branch), "retry") == on_branch
+    work()
+    assert bodies(member.page(on_branch)) == ["One?", "Hello there."]

@@ -57,6 +57,25 @@ def test_the_waiting_call_is_shown_where_it_can_be_decided(begin, member, work):
     assert not member.page(f"/o/acme/approvals/{approval.id}").find("form", class_="decision")
 
 
+def test_who_decides_stays_on_the_page_of_the_decision(begin, member, work):
+    place = begin()
+    work()
+    (approval,) = approvals()
+    field = member.page(place).select_one("form.decision input[name=place]")
+    thread = f"/o/acme/threads/{approval.thread_id}?at={approval.message_id}"
+    for given, led in (
+        (field["value"], place),
+        (f"{place}?branch=1", f"{place}?branch=1"),
+        ("list", "/o/acme/approvals"),
+        ("thread", thread),
+        ("//example.org/x", thread),
+        ("https://example.org/x", thread),
+    ):
+        with as_owner() as session:
+            session.execute(update(ToolApproval).values(status="pending", decided_by=None, decided_at=None))
+        assert decide(member, approval, place=given).location == led
+
+
 def test_a_rejection_and_its_reason_reach_the_model(begin, member, server, work):
     begin()
     work()

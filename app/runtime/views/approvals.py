@@ -9,7 +9,7 @@ from app.runtime.approvals_repo import ApprovalRow, ApprovalsRepo
 from app.runtime.forms import DecideForm, approval_list
 from app.runtime.services.approving import decide as settle
 from app.runtime.services.approving import reject_many as reject_all
-from app.runtime.views.scene import CONVERSED, shown_approvals
+from app.runtime.views.scene import shown_approvals
 from app.threads.access import current_viewer
 from app.threads.repo.messages import MessageRepo
 from app.threads.views.found import seen_thread
@@ -20,7 +20,8 @@ from app.web.filters import viewer_zone
 from app.web.identity import require_org
 from app.web.listing import ListState, read_list, show_list
 from app.web.matching import list_url
-from app.web.render import can, leave, refresh, render, toast
+from app.web.render import can, refresh, render, toast
+from app.web.security import safe_next
 from app.web.selection import report, ticked
 from app.web.trail import came_from
 
@@ -70,7 +71,7 @@ def decide(org: str, approval_id: UUID) -> Response:
     with transaction():
         settle(membership.org_id, current_viewer(), membership.role, approval_id, verdict, form.reason.data)
     toast("Call approved." if verdict == "approve" else "Call rejected.")
-    return leave(_back(row, form.place.data or ""))
+    return refresh(_back(row, form.place.data or ""))
 
 
 @bp.get("/threads/<uuid:thread_id>/messages/<uuid:message_id>/approvals")
@@ -108,10 +109,9 @@ def _page(row: ApprovalRow, form: DecideForm, status: int = 200) -> Response:
 
 
 def _back(row: ApprovalRow, place: str) -> str:
-    """Where the person came from: the list, or the thread, in the playground if it is one of its conversations."""
+    """Where the person came from: the list, a page of the playground by its address, else the thread."""
     org = require_org().slug
     if place == "list":
         return url_for(".index", org=org)
-    if place == "playground" and row.origin in CONVERSED:
-        return url_for("playground.show", org=org, thread_id=row.thread_id)
-    return url_for("thread.show", org=org, thread_id=row.thread_id, at=row.message_id)
+    thread = url_for("thread.show", org=org, thread_id=row.thread_id, at=row.message_id)
+    return safe_next(place, thread)

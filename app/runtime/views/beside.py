@@ -18,7 +18,7 @@ from app.threads.repo.threads import ThreadHead
 from app.web.access import org_right, takes_file
 from app.web.errors import NotFound
 from app.web.identity import require_org
-from app.web.render import leave, render
+from app.web.render import leave, refresh, render
 
 bp = Blueprint("beside", __name__, url_prefix="/o/<org>")
 _PAIR = "/playground/<uuid:thread_id>/beside/<uuid:other_id>"
@@ -88,7 +88,7 @@ def stop_both(org: str, thread_id: UUID, other_id: UUID) -> Response:
     _found(thread_id, other_id)
     with transaction():
         stop(require_org().org_id, thread_id, other_id)
-    return leave(url_for(".show", org=org, thread_id=thread_id, other_id=other_id))
+    return refresh(url_for(".show", org=org, thread_id=thread_id, other_id=other_id))
 
 
 def _found(thread_id: UUID, other_id: UUID) -> tuple[list[ThreadHead], Draft]:

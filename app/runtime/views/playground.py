@@ -22,7 +22,7 @@ from app.threads.access import current_viewer
 from app.threads.repo.threads import ThreadHead
 from app.web.access import org_right, takes_file
 from app.web.identity import require_org
-from app.web.render import leave, render
+from app.web.render import leave, refresh, render
 
 bp = Blueprint("playground", __name__, url_prefix="/o/<org>")
 
@@ -94,7 +94,7 @@ def stop_answer(org: str, thread_id: UUID) -> Response:
     found_thread(thread_id)
     with transaction():
         stop(require_org().org_id, thread_id)
-    return leave(url_for(".show", org=org, thread_id=thread_id))
+    return refresh(_here(thread_id))
 
 
 @bp.post("/playground/<uuid:thread_id>/messages/<uuid:message_id>/retry")
@@ -104,7 +104,7 @@ def retry(org: str, thread_id: UUID, message_id: UUID) -> Response:
     found_thread(thread_id)
     with transaction():
         try_again(require_org().org_id, thread_id, message_id)
-    return leave(url_for(".show", org=org, thread_id=thread_id))
+    return refresh(_here(thread_id))
 
 
 @bp.post("/playground/<uuid:thread_id>/messages/<uuid:message_id>/again")
@@ -115,6 +115,12 @@ def again(org: str, thread_id: UUID, message_id: UUID) -> Response:
     with transaction():
         begun = ask_again(require_org().org_id, current_viewer(), thread_id, draft.agent.id, message_id)
     return leave(url_for(".show", org=org, thread_id=thread_id, branch=begun.branch))
+
+
+def _here(thread_id: UUID) -> str:
+    """The conversation, on the branch that the address of the form names."""
+    branch = read_branch(request.args.get("branch"))
+    return url_for(".show", org=require_org().slug, thread_id=thread_id, branch=branch or None)
 
 
 def _conversation(thread: ThreadHead, draft: Draft, form: SayForm, status: int) -> Response:
