@@ -8,7 +8,7 @@ import pytest
 from app.threads.models import Message
 from app.threads.services import pictures
 from tests.factories.rows import rows
-from tests.support.pages import parse
+from tests.support.pages import check_page, parse
 
 
 def test_pictures_are_stored_with_the_message_and_shown_to_the_model(member, agent, server, work):
@@ -36,3 +36,24 @@ def test_what_is_no_picture_or_too_large_is_refused_by_name(member, agent, conte
     assert "cat.png: It" in answer.text
     assert words in answer.text
     assert not rows(Message)
+
+
+@pytest.mark.parametrize(
+    ("message", "names", "words"),
+    [
+        ("", ["cat.png"], "Choose it again"),
+        ("", ["cat.png", "dog.png"], "Choose them again"),
+        ("What is this?", ["cat.png", "dog.svg"], "Choose them again"),
+        ("What is this?", ["dog.svg"], None),
+        ("", [], None),
+    ],
+)
+def test_what_a_form_that_comes_back_has_lost_is_asked_for_again(member, agent, message, names, words):
+    files = [(BytesIO(b"GIF89a" if name.endswith(".png") else b"<svg>"), name) for name in names]
+    form = {"message": message, "version": "draft", "pictures": files}
+    answer = member.submit(f"/o/acme/agents/{agent.id}/playground", form)
+    assert answer.status_code == 422
+    page = check_page(answer.text)
+    said = page.find(id="pictures-gone")
+    assert (said and words in said.text) if words else said is None
+    assert ("pictures-gone" in page.find(id="pictures").get("aria-describedby")) is bool(words)
