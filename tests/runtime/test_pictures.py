@@ -26,7 +26,7 @@ def test_pictures_are_stored_with_the_message_and_shown_to_the_model(member, age
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"<svg>", "is no PNG"), (b"\x89PNG\r\n\x1a\n" + b"0" * 40, "more than 40 B")],
+    [(b"", "is empty"), (b"<svg>", "is no PNG"), (b"\x89PNG\r\n\x1a\n" + b"0" * 40, "more than 40 B")],
 )
 def test_what_is_no_picture_or_too_large_is_refused_by_name(member, agent, content, words, monkeypatch):
     monkeypatch.setattr(pictures, "MOST_PICTURE_BYTES", 40)

@@ -30,6 +30,8 @@ def picture_type(file: IO[bytes]) -> str:
     size = file.tell()
     file.seek(0)
     head = file.read(_HEAD_BYTES)
+    if not size:
+        raise NoPicture("It is empty.")
     if size > MOST_PICTURE_BYTES:
         raise NoPicture(_too_large())
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
