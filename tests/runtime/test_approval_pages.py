@@ -31,6 +31,13 @@ def test_who_approves_reads_what_the_tool_does(member, person, org):
     assert "Looks up. MCP server Wiki Name at the server look.up" in shown
 
 
+def test_who_approves_reads_that_the_server_is_disabled(member, person, org):
+    served = tools.mcp_tool(org, connections.mcp_server(org, name="Wiki", enabled=False), name="look_up")
+    call = waiting(org, person, tool="look_up", tool_id=served.id)
+    shown = words(member.page(f"/o/acme/approvals/{call.id}").find("main"))
+    assert "MCP server Wiki , disabled: calls of it fail" in shown
+
+
 def test_a_tool_that_is_gone_or_anothers_is_not_described(member, person, org):
     foreign = tools.tool(orgs.org(), "https://192.0.2.9/theirs")
     for tool_id in (None, uuid4(), foreign.id):

@@ -17,6 +17,7 @@ from tests.factories.rows import rows
 from tests.support.answers import permitting, serving
 from tests.support.claims import claims, run
 from tests.support.mcp_process import mcp_server
+from tests.support.pages import check_page
 from tests.support.web import ROOT
 
 HOME = "/o/acme/tools"
@@ -338,3 +339,17 @@ def test_a_tool_that_a_server_names_is_tried_before_it_is_added(member, admin, o
     assert "too large to be kept" in member.page(f"{place}?tool=large").text
     assert member.get(f"{place}?tool=unknown").status_code == 404
     assert member.get(place).status_code == 404
+
+
+def test_a_tool_of_a_disabled_server_says_so_and_keeps_what_was_typed(member, org):
+    served = connections.mcp_server(org, enabled=False)
+    tool = tools.mcp_tool(org, served, input_schema=WORD)
+    page = member.page(f"{HOME}/{tool.id}")
+    assert "Its MCP server is disabled" in page.text
+    assert not page.find("a", href=path(tool))
+    assert "Its MCP server is disabled" in member.page(HOME).text
+    answer = member.submit(path(tool), FILLED)
+    page = check_page(answer.text)
+    assert (answer.status_code, rows(Task)) == (409, [])
+    assert "gone or disabled" in page.find(id="error-summary").text
+    assert page.find("input", attrs={"value": "ab"})

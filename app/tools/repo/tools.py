@@ -82,6 +82,7 @@ _COLUMNS: tuple[Any, ...] = (
     Credential.hint,
     McpServer.name.label("server"),
     case((Tool.kind == "mcp", func.coalesce(_OFFERED, False)), else_=True).label("offered"),
+    func.coalesce(~McpServer.enabled, False).label("server_disabled"),
     _USERS.label("agents"),
 )
 
@@ -90,7 +91,8 @@ _COLUMNS: tuple[Any, ...] = (
 class ToolFacts:
     """A tool with the names of its credential and server.
 
-    `offered` is false for a tool that its MCP server no longer names; `agents` counts those that use it.
+    `offered` is false for a tool that its MCP server no longer names, `server_disabled` true for one of a disabled
+    server; `agents` counts those that use it.
     """
 
     id: UUID
@@ -113,6 +115,7 @@ class ToolFacts:
     hint: str | None
     server: str | None
     offered: bool
+    server_disabled: bool
     agents: int
 
 

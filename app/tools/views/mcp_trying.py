@@ -10,7 +10,7 @@ from app.tools.forms.trying import TryForm, try_form
 from app.tools.services.calling import CallFailed
 from app.tools.services.schemas import argument_faults
 from app.tools.services.trying import Call, Target, begin_call, found_call, stop_call
-from app.web.errors import NotFound, Refusal
+from app.web.errors import NotFound
 from app.web.idempotency import once
 from app.web.identity import require_visitor
 from app.web.render import leave, render
@@ -42,7 +42,8 @@ def ask_call(target: Target) -> Response:
         with transaction():
             location = once(begun)
     except CallFailed as failed:
-        raise Refusal(409, str(failed)) from failed
+        form.form_errors = [str(failed)]
+        return _page(target, form, None, 409)
     return leave(location)
 
 
