@@ -18,6 +18,7 @@ from tests.factories.rows import rows
 from tests.support.apart import apart
 from tests.support.database import as_owner
 from tests.support.model_server import Answer
+from tests.support.pages import check_fragment, check_page
 from tests.support.queries import queries
 from tests.support.staged import CALL, answer, approvals, decide, kinds
 
@@ -108,11 +109,25 @@ def test_a_call_is_decided_once(begin, member, server, work):
     decide(member, approval)
     second = decide(member, approval, "reject")
     assert second.status_code == 409
-    assert "already approved" in second.get_data(as_text=True)
+    page = check_page(second.text)
+    assert "already approved" in page.find(id="error-summary").text
+    assert not page.find("form", class_="decision")
     work()
     assert answer().status == "complete"
     assert decide(member, approval).status_code == 409
     assert len(server.seen) == 2
+
+
+def test_a_decision_that_comes_too_late_shows_the_conversation_as_it_is(begin, member, work):
+    place = begin()
+    work()
+    (approval,) = approvals()
+    decide(member, approval)
+    sent = {"verdict": "reject", "place": place}
+    assert member.submit(f"/o/acme/approvals/{approval.id}", sent, htmx=True).location == place
+    shown = member.get(place, headers={"HX-Request": "true"})
+    assert "already approved" in shown.headers["HX-Trigger"]
+    assert not check_fragment(shown.text).find("form", class_="decision")
 
 
 def late(approval):

@@ -15,12 +15,12 @@ from app.threads.repo.messages import MessageRepo
 from app.threads.views.found import seen_thread
 from app.tools.services.described import described_now
 from app.web.access import org_right
-from app.web.errors import NotFound
+from app.web.errors import NotFound, Refusal
 from app.web.filters import viewer_zone
 from app.web.identity import require_org
 from app.web.listing import ListState, read_list, show_list
 from app.web.matching import list_url
-from app.web.render import can, refresh, render, toast
+from app.web.render import can, is_htmx, refresh, render, toast
 from app.web.security import safe_next
 from app.web.selection import report, ticked
 from app.web.trail import came_from
@@ -68,8 +68,15 @@ def decide(org: str, approval_id: UUID) -> Response:
     if not form.validate_on_submit():
         return _page(row, form, 422)
     verdict, membership = form.verdict.data or "", require_org()
-    with transaction():
-        settle(membership.org_id, current_viewer(), membership.role, approval_id, verdict, form.reason.data)
+    try:
+        with transaction():
+            settle(
+                membership.org_id, current_viewer(), membership.role, approval_id, verdict, form.reason.data
+            )
+    except Refusal as refusal:
+        if refusal.status != 409:
+            raise
+        return _too_late(row, form, refusal.message)
     toast("Call approved." if verdict == "approve" else "Call rejected.")
     return refresh(_back(row, form.place.data or ""))
 
@@ -92,6 +99,15 @@ def _tabs(state: ListState) -> list[tuple[str, str, bool]]:
         ("Pending", state.view_url(None), bare and asked == (None, None)),
         ("Settled", f"{state.path}?status=-pending&sort=-created", bare and asked == (None, ("pending",))),
     ]
+
+
+def _too_late(row: ApprovalRow, form: DecideForm, words: str) -> Response:
+    """The call as it is now; for htmx where the person came from, with the same words."""
+    if is_htmx():
+        toast(words, "warning")
+        return refresh(_back(row, form.place.data or ""))
+    form.form_errors = [words]
+    return _page(_found(row.id), form, 409)
 
 
 def _found(approval_id: UUID) -> ApprovalRow:
