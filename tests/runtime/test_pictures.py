@@ -57,3 +57,20 @@ def test_what_a_form_that_comes_back_has_lost_is_asked_for_again(member, agent, 
     said = page.find(id="pictures-gone")
     assert (said and words in said.text) if words else said is None
     assert ("pictures-gone" in page.find(id="pictures").get("aria-describedby")) is bool(words)
+
+
+def test_an_edited_question_holds_its_words_and_says_that_its_pictures_are_left(member, agent, work):
+    form = {"message": "What is this?", "version": "draft", "pictures": (BytesIO(b"GIF89a"), "cat.gif")}
+    place = member.submit(f"/o/acme/agents/{agent.id}/playground", form).location
+    work()
+    (question,) = rows(Message, role="user")
+    page = member.page(f"{place}/messages/{question.id}/edit")
+    assert page.find("textarea").text.strip() == "What is this?"
+    assert "does not come along" in page.find("main").text
+    moved = member.submit(f"{place}/messages/{question.id}/edit", {"message": "And?", "version": "draft"})
+    work()
+    (other,) = [row for row in rows(Message, role="user") if row.id != question.id]
+    assert (
+        "does not come along"
+        not in member.page(f"{moved.location.partition('?')[0]}/messages/{other.id}/edit").text
+    )

@@ -9,6 +9,7 @@ from app.runtime.services.runs import Place, say
 from app.runtime.views.asking import asked_by, parts_of, sent
 from app.runtime.views.scene import filled, found_thread
 from app.threads.access import current_viewer
+from app.threads.parts import read_parts, text_content
 from app.threads.repo.messages import MessageRepo, MessageRow
 from app.web.access import org_right, takes_file
 from app.web.errors import NotFound
@@ -29,7 +30,7 @@ def edit(org: str, thread_id: UUID, message_id: UUID) -> Response:
     thread, draft = found_thread(thread_id)
     row, form = _found(thread_id, message_id), SayForm()
     form.offer(draft)
-    form.message.data = row.text_content
+    form.message.data = text_content([part for part in read_parts(row.parts) if part.kind == "text"])
     return render(
         "playground/edit.html", thread=thread, message=row, form=form, variables=filled(draft, thread)
     )
