@@ -112,7 +112,11 @@ def test_a_call_is_decided_once(begin, member, server, work):
     page = check_page(second.text)
     assert "already approved" in page.find(id="error-summary").text
     assert not page.find("form", class_="decision")
+    badge = "summary .badge"
+    place = f"/o/acme/approvals/{approval.id}"
+    assert member.page(place).select_one(badge).text.strip() == "No result yet"
     work()
+    assert member.page(place).select_one(badge).text.strip() == "Succeeded"
     assert answer().status == "complete"
     assert decide(member, approval).status_code == 409
     assert len(server.seen) == 2

@@ -1,5 +1,8 @@
 """Calls that wait for a person: the list, one of them, those of an answer, and the decision."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, url_for
@@ -26,6 +29,14 @@ from app.web.selection import report, ticked
 from app.web.trail import came_from
 
 bp = Blueprint("approvals", __name__, url_prefix="/o/<org>")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of a call, and whether one is still expected where there is none."""
+
+    result: Mapping[str, Any] | None
+    expected: bool
 
 
 @bp.get("/approvals")
@@ -121,7 +132,26 @@ def _page(row: ApprovalRow, form: DecideForm, status: int = 200) -> Response:
     trail = came_from(url_for(".index", org=require_org().slug))
     (call,) = shown_approvals([row])
     told = described_now(require_org().org_id, row.tool_id) if can("tools.view") else None
-    return render("approvals/show.html", status=status, call=call, form=form, trail=trail, described=told)
+    shown: dict[str, Any] = {
+        "call": call,
+        "form": form,
+        "trail": trail,
+        "described": told,
+        "outcome": _outcome(row),
+    }
+    return render("approvals/show.html", status=status, **shown)
+
+
+def _outcome(row: ApprovalRow) -> Outcome:
+    """What came of a call, as far as its answer says so."""
+    message = None
+    if row.status != "pending":
+        message = MessageRepo().get(require_org().org_id, row.thread_id, row.message_id)
+    if message is None:
+        return Outcome(None, expected=row.status == "pending")
+    results = (part for part in message.parts if part["kind"] == "tool_result")
+    result = next((part for part in results if part["call_id"] == row.call_id), None)
+    return Outcome(result, expected=message.status in {"pending", "waiting"})
 
 
 def _back(row: ApprovalRow, place: str) -> str:
