@@ -94,3 +94,12 @@ def test_stopping_and_retrying_stay_on_the_branch(member, server, place, work):
     assert press(member.page(on_branch), "retry") == on_branch
     work()
     assert bodies(member.page(on_branch)) == ["One?", "Hello there."]
+
+
+def test_what_is_stopped_or_retried_too_late_shows_the_conversation_as_it_is(member, place):
+    answer = stored()[-1]
+    for act, words in (("stop", "already ended"), (f"messages/{answer.id}/retry", "complete")):
+        assert member.submit(f"{place}/{act}").status_code == 409
+        assert member.submit(f"{place}/{act}", htmx=True).location == place
+        shown = member.get(place, headers={"HX-Request": "true"})
+        assert words in shown.headers["HX-Trigger"]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from flask import request
+from flask import Response, request
 
 from app.agents.repo.versions import Draft, VersionRepo
 from app.db.session import transaction
@@ -14,6 +14,7 @@ from app.threads.parts import Part, TextPart
 from app.threads.services.pictures import store_picture
 from app.web.errors import NotFound, Refusal
 from app.web.identity import require_org
+from app.web.render import is_htmx, refresh, toast
 
 Sent = TypeVar("Sent")
 
@@ -28,6 +29,18 @@ def sent(form: SayForm, act: Callable[[], Sent]) -> Sent | None:
             raise
         form.message.errors = [refusal.message]
         return None
+
+
+def acted(act: Callable[[], object], place: str) -> Response:
+    """Do what changes an answer, and show `place`; if it is refused as things stand, htmx is told why there, too."""
+    try:
+        with transaction():
+            act()
+    except Refusal as refusal:
+        if refusal.status != 409 or not is_htmx():
+            raise
+        toast(refusal.message, "warning")
+    return refresh(place)
 
 
 def asked_by(form: SayForm, draft: Draft) -> list[Asked]:

@@ -8,17 +8,16 @@ from flask import Blueprint, Response, request, url_for
 from app.agents.repo.versions import Draft
 from app.agents.services.comparing import TextChange
 from app.agents.services.differing import text_difference
-from app.db.session import transaction
 from app.runtime.forms import DRAFT, MOST_MESSAGE_BYTES, BesideForm
 from app.runtime.services.runs import begin_thread, say, stop
-from app.runtime.views.asking import asked_by, parts_of, sent
+from app.runtime.views.asking import acted, asked_by, parts_of, sent
 from app.runtime.views.scene import Scene, filled, found_draft, found_thread, read_scene
 from app.threads.access import current_viewer
 from app.threads.repo.threads import ThreadHead
 from app.web.access import org_right, takes_file
 from app.web.errors import NotFound
 from app.web.identity import require_org
-from app.web.render import leave, refresh, render
+from app.web.render import leave, render
 
 bp = Blueprint("beside", __name__, url_prefix="/o/<org>")
 _PAIR = "/playground/<uuid:thread_id>/beside/<uuid:other_id>"
@@ -86,9 +85,8 @@ def go_on(org: str, thread_id: UUID, other_id: UUID) -> Response:
 def stop_both(org: str, thread_id: UUID, other_id: UUID) -> Response:
     """Stop the answers that are being written."""
     _found(thread_id, other_id)
-    with transaction():
-        stop(require_org().org_id, thread_id, other_id)
-    return refresh(url_for(".show", org=org, thread_id=thread_id, other_id=other_id))
+    place = url_for(".show", org=org, thread_id=thread_id, other_id=other_id)
+    return acted(lambda: stop(require_org().org_id, thread_id, other_id), place)
 
 
 def _found(thread_id: UUID, other_id: UUID) -> tuple[list[ThreadHead], Draft]:

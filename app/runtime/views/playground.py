@@ -9,7 +9,7 @@ from app.connections.services.targets import target_fault
 from app.db.session import transaction
 from app.runtime.forms import MOST_MESSAGE_BYTES, SayForm
 from app.runtime.services.runs import Place, ask_again, begin_thread, say, stop, try_again
-from app.runtime.views.asking import asked_by, parts_of, sent
+from app.runtime.views.asking import acted, asked_by, parts_of, sent
 from app.runtime.views.scene import (
     conversation,
     filled,
@@ -22,7 +22,7 @@ from app.threads.access import current_viewer
 from app.threads.repo.threads import ThreadHead
 from app.web.access import org_right, takes_file
 from app.web.identity import require_org
-from app.web.render import leave, refresh, render
+from app.web.render import leave, render
 
 bp = Blueprint("playground", __name__, url_prefix="/o/<org>")
 
@@ -92,9 +92,7 @@ def go_on(org: str, thread_id: UUID) -> Response:
 def stop_answer(org: str, thread_id: UUID) -> Response:
     """Stop the answer that is being written."""
     found_thread(thread_id)
-    with transaction():
-        stop(require_org().org_id, thread_id)
-    return refresh(_here(thread_id))
+    return acted(lambda: stop(require_org().org_id, thread_id), _here(thread_id))
 
 
 @bp.post("/playground/<uuid:thread_id>/messages/<uuid:message_id>/retry")
@@ -102,9 +100,7 @@ def stop_answer(org: str, thread_id: UUID) -> Response:
 def retry(org: str, thread_id: UUID, message_id: UUID) -> Response:
     """Have an answer that failed or was stopped written anew."""
     found_thread(thread_id)
-    with transaction():
-        try_again(require_org().org_id, thread_id, message_id)
-    return refresh(_here(thread_id))
+    return acted(lambda: try_again(require_org().org_id, thread_id, message_id), _here(thread_id))
 
 
 @bp.post("/playground/<uuid:thread_id>/messages/<uuid:message_id>/again")
