@@ -104,7 +104,7 @@ def test_a_word_without_end_is_cut_by_its_length():
 
 @pytest.mark.parametrize("text", ["w" * 300_000, "a b\t" * 60_000, "# \n" * 50_000, "漢" * 30_000])
 def test_monotonous_text_takes_no_more_than_its_time(text):
-    began = time.monotonic()
+    began = time.process_time()
     pieces = split(text, size=200, overlap=20, markdown=True)
-    assert time.monotonic() - began < 30
+    assert time.process_time() - began < 30
     assert all(text[piece.start : piece.end] == piece.text for piece in pieces)

@@ -148,10 +148,10 @@ def test_documents_are_read_as_yaml_too():
 
 def test_ss_4_aliases_that_multiply_are_refused_in_time():
     lines = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 30)]
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(DocumentRefused, match="more than 100,000 values"):
         read_document("\n".join(["a0: &a0 [x]", *lines]))
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_ss_4_references_that_multiply_are_refused_in_time():
@@ -164,14 +164,14 @@ def test_ss_4_references_that_multiply_are_refused_in_time():
     } | {"s30": {"type": "string"}}
     body = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/s0"}}}}
     paths = {f"/p{n}": {"post": {"requestBody": body}} for n in range(100)}
-    began = time.monotonic()
+    began = time.process_time()
     found = read_document(
         json.dumps({"openapi": "3.1.0", "paths": paths, "components": {"schemas": schemas}})
     )
     assert {operation.fault for operation in found.operations} == {
         "Its schema is too large once its references are followed."
     }
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize("path", ["/../admin", "/{a}/{a}", "/x?y={a}", "/{a*}", "/a#b"])
