@@ -8,6 +8,7 @@ import httpx2
 
 from app.web import outbound
 from app.web.filters import size_bound
+from app.web.transport import way_words
 
 
 @cache
@@ -97,5 +98,5 @@ def network_words(failure: BaseException) -> str | None:
     if isinstance(failure, httpx2.HTTPStatusError):
         return f"The server answers {failure.response.status_code}."
     if isinstance(failure, httpx2.HTTPError):
-        return f"The server did not answer: {type(failure).__name__}."
+        return f"The server did not answer: {way_words(failure)}."
     return None

@@ -84,8 +84,29 @@ def ask(target: Target, call: Call, headers: Mapping[str, str], deadline: float)
             body = b"".join(_bounded(response, deadline, call.max_bytes))
             response.close()
     except (httpx2.HTTPError, OSError) as error:
-        raise OutboundFailed(f"{target.host} did not answer: {type(error).__name__}.") from error
+        raise OutboundFailed(f"{target.host} did not answer: {way_words(error)}.") from error
     return Answer(response.status_code, response.headers, body, call.url)
+
+
+def way_words(failure: BaseException) -> str:
+    """What went wrong on the way to an answer, for people: the end of a sentence."""
+    match failure:
+        case httpx2.ConnectError():
+            secured = any(isinstance(cause, ssl.SSLError) for cause in _causes(failure))
+            return "no secure connection can be made" if secured else "no connection can be made"
+        case httpx2.TimeoutException():
+            return "it took too long"
+        case httpx2.DecodingError():
+            return "what it sent cannot be unpacked"
+        case httpx2.ProtocolError():
+            return "it broke off, or does not speak HTTP"
+    return "the connection broke"
+
+
+def _causes(failure: BaseException | None) -> Iterator[BaseException]:
+    while failure is not None:
+        yield failure
+        failure = failure.__cause__ or failure.__context__
 
 
 def _bounded(response: httpx2.Response, deadline: float, max_bytes: int) -> Iterator[bytes]:

@@ -167,7 +167,10 @@ class TestIN3:
         assert join(new_client(), used).status_code == 303
         revoked = token_in(invite("c@example.org"))
         invitation = rows(Invitation, email="c@example.org")[0]
-        assert new_client(owner).submit(f"/o/acme/invitations/{invitation.id}/revoke").status_code == 303
+        desk = new_client(owner)
+        assert desk.submit(f"/o/acme/invitations/{invitation.id}/revoke").status_code == 303
+        expiries = desk.page("/o/acme/invitations").select("td[data-label=Expires]")
+        assert [cell.text for cell in expiries] == ["–", "–"]
         pages = {self.gone(client, token) for token in (used, revoked, "unknown", "x" * 300)}
         shapes = {BeautifulSoup(page, "html.parser").main.h1.text for page in pages}
         assert shapes == {"This link no longer works"}

@@ -260,7 +260,7 @@ def test_a_server_that_is_none_is_told(member, org, allow, work, answer, words):
 def test_a_server_that_is_gone_or_may_not_be_called_is_told(member, org, real, work):
     real.stop()
     page = answered(member, path(offered(org, real.url, "look_up")), {}, work)
-    assert "The server did not answer: ConnectError." in shown(page)
+    assert "The server did not answer: no connection can be made." in shown(page)
     served = connections.mcp_server(org, url="http://127.0.0.1:1/mcp", name="Inside")
     tool = tools.mcp_tool(org, served, "inside", input_schema=ANY)
     assert "not permitted" in shown(answered(member, path(tool), {}, work))

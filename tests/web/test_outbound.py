@@ -168,8 +168,29 @@ def test_ss_3_silence_ends_in_time(allow):
     with serving() as server:
         allow(server)
         server.shutdown()
-        with pytest.raises(OutboundFailed, match="did not answer"):
+        with pytest.raises(OutboundFailed, match="did not answer: it took too long"):
             fetch(Call("tool", f"{server.url}/x", seconds=0.3))
+
+
+def test_what_is_no_answer_is_said_in_words(allow):
+    with serving(packed=(200, {"Content-Encoding": "gzip"}, b"no gzip")) as server:
+        allow(server)
+        with pytest.raises(OutboundFailed, match="what it sent cannot be unpacked"):
+            fetch(Call("tool", f"{server.url}/packed"))
+    with dripping(b"SSH-2.0-other\r\n\r\n", b"x") as server:
+        allow(server)
+        with pytest.raises(OutboundFailed, match="does not speak HTTP"):
+            fetch(Call("tool", server.url))
+
+
+def test_a_server_that_cannot_be_reached_is_told_from_one_that_is_not_secure(allow):
+    with serving() as server:
+        allow(server)
+        address = server.url.removeprefix("http://")
+        with pytest.raises(OutboundFailed, match="no secure connection can be made"):
+            fetch(Call("tool", f"https://{address}/"))
+    with pytest.raises(OutboundFailed, match="did not answer: no connection can be made"):
+        fetch(Call("tool", f"http://{address}/"))
 
 
 def test_a_form_is_not_sent_on(allow):
