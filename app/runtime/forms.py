@@ -142,7 +142,7 @@ def read_event_id(raw: str | None) -> int:
 
 
 class DecideForm(FlaskForm):
-    """What a person decides about a call, and why; `place` is `list`, `thread`, or where else the person came from."""
+    """What a person decides about a call, and why; `place` is `thread`, or the address that the person came from."""
 
     verdict = StringField(validators=[AnyOf(VERDICTS, "Choose whether to approve or to reject the call.")])
     reason = optional_field("Reason", REASON_LENGTH)

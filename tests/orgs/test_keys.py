@@ -162,6 +162,8 @@ def test_many_keys_are_revoked_after_a_question(client, org, owner, htmx):
     done = client.submit("/o/acme/keys/bulk", {"ids": ids, "name": "revoke", "query": "per=50"})
     assert (done.status_code, done.location) == (303, "/o/acme/keys?per=50")
     assert [stored(key).revoked_at is None for key in keys] == [False, False, True]
+    offered = [client.page(f"/o/acme/keys/{key.id}").find(string="Set a limit") for key in keys[1:]]
+    assert [words is None for words in offered] == [True, False]
     assert len(rows(AuditEvent, action="api_key.revoke")) == 2
 
 

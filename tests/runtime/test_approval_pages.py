@@ -31,6 +31,14 @@ def test_who_approves_reads_what_the_tool_does(member, person, org):
     assert "Looks up. MCP server Wiki Name at the server look.up" in shown
 
 
+def test_the_page_of_a_call_leads_back_to_the_list_as_it_was(member, person, org):
+    waiting(org, person)
+    path = "/o/acme/approvals?status=pending&sort=-created"
+    listed = member.page(path).select_one("th[scope=row] a")
+    field = member.page(listed["href"]).select_one("form.decision input[name=place]")
+    assert field["value"] == path
+
+
 def test_who_approves_reads_that_the_server_is_disabled(member, person, org):
     served = tools.mcp_tool(org, connections.mcp_server(org, name="Wiki", enabled=False), name="look_up")
     call = waiting(org, person, tool="look_up", tool_id=served.id)

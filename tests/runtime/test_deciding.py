@@ -67,7 +67,7 @@ def test_who_decides_stays_on_the_page_of_the_decision(begin, member, work):
     for given, led in (
         (field["value"], place),
         (f"{place}?branch=1", f"{place}?branch=1"),
-        ("list", "/o/acme/approvals"),
+        ("/o/acme/approvals?tool=clock", "/o/acme/approvals?tool=clock"),
         ("thread", thread),
         ("//example.org/x", thread),
         ("https://example.org/x", thread),

@@ -155,9 +155,6 @@ def _outcome(row: ApprovalRow) -> Outcome:
 
 
 def _back(row: ApprovalRow, place: str) -> str:
-    """Where the person came from: the list, a page of the playground by its address, else the thread."""
-    org = require_org().slug
-    if place == "list":
-        return url_for(".index", org=org)
-    thread = url_for("thread.show", org=org, thread_id=row.thread_id, at=row.message_id)
+    """Where the person came from, if that is a page of this site, else the thread."""
+    thread = url_for("thread.show", org=require_org().slug, thread_id=row.thread_id, at=row.message_id)
     return safe_next(place, thread)
