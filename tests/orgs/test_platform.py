@@ -137,7 +137,7 @@ def test_who_waits_for_a_code_signs_in_anew_once_none_is_asked_for(app, desk, cl
     assert client.submit("/sign-in", credentials).location == "/sign-in/code"
     assert client.get("/sign-in/code").status_code == 200
     desk.submit(f"/platform/users/{user.id}/second-factor/remove")
-    assert client.get("/sign-in/code").location == "/sign-in"
+    assert client.get("/sign-in/code").location == "/sign-in?next=/me"
     assert client.submit("/sign-in/code", {"code": "123456"}).location == "/sign-in"
     assert client.submit("/sign-in", credentials).location == "/me"
 
