@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from app.runtime.approvals_repo import ApprovalRow, ApprovalsRepo
 from app.runtime.forms import DecideForm, approval_list
 from app.runtime.services.approving import decide as settle
 from app.runtime.services.approving import reject_many as reject_all
+from app.runtime.views.asking import acted
 from app.runtime.views.scene import shown_approvals
 from app.threads.access import current_viewer
 from app.threads.repo.messages import MessageRepo
@@ -23,7 +25,7 @@ from app.web.filters import viewer_zone
 from app.web.identity import require_org
 from app.web.listing import ListState, read_list, show_list
 from app.web.matching import list_url
-from app.web.render import can, is_htmx, refresh, render, toast
+from app.web.render import can, refresh, render
 from app.web.security import safe_next
 from app.web.selection import report, ticked
 from app.web.trail import came_from
@@ -78,18 +80,16 @@ def decide(org: str, approval_id: UUID) -> Response:
     row, form = _found(approval_id), DecideForm()
     if not form.validate_on_submit():
         return _page(row, form, 422)
-    verdict, membership = form.verdict.data or "", require_org()
+    verdict, reason, membership = form.verdict.data or "", form.reason.data, require_org()
+    act = partial(settle, membership.org_id, current_viewer(), membership.role, approval_id, verdict, reason)
+    done = "Call approved." if verdict == "approve" else "Call rejected."
     try:
-        with transaction():
-            settle(
-                membership.org_id, current_viewer(), membership.role, approval_id, verdict, form.reason.data
-            )
+        return acted(act, _back(row, form.place.data or ""), done)
     except Refusal as refusal:
         if refusal.status != 409:
             raise
-        return _too_late(row, form, refusal.message)
-    toast("Call approved." if verdict == "approve" else "Call rejected.")
-    return refresh(_back(row, form.place.data or ""))
+        form.form_errors = [refusal.message]
+        return _page(_found(row.id), form, 409)
 
 
 @bp.get("/threads/<uuid:thread_id>/messages/<uuid:message_id>/approvals")
@@ -110,15 +110,6 @@ def _tabs(state: ListState) -> list[tuple[str, str, bool]]:
         ("Pending", state.view_url(None), bare and asked == (None, None)),
         ("Settled", f"{state.path}?status=-pending&sort=-created", bare and asked == (None, ("pending",))),
     ]
-
-
-def _too_late(row: ApprovalRow, form: DecideForm, words: str) -> Response:
-    """The call as it is now; for htmx where the person came from, with the same words."""
-    if is_htmx():
-        toast(words, "warning")
-        return refresh(_back(row, form.place.data or ""))
-    form.form_errors = [words]
-    return _page(_found(row.id), form, 409)
 
 
 def _found(approval_id: UUID) -> ApprovalRow:

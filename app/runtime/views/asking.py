@@ -31,8 +31,11 @@ def sent(form: SayForm, act: Callable[[], Sent]) -> Sent | None:
         return None
 
 
-def acted(act: Callable[[], object], place: str) -> Response:
-    """Do what changes an answer, and show `place`; if it is refused as things stand, htmx is told why there, too."""
+def acted(act: Callable[[], object], place: str, done: str = "") -> Response:
+    """Do what changes an answer, say that it is `done`, and show `place`.
+
+    If it is refused as things stand, htmx is told why there, too. Raises Refusal otherwise.
+    """
     try:
         with transaction():
             act()
@@ -40,6 +43,9 @@ def acted(act: Callable[[], object], place: str) -> Response:
         if refusal.status != 409 or not is_htmx():
             raise
         toast(refusal.message, "warning")
+    else:
+        if done:
+            toast(done)
     return refresh(place)
 
 
