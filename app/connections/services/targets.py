@@ -9,7 +9,7 @@ from app.connections.repo.model_connections import ModelConnectionsRepo
 from app.connections.services.vault import SecretLost, secret_of
 
 CHARACTERS_A_TOKEN = 4
-"""The usual rule of thumb for English, where nobody has counted tokens."""
+"""The usual rule of thumb for English."""
 
 
 class NoConnection(Exception):
@@ -37,6 +37,11 @@ class ModelTarget:
     def endpoint(self) -> Endpoint:
         """Where to ask for vectors or an order of texts."""
         return Endpoint(self.base_url, self.secret, self.model)
+
+
+def about_tokens(characters: int) -> int:
+    """How many tokens so many characters may be, where nobody has counted them."""
+    return characters // CHARACTERS_A_TOKEN + 1
 
 
 def model_target(org_id: UUID, provider: str | None, model: str | None) -> ModelTarget:

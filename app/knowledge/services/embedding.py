@@ -9,7 +9,7 @@ from uuid import UUID
 from pgvector import HalfVector
 
 from app.connections.asking import NotAnswered, Patience, Vectors, embed
-from app.connections.services.targets import CHARACTERS_A_TOKEN, ModelTarget, NoConnection, target_at
+from app.connections.services.targets import ModelTarget, NoConnection, about_tokens, target_at
 from app.db.session import rest, transaction
 from app.db.work import Work
 from app.knowledge.embedders.registry import (
@@ -99,7 +99,7 @@ def _check_limit(org_id: UUID, target: ModelTarget, texts: Sequence[str]) -> Non
 
 def _tokens(texts: Sequence[str]) -> int:
     """About how many tokens texts have."""
-    return sum(len(text) // CHARACTERS_A_TOKEN + 1 for text in texts)
+    return sum(about_tokens(len(text)) for text in texts)
 
 
 def _cost(target: ModelTarget, tokens: int) -> int:

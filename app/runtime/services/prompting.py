@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 
 from app.agents.snapshot import Snapshot
-from app.connections.services.targets import CHARACTERS_A_TOKEN
+from app.connections.services.targets import CHARACTERS_A_TOKEN, about_tokens
 from app.runtime.services.variables import filled_in
 from app.runtime.turns import PICTURE_CHARACTERS, Call, Round, ToolSpec, Turn
 from app.threads.repo.messages import MessageRow
@@ -51,11 +51,15 @@ def fitted(
     tools_text = "".join(
         f"{tool.name}{tool.description}{orjson.dumps(tool.schema).decode()}" for tool in tools
     )
-    left = context_size - (agent.settings.max_output_tokens or ANSWER_TOKENS) - _tokens(system + tools_text)
+    left = (
+        context_size
+        - (agent.settings.max_output_tokens or ANSWER_TOKENS)
+        - about_tokens(len(system + tools_text))
+    )
     kept: list[list[Turn]] = []
     for row in reversed(rows):
         turns = turns_of(row)
-        left -= sum(_tokens(_whole(turn)) + TOKENS_A_TURN for turn in turns)
+        left -= sum(about_tokens(len(_whole(turn))) + TOKENS_A_TURN for turn in turns)
         left -= sum(len(turn.blob_ids) for turn in turns) * PICTURE_CHARACTERS // CHARACTERS_A_TOKEN
         if left < 0 and kept:
             break
@@ -131,7 +135,3 @@ def _blob_ids(parts: Sequence[Mapping[str, Any]]) -> list[UUID]:
 
 def _whole(turn: Turn) -> str:
     return turn.text + "".join(f"{call.name}{call.arguments}" for call in turn.calls)
-
-
-def _tokens(text: str) -> int:
-    return len(text) // CHARACTERS_A_TOKEN + 1

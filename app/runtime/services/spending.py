@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from app.connections.services.targets import CHARACTERS_A_TOKEN, ModelTarget
+from app.connections.services.targets import ModelTarget, about_tokens
 from app.db.session import transaction
 from app.db.work import GiveUp
 from app.orgs.repo.spending import Payer, SpendRepo
@@ -49,7 +49,7 @@ class Spending:
 
         Raises ModelFailed for a limit without room for it, and if a limit is set but no price.
         """
-        tokens = characters // CHARACTERS_A_TOKEN + 1
+        tokens = about_tokens(characters)
         most = self._cost(tokens, self.most_tokens or ANSWER_TOKENS)
         with transaction():
             if most is None:
@@ -86,7 +86,7 @@ class Spending:
         return replace(
             done,
             input_tokens=done.input_tokens or held.input_tokens,
-            output_tokens=done.output_tokens or characters // CHARACTERS_A_TOKEN + 1,
+            output_tokens=done.output_tokens or about_tokens(characters),
         )
 
     def _settle(self, held: Held, input_tokens: int, output_tokens: int) -> None:
