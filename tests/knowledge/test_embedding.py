@@ -208,6 +208,17 @@ def test_a_switch_that_cannot_be_embedded_ends_with_the_reason_and_changes_nothi
     assert searchable() == before
 
 
+def test_a_build_that_a_limit_has_no_room_for_is_given_up(do, start, org, base, opened, server):
+    do(sources.add_text, base.id, "Refunds", BODY)
+    before = searchable()
+    orgs.spend_limit(org, 1)
+    start(switch(base, opened))
+    (claim,) = claims()
+    ending, _ = run(claim)
+    assert (ending.status, ending.error.startswith("Spend limit reached")) == ("failed", True)
+    assert (searchable(), server.texts) == (before, [])
+
+
 def switch(base, opened):
     """Save the base with the server's model."""
 
